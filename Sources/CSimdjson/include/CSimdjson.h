@@ -1,0 +1,3 @@
+#ifndef RELAY_CSIMDJSON_H
+#define RELAY_CSIMDJSON_H
+#endif

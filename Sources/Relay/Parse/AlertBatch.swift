@@ -1,0 +1,38 @@
+/// What we owe to Rocket.Chat about the alerts of one severity in one accepted payload.
+///
+/// It is the unit of the journal and of the outbound queues: accepted, delivered and settled as a whole.
+struct Notification: Sendable, Equatable {
+    var severity: Severity
+    /// The first eight bytes of SHA-256 over receiver and group key, both length-prefixed: notifications of one
+    /// group and severity have the same, and are delivered in the order in which they were accepted.
+    var group: UInt64
+    /// When the payload was accepted.
+    var acceptedAt: Timestamp
+    /// A webhook body of version "4" that holds this severity's alerts and no others. Alertmanager's own bytes where
+    /// the whole payload is of one severity.
+    var body: [UInt8]
+}
+
+/// The identity of a payload's content: SHA-256 over length-prefixed receiver, groupKey, status, truncatedAlerts and
+/// the alerts sorted by fingerprint.
+struct DedupeKey: Sendable, Hashable {
+    /// 32 bytes.
+    var bytes: [UInt8]
+}
+
+/// The alerts of one accepted payload: at most one notification a severity, most urgent first, never empty unless
+/// the payload's `alerts` was.
+struct AlertBatch: Sendable, Equatable {
+    /// How many alerts of one severity and status a payload held; feeds `relay_alerts_received_total`.
+    struct Count: Sendable, Equatable {
+        var severity: Severity
+        var status: AlertStatus
+        var alerts: Int
+    }
+
+    var dedupeKey: DedupeKey
+    var notifications: [Notification]
+    var counts: [Count]
+    /// The number of alerts in the payload.
+    var alerts: Int
+}

@@ -1,0 +1,57 @@
+/// Label or annotation pairs, in the order in which Alertmanager sent them (sorted by name).
+struct Labels: Sendable, Equatable {
+    struct Pair: Sendable, Equatable {
+        var name: String
+        var value: String
+    }
+
+    var pairs: [Pair] = []
+
+    subscript(name: String) -> String? {
+        pairs.first { $0.name == name }?.value
+    }
+}
+
+extension Labels: ExpressibleByDictionaryLiteral {
+    init(dictionaryLiteral elements: (String, String)...) {
+        pairs = elements.map { Pair(name: $0.0, value: $0.1) }
+    }
+}
+
+enum AlertStatus: String, Sendable, Equatable {
+    case firing
+    case resolved
+}
+
+/// One labelled condition as Alertmanager reports it (`contracts/alertmanager.md`, "Body").
+struct Alert: Sendable, Equatable {
+    var status: AlertStatus
+    var labels: Labels
+    var annotations: Labels
+    var startsAt: Timestamp?
+    /// When the alert was resolved; nil while it fires (Alertmanager sends the year 1 then).
+    var endsAt: Timestamp?
+    /// The expression's page in Prometheus; untrusted, may be empty or no URL at all.
+    var generatorURL: String
+    /// 16 hex digits, the hash of the labels; the identity of the alert.
+    var fingerprint: String
+}
+
+/// A whole webhook body of version "4", decoded for rendering.
+struct Payload: Sendable, Equatable {
+    var receiver: String
+    /// The status of the group over the alerts that were sent. With `max_alerts` it can say resolved while
+    /// truncated alerts still fire.
+    var status: AlertStatus
+    var groupKey: String
+    /// How many alerts `max_alerts` cut from this notification.
+    var truncatedAlerts: Int
+    var groupLabels: Labels
+    var commonLabels: Labels
+    var commonAnnotations: Labels
+    /// Alertmanager's own address, base of the silence form; untrusted.
+    var externalURL: String
+    /// Alertmanager >= 0.32: why it sends, for example `first notification`.
+    var notificationReason: String?
+    var alerts: [Alert]
+}
