@@ -1,0 +1,101 @@
+import CLibevent
+import Glibc
+
+/// One accepted connection, as far as evhttp lets it be seen.
+///
+/// evhttp tells of a connection's end only once a request has reached the handler. So this object holds a reference of
+/// its own to the bufferevent, which keeps memory and descriptor valid until the end is seen: at once through the close
+/// callback, else by the table's sweep, which recognises a bufferevent that evhttp has let go by its missing callbacks.
+@LoopActor
+final class HTTPConnection {
+    let bufferEvent: OpaquePointer
+    private unowned let table: HTTPConnectionTable
+    /// When the first byte of a request arrived that is not yet complete.
+    private(set) var requestStart: ContinuousClock.Instant?
+    /// The request that awaits its reply, or whose reply is being written.
+    var exchange: HTTPExchange?
+    private(set) var requests = 0
+
+    init(bufferEvent: OpaquePointer, table: HTTPConnectionTable) {
+        self.bufferEvent = bufferEvent
+        self.table = table
+        bufferevent_incref(bufferEvent)
+        // Unretained: the callback goes with the input buffer, whose last reference is ours to drop in `deinit`.
+        evbuffer_add_cb(
+            bufferevent_get_input(bufferEvent),
+            { _, info, context in
+                guard let context, let info, info.pointee.n_added > 0 else { return }
+                Unmanaged<HTTPConnection>.fromOpaque(context).takeUnretainedValue().bytesArrived()
+            }, Unmanaged.passUnretained(self).toOpaque())
+    }
+
+    isolated deinit {
+        bufferevent_decref(bufferEvent)
+    }
+
+    var descriptor: Int32 { bufferevent_getfd(bufferEvent) }
+
+    /// evhttp has freed its side: `bufferevent_free` clears the callbacks first.
+    var isReleasedByServer: Bool {
+        var read: bufferevent_data_cb?
+        bufferevent_getcb(bufferEvent, &read, nil, nil, nil)
+        return read == nil
+    }
+
+    private func bytesArrived() {
+        if requestStart == nil && exchange == nil { requestStart = table.clock.now }
+    }
+
+    /// A whole request was read and reached the handler.
+    func begin(_ exchange: HTTPExchange, on connection: OpaquePointer) {
+        requestStart = nil
+        requests += 1
+        self.exchange = exchange
+        // Unretained: the table keeps this object until the close callback, or the sweep after it, removes it.
+        let context = Unmanaged.passUnretained(self).toOpaque()
+        evhttp_connection_set_closecb(
+            connection,
+            { _, context in
+                guard let context else { return }
+                Unmanaged<HTTPConnection>.fromOpaque(context).takeUnretainedValue().closed()
+            }, context)
+        evhttp_request_set_on_complete_cb(
+            exchange.request,
+            { _, context in
+                guard let context else { return }
+                Unmanaged<HTTPConnection>.fromOpaque(context).takeUnretainedValue().replyWritten()
+            }, context)
+    }
+
+    private func replyWritten() {
+        // Bytes of a pipelined request that arrived before are not announced again: its time starts now.
+        let hasMore = evbuffer_get_length(bufferevent_get_input(bufferEvent)) > 0
+        requestStart = hasMore ? table.clock.now : nil
+        finishExchange()
+    }
+
+    private func closed() {
+        finishExchange()
+        table.remove(self)
+    }
+
+    func finishExchange() {
+        guard let exchange else { return }
+        self.exchange = nil
+        exchange.connectionIsDone()
+    }
+
+    /// Ends a connection whose request takes too long. evhttp sees the end of input and frees its side itself; freeing
+    /// an evhttp connection by hand is what libevent issues 509 and 997 are about.
+    func cutOff() {
+        requestStart = nil
+        if evbuffer_get_length(bufferevent_get_output(bufferEvent)) == 0 {
+            let answer = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+            // Best effort: a peer that does not read gets the close all the same.
+            _ = answer.utf8.withContiguousStorageIfAvailable {
+                send(descriptor, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
+            }
+        }
+        shutdown(descriptor, Int32(SHUT_RDWR))
+    }
+}

@@ -1,0 +1,77 @@
+import CLibevent
+
+/// The open connections of one server: their number, their deadlines.
+@LoopActor
+final class HTTPConnectionTable {
+    private var connections: [OpaquePointer: HTTPConnection] = [:]
+    private let limits: HTTPLimits
+    private var sweeper: LoopEvent?
+    let clock = ContinuousClock()
+    /// Deadlines are kept to within this.
+    private static let sweepInterval = Duration.milliseconds(250)
+
+    /// Called when the number of connections reaches the limit, and when it has fallen to nine tenths of it.
+    var onCrowded: (@LoopActor (_ isCrowded: Bool) -> Void)?
+    /// Called for an exchange whose reply is overdue; it must be replied to now.
+    var onReplyOverdue: (@LoopActor (HTTPExchange) -> Void)?
+    private var isCrowded = false
+
+    init(limits: HTTPLimits) {
+        self.limits = limits
+    }
+
+    var count: Int { connections.count }
+
+    func connection(of bufferEvent: OpaquePointer) -> HTTPConnection? {
+        connections[bufferEvent]
+    }
+
+    /// Makes the bufferevent of a connection that evhttp is about to set up.
+    func accept() -> OpaquePointer? {
+        // Closing with the last reference, which is ours: the descriptor cannot be reused while we may still use it.
+        guard let bufferEvent = bufferevent_socket_new(LoopActor.loop.base, -1, Int32(BEV_OPT_CLOSE_ON_FREE.rawValue))
+        else { return nil }
+        connections[bufferEvent] = HTTPConnection(bufferEvent: bufferEvent, table: self)
+        if connections.count >= limits.connections { sweep() }
+        updateCrowded()
+        scheduleSweep()
+        return bufferEvent
+    }
+
+    func remove(_ connection: HTTPConnection) {
+        connections[connection.bufferEvent] = nil
+        updateCrowded()
+    }
+
+    private func updateCrowded() {
+        if isCrowded ? count <= limits.connections * 9 / 10 : count >= limits.connections {
+            isCrowded.toggle()
+            onCrowded?(isCrowded)
+        }
+    }
+
+    // MARK: Sweep
+
+    private func scheduleSweep() {
+        guard sweeper == nil else { return }
+        // unowned: the timer is freed with this table.
+        sweeper = LoopEvent.timer(after: Self.sweepInterval, repeats: true) { [unowned self] in sweep() }
+    }
+
+    private func sweep() {
+        let now = clock.now
+        for connection in connections.values {
+            if connection.isReleasedByServer {
+                connection.finishExchange()
+                remove(connection)
+            } else if let start = connection.requestStart, now - start > limits.requestTimeout {
+                connection.cutOff()
+            } else if let exchange = connection.exchange, exchange.isAwaitingReply,
+                now - exchange.arrival > limits.replyTimeout
+            {
+                onReplyOverdue?(exchange)
+            }
+        }
+        if connections.isEmpty { sweeper = nil }
+    }
+}

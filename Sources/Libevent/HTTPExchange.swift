@@ -1,0 +1,142 @@
+import CLibevent
+import Glibc
+
+/// One request with its one reply.
+///
+/// It can be replied to later, from any loop code that holds it; exactly once. A client that leaves meanwhile is not
+/// noticed until the reply is written: evhttp stops reading while a request is handled.
+@LoopActor
+public final class HTTPExchange {
+    typealias Request = UnsafeMutablePointer<evhttp_request>
+
+    private enum State {
+        case awaitingReply
+        /// The reply is with evhttp, which frees the request itself.
+        case replied
+        /// Written out, or the connection is gone.
+        case finished
+    }
+
+    private var state = State.awaitingReply
+    let request: Request
+    private unowned let server: HTTPServer
+    public let head: HTTPRequestHead
+    /// When the whole request had been read.
+    public let arrival: ContinuousClock.Instant
+
+    init(request: Request, head: HTTPRequestHead, server: HTTPServer, arrival: ContinuousClock.Instant) {
+        self.request = request
+        self.head = head
+        self.server = server
+        self.arrival = arrival
+    }
+
+    public var isAwaitingReply: Bool {
+        if case .awaitingReply = state { true } else { false }
+    }
+
+    // MARK: The request
+
+    /// The value of a header field, nil where it is absent.
+    ///
+    /// - precondition: the exchange awaits its reply; evhttp frees the request after it.
+    public func header(_ name: String) -> String? {
+        precondition(isAwaitingReply, "the request is gone once it is replied to")
+        return evhttp_find_header(evhttp_request_get_input_headers(request), name).map { String(cString: $0) }
+    }
+
+    public var bodySize: Int {
+        precondition(isAwaitingReply, "the request is gone once it is replied to")
+        return evbuffer_get_length(evhttp_request_get_input_buffer(request))
+    }
+
+    /// The body, in an array with room for `spare` bytes more than it holds, so that a parser may read past its end.
+    public func body(spare: Int = 0) -> [UInt8] {
+        let size = bodySize
+        let buffer = evhttp_request_get_input_buffer(request)
+        return [UInt8](unsafeUninitializedCapacity: size + spare) { bytes, count in
+            count = size == 0 ? 0 : max(0, Int(evbuffer_copyout(buffer, bytes.baseAddress, size)))
+        }
+    }
+
+    /// The address of the peer, without its port; empty once the client is gone.
+    public var remoteAddress: String {
+        guard isAwaitingReply, let connection = evhttp_request_get_connection(request) else { return "" }
+        var address: UnsafeMutablePointer<CChar>?
+        var port: UInt16 = 0
+        evhttp_connection_get_peer(connection, &address, &port)
+        return address.map { String(cString: $0) } ?? ""
+    }
+
+    // MARK: The reply
+
+    /// Replies; where the client is gone, only lets go of the request.
+    ///
+    /// - precondition: the exchange awaits its reply.
+    public func reply(status: Int, headers: [(name: String, value: String)] = [], body: some Collection<UInt8>) {
+        precondition(isAwaitingReply, "replied twice")
+        let fields = evhttp_request_get_output_headers(request)
+        for header in headers { evhttp_add_header(fields, header.name, header.value) }
+        // Given even to HEAD, for which evhttp writes no body (RFC 9110 §9.3.2).
+        evhttp_add_header(fields, "Content-Length", String(body.count))
+        if server.mustClose(after: self) { evhttp_add_header(fields, "Connection", "close") }
+        let buffer = evbuffer_new()
+        defer { evbuffer_free(buffer) }
+        if head.method != .head {
+            _ =
+                body.withContiguousStorageIfAvailable { evbuffer_add(buffer, $0.baseAddress, $0.count) }
+                ?? Array(body).withUnsafeBufferPointer { evbuffer_add(buffer, $0.baseAddress, $0.count) }
+        }
+        // A request whose client left while it waited has no connection any more; evhttp_send_reply then only frees it,
+        // and no callback follows.
+        let hasConnection = evhttp_request_get_connection(request) != nil
+        state = .replied
+        evhttp_send_reply(request, Int32(status), nil, buffer)
+        if !hasConnection { connectionIsDone() }
+    }
+
+    /// The reply is written out, or the connection has ended before.
+    func connectionIsDone() {
+        switch state {
+        case .awaitingReply: break  // Detached by evhttp: `reply` is still owed, and frees the request.
+        case .replied:
+            state = .finished
+            server.exchangeFinished()
+        case .finished: break
+        }
+    }
+
+    // MARK: Faults, for servers that play broken ones
+
+    /// Writes bytes to the socket as they are, past evhttp. To be followed by `drop`.
+    public func writeRaw(_ bytes: [UInt8]) {
+        guard let descriptor = connection?.descriptor else { return }
+        _ = bytes.withUnsafeBytes {
+            send(descriptor, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
+        }
+    }
+
+    /// Ends the connection without a reply: with a reset, or with an orderly close.
+    ///
+    /// - precondition: the exchange awaits its reply.
+    public func drop(reset: Bool) {
+        precondition(isAwaitingReply, "replied twice")
+        if reset, let descriptor = connection?.descriptor {
+            var linger = linger(l_onoff: 1, l_linger: 0)
+            setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))
+        }
+        state = .replied
+        if let connection = evhttp_request_get_connection(request) {
+            // Frees the request too, and ends in `connectionIsDone` through the close callback.
+            evhttp_connection_free(connection)
+        } else {
+            evhttp_request_free(request)
+            connectionIsDone()
+        }
+    }
+
+    private var connection: HTTPConnection? {
+        evhttp_request_get_connection(request).flatMap { evhttp_connection_get_bufferevent($0) }
+            .flatMap { server.table.connection(of: $0) }
+    }
+}

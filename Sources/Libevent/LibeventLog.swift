@@ -1,0 +1,55 @@
+import CLibevent
+import Glibc
+
+/// Where libevent's own messages go, and what happens when it declares a fatal error.
+public enum LibeventLog {
+    public enum Level: Sendable {
+        case debug, message, warning, error
+    }
+
+    private struct State {
+        var handler: (@Sendable (Level, String) -> Void)?
+        var windowStart = 0
+        var inWindow = 0
+    }
+
+    private static let state = Locked(State())
+    /// libevent warns in a tight loop when, say, descriptors run out (measured: 370,000 lines/s).
+    private static let linesPerSecond = 5
+
+    /// Receives libevent's messages, at most five a second; called on the loop's thread.
+    public static func setHandler(_ handler: @escaping @Sendable (Level, String) -> Void) {
+        state.withLock { $0.handler = handler }
+    }
+
+    /// The version of the library that runs, for example `2.1.12-stable`.
+    public static var libraryVersion: String { String(cString: event_get_version()) }
+
+    static func install() {
+        event_set_log_callback { severity, text in
+            LibeventLog.write(severity, text.map { String(cString: $0) } ?? "")
+        }
+        // libevent's default is exit(1): no trace of why. An abort leaves one, and the supervisor restarts us.
+        event_set_fatal_callback { code in
+            LibeventLog.write(EVENT_LOG_ERR, "fatal libevent error \(code)")
+            abort()
+        }
+    }
+
+    private static func write(_ severity: Int32, _ text: String) {
+        let level: Level =
+            switch severity {
+            case EVENT_LOG_DEBUG: .debug
+            case EVENT_LOG_MSG: .message
+            case EVENT_LOG_WARN: .warning
+            default: .error
+            }
+        let handler = state.withLock { state -> (@Sendable (Level, String) -> Void)? in
+            let now = time(nil)
+            if now != state.windowStart { (state.windowStart, state.inWindow) = (now, 0) }
+            state.inWindow += 1
+            return state.inWindow <= linesPerSecond ? state.handler : nil
+        }
+        handler?(level, text)
+    }
+}

@@ -1,0 +1,68 @@
+import CLibevent
+import Glibc
+
+/// A timer or a signal watched by the loop; it is cancelled when the object is released.
+@LoopActor
+public final class LoopEvent {
+    /// What C is given: `event_new` wants its context before `self` is complete.
+    private final class Callback {
+        let action: @LoopActor () -> Void
+        init(_ action: @escaping @LoopActor () -> Void) { self.action = action }
+    }
+
+    private let event: OpaquePointer
+    private let callback: Callback
+
+    /// Calls `action` whenever the process receives `signal`.
+    public static func signal(_ signal: Int32, _ action: @escaping @LoopActor () -> Void) -> LoopEvent {
+        let event = LoopEvent(descriptor: signal, kind: Int16(EV_SIGNAL | EV_PERSIST), action)
+        event_add(event.event, nil)
+        return event
+    }
+
+    /// Calls `action` once after `delay`, or every `delay` when it repeats.
+    public static func timer(
+        after delay: Duration, repeats: Bool = false, _ action: @escaping @LoopActor () -> Void
+    ) -> LoopEvent {
+        let event = LoopEvent(descriptor: -1, kind: repeats ? Int16(EV_PERSIST) : 0, action)
+        event.schedule(after: delay)
+        return event
+    }
+
+    private init(descriptor: Int32, kind: Int16, _ action: @escaping @LoopActor () -> Void) {
+        let callback = Callback(action)
+        self.callback = callback
+        // Unretained: `deinit` frees the event before the callback object goes.
+        let context = Unmanaged.passUnretained(callback).toOpaque()
+        let function: event_callback_fn = { _, _, context in
+            guard let context else { return }
+            let callback = Unmanaged<Callback>.fromOpaque(context).takeUnretainedValue()
+            LoopActor.assumeIsolated(callback.action)
+        }
+        guard let event = event_new(LoopActor.loop.base, descriptor, kind, function, context) else {
+            preconditionFailure("event_new failed")
+        }
+        self.event = event
+    }
+
+    isolated deinit {
+        event_free(event)
+    }
+
+    /// Starts a timer anew, `delay` from now.
+    public func schedule(after delay: Duration) {
+        var interval = timeval(delay)
+        event_add(event, &interval)
+    }
+
+    public func cancel() {
+        event_del(event)
+    }
+}
+
+extension timeval {
+    init(_ duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        self.init(tv_sec: Int(seconds), tv_usec: Int(attoseconds / 1_000_000_000_000))
+    }
+}
