@@ -1,7 +1,7 @@
-// Swift's Glibc module is built with this; without it the two disagree on fd_set.
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
+// First, so that <features.h> is read before libevent's configuration defines _GNU_SOURCE: Swift's Glibc and Dispatch
+// modules are built without it, and the three must agree on fd_set.
+#include <sys/select.h>
+
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>

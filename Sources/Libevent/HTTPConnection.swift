@@ -9,6 +9,7 @@ import Glibc
 @LoopActor
 final class HTTPConnection {
     let bufferEvent: OpaquePointer
+    private var arrivals: OpaquePointer?
     private unowned let table: HTTPConnectionTable
     /// When the first byte of a request arrived that is not yet complete.
     private(set) var requestStart: ContinuousClock.Instant?
@@ -20,8 +21,8 @@ final class HTTPConnection {
         self.bufferEvent = bufferEvent
         self.table = table
         bufferevent_incref(bufferEvent)
-        // Unretained: the callback goes with the input buffer, whose last reference is ours to drop in `deinit`.
-        evbuffer_add_cb(
+        // Unretained: `deinit` takes the callback off again.
+        arrivals = evbuffer_add_cb(
             bufferevent_get_input(bufferEvent),
             { _, info, context in
                 guard let context, let info, info.pointee.n_added > 0 else { return }
@@ -30,16 +31,18 @@ final class HTTPConnection {
     }
 
     isolated deinit {
+        evbuffer_remove_cb_entry(bufferevent_get_input(bufferEvent), arrivals)
         bufferevent_decref(bufferEvent)
     }
 
     var descriptor: Int32 { bufferevent_getfd(bufferEvent) }
 
-    /// evhttp has freed its side: `bufferevent_free` clears the callbacks first.
+    /// evhttp has freed its side: `bufferevent_free` clears the callbacks, of which evhttp always sets the one for
+    /// events (the one for reading it takes off while it writes).
     var isReleasedByServer: Bool {
-        var read: bufferevent_data_cb?
-        bufferevent_getcb(bufferEvent, &read, nil, nil, nil)
-        return read == nil
+        var events: bufferevent_event_cb?
+        bufferevent_getcb(bufferEvent, nil, nil, &events, nil)
+        return events == nil
     }
 
     private func bytesArrived() {

@@ -31,8 +31,9 @@ final class HTTPConnectionTable {
         // Closing with the last reference, which is ours: the descriptor cannot be reused while we may still use it.
         guard let bufferEvent = bufferevent_socket_new(LoopActor.loop.base, -1, Int32(BEV_OPT_CLOSE_ON_FREE.rawValue))
         else { return nil }
+        // Before the new one is in the table: until evhttp has set its callbacks it looks like one let go.
+        if connections.count + 1 >= limits.connections { sweep() }
         connections[bufferEvent] = HTTPConnection(bufferEvent: bufferEvent, table: self)
-        if connections.count >= limits.connections { sweep() }
         updateCrowded()
         scheduleSweep()
         return bufferEvent

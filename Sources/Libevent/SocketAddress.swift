@@ -1,3 +1,4 @@
+import CLibevent
 import Glibc
 
 /// What the system said when a socket could not be made ready.

@@ -1,0 +1,85 @@
+import Glibc
+
+/// A plain blocking socket to a server of the test, to send bytes that no HTTP client would.
+final class Client {
+    private let descriptor: Int32
+    private var received: [UInt8] = []
+
+    struct Answer: Equatable {
+        var status: Int
+        var headers: [String: String]
+        var body: String
+    }
+
+    init(port: UInt16) {
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        var timeout = timeval(tv_sec: 20, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+        var target = sockaddr_in()
+        target.sin_family = sa_family_t(AF_INET)
+        target.sin_port = port.bigEndian
+        inet_pton(AF_INET, "127.0.0.1", &target.sin_addr)
+        let size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        _ = withUnsafePointer(to: &target) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, size) }
+        }
+    }
+
+    deinit { close(descriptor) }
+
+    func send(_ text: String) {
+        let bytes = Array(text.utf8)
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes[sent...].withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            guard count > 0 else { return }
+            sent += count
+        }
+    }
+
+    func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
+
+    /// Whether the server has closed its side and all it sent has been read.
+    func isClosedByServer() -> Bool { received.isEmpty && !fill() }
+
+    /// Reads one answer; nil when the server closes first.
+    func answer(toHEAD: Bool = false) -> Answer? {
+        guard let head = read(until: "\r\n\r\n") else { return nil }
+        let lines = head.split(separator: "\r\n")
+        guard let first = lines.first, first.hasPrefix("HTTP/1."), let status = Int(first.dropFirst(9).prefix(3)) else {
+            return nil
+        }
+        var headers: [String: String] = [:]
+        for line in lines.dropFirst() {
+            let parts = line.split(separator: ":", maxSplits: 1)
+            headers[parts[0].lowercased()] = parts.count > 1 ? String(parts[1].drop { $0 == " " }) : ""
+        }
+        let length = toHEAD || status == 100 ? 0 : Int(headers["content-length"] ?? "0") ?? 0
+        while received.count < length, fill() {}
+        let body = String(decoding: received.prefix(length), as: UTF8.self)
+        received.removeFirst(min(length, received.count))
+        return Answer(status: status, headers: headers, body: body)
+    }
+
+    private func read(until end: String) -> String? {
+        let end = Array(end.utf8)
+        while true {
+            if let start = received.indices.first(where: { received[$0...].starts(with: end) }) {
+                let text = String(decoding: received[..<start], as: UTF8.self)
+                received.removeFirst(start + end.count)
+                return text
+            }
+            guard fill() else { return nil }
+        }
+    }
+
+    private func fill() -> Bool {
+        var buffer = [UInt8](repeating: 0, count: 64 * 1024)
+        let count = recv(descriptor, &buffer, buffer.count, 0)
+        guard count > 0 else { return false }
+        received += buffer[..<count]
+        return true
+    }
+}
