@@ -1,0 +1,69 @@
+import Glibc
+import Logging
+
+/// How a log event is written: `logfmt` (key=value) or one JSON object a line.
+enum LogFormat: String, CaseIterable, Sendable {
+    case logfmt
+    case json
+}
+
+/// One line an event: time, level, message, then the keys in the order of their names.
+struct LineLogHandler: LogHandler {
+    var logLevel: Logger.Level
+    var metadata: Logger.Metadata = [:]
+    private let format: LogFormat
+    private let sink: LogSink
+
+    init(level: Logger.Level, format: LogFormat, sink: LogSink) {
+        logLevel = level
+        self.format = format
+        self.sink = sink
+    }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        var keys = metadata
+        if let own = event.metadata { keys.merge(own) { $1 } }
+        if let error = event.error { keys["err"] = "\(error)" }
+        let pairs =
+            [
+                ("ts", Timestamp.now().rfc3339), ("level", event.level.rawValue), ("msg", event.message.description),
+            ] + keys.sorted { $0.key < $1.key }.map { ($0.key, $0.value.description) }
+        sink.write(Self.line(pairs, as: format))
+    }
+
+    static func line(_ pairs: [(String, String)], as format: LogFormat) -> String {
+        switch format {
+        case .logfmt: pairs.map { "\($0)=\(quotedIfNeeded($1))" }.joined(separator: " ") + "\n"
+        case .json: "{" + pairs.map { "\(quoted($0)):\(quoted($1))" }.joined(separator: ",") + "}\n"
+        }
+    }
+
+    private static func quotedIfNeeded(_ value: String) -> String {
+        let isPlain = !value.isEmpty && value.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F && $0 != 0x22 && $0 != 0x3D }
+        return isPlain ? value : quoted(value)
+    }
+
+    /// A JSON string, which logfmt's readers take too; a line break in a value cannot fake a second event.
+    private static func quoted(_ value: String) -> String {
+        var text = "\""
+        for scalar in value.unicodeScalars {
+            switch scalar {
+            case "\"": text += "\\\""
+            case "\\": text += "\\\\"
+            case "\n": text += "\\n"
+            case "\r": text += "\\r"
+            case "\t": text += "\\t"
+            case "\u{0}"..."\u{1F}", "\u{7F}":
+                let digits = String(scalar.value, radix: 16)
+                text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+        return text + "\""
+    }
+}

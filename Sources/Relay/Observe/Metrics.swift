@@ -1,0 +1,54 @@
+/// The metrics of the program; their names are part of its interface. No label carries an alert's own label values.
+struct Metrics: Sendable {
+    private static let severities = Severity.allCases.map { [$0.rawValue] }
+
+    let httpRequests = MetricFamily<Counter>(
+        "relay_http_requests_total", "HTTP requests answered.", labels: ["route", "code"])
+    let httpRequestDuration = MetricFamily<Histogram>(
+        "relay_http_request_duration_seconds", "From a request's last byte to its answer.", labels: ["route"],
+        existing: [["/webhook"]])
+    let alertsReceived = MetricFamily<Counter>(
+        "relay_alerts_received_total", "Alerts in accepted webhooks.", labels: ["severity", "status"],
+        existing: severities.flatMap { [$0 + ["firing"], $0 + ["resolved"]] })
+    let payloadsRejected = MetricFamily<Counter>(
+        "relay_payloads_rejected_total", "Webhooks not accepted, by reason.", labels: ["reason"])
+    let journalCommitDuration = MetricFamily<Histogram>(
+        "relay_journal_commit_duration_seconds", "Time to make one group of webhooks durable.")
+    let notifications = MetricFamily<Counter>(
+        "relay_notifications_total", "Notifications delivered to Rocket.Chat.", labels: ["severity"],
+        existing: severities)
+    let notificationsFailed = MetricFamily<Counter>(
+        "relay_notifications_failed_total", "Delivery attempts that failed, by reason.",
+        labels: ["severity", "reason"])
+    let messagesSent = MetricFamily<Counter>(
+        "relay_messages_sent_total", "Messages that Rocket.Chat accepted.", labels: ["severity"],
+        existing: severities)
+    let deliveryDuration = MetricFamily<Histogram>(
+        "relay_delivery_duration_seconds", "Time of one post to Rocket.Chat.", labels: ["severity"],
+        existing: severities)
+    let endToEnd = MetricFamily<Histogram>(
+        "relay_end_to_end_seconds", "From a webhook's acceptance to its delivery.", labels: ["severity"],
+        existing: severities)
+    let duplicatesSuppressed = MetricFamily<Counter>(
+        "relay_duplicates_suppressed_total", "Webhooks whose content was accepted before, within the window.")
+    let possibleDuplicates = MetricFamily<Counter>(
+        "relay_possible_duplicates_total", "Posts repeated though Rocket.Chat may have taken them.",
+        labels: ["severity"], existing: severities)
+    let logLinesDropped = MetricFamily<Counter>(
+        "relay_log_lines_dropped_total", "Log lines dropped because stderr did not take them.")
+
+    var families: [any MetricFamilyText] {
+        [
+            httpRequests, httpRequestDuration, alertsReceived, payloadsRejected, journalCommitDuration, notifications,
+            notificationsFailed, messagesSent, deliveryDuration, endToEnd, duplicatesSuppressed, possibleDuplicates,
+            logLinesDropped,
+        ]
+    }
+
+    /// All counted so far, to which the caller adds what is only known at the moment of the scrape.
+    func text() -> MetricsText {
+        var text = MetricsText()
+        for family in families { family.write(to: &text) }
+        return text
+    }
+}
