@@ -1,0 +1,58 @@
+# What each target needs of the machine is installed by .ci/setup, which is quick where all is there.
+
+SHELL := /bin/bash
+SCRIPTS := .ci/setup .ci/run .ci/demo .ci/serve .ci/check-release .ci/local-servers.bash Benchmarks/run
+SWIFT_SOURCES := Package.swift Sources Tests
+# XCTest has no tests here, and would say so after all the others have passed.
+SWIFT_TEST := swift test --disable-xctest
+# More flags for swift test: make test TESTFLAGS='--filter JournalTests'
+TESTFLAGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test build release test test-thread test-address lint format demo bench run clean
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup:
+	@.ci/setup
+
+setup-test:
+	@.ci/setup test
+
+build: setup ## Build for debugging
+	swift build
+
+release: setup ## Build relay and mock-rocketchat for release, Swift's runtime linked in
+	swift build -c release --static-swift-stdlib --product relay
+	swift build -c release --static-swift-stdlib --product mock-rocketchat
+
+test: setup-test ## Build and run every test; TESTFLAGS='--filter NAME' for some
+	swift build --build-tests
+	$(SWIFT_TEST) --skip-build $(TESTFLAGS)
+
+test-thread: setup-test ## Run the tests under ThreadSanitizer
+	$(SWIFT_TEST) --sanitize=thread --scratch-path .build-thread $(TESTFLAGS)
+
+# Leaks are not looked for: Swift's runtime keeps metadata that the leak checker takes for lost.
+test-address: setup-test ## Run the tests under AddressSanitizer
+	ASAN_OPTIONS=detect_leaks=0 $(SWIFT_TEST) --sanitize=address --scratch-path .build-address $(TESTFLAGS)
+
+lint: setup-test ## Check the form of Swift sources and scripts
+	swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)
+	shellcheck $(SCRIPTS)
+
+format: ## Put the Swift sources into form
+	swift format --in-place --parallel --recursive $(SWIFT_SOURCES)
+
+demo: release ## Show alerts going through the relay to a stand-in for Rocket.Chat; ONCE=1 ends by itself
+	@ONCE=$(ONCE) .ci/demo
+
+bench: setup-test release ## Measure durable requests a second against a bare evhttp server in C
+	@Benchmarks/run
+
+run: release ## Serve with the settings of .env
+	@.ci/serve
+
+clean: ## Remove what was built
+	rm -rf .build .build-thread .build-address .build-bench
