@@ -1,0 +1,108 @@
+import Testing
+
+/// The tree keeps its seams: each C library behind one module or stage, no Foundation, small files.
+@Suite
+struct ImportTests {
+    /// Where each C module may be imported: the beginnings of paths under `Sources/`.
+    static let homes: [String: [String]] = [
+        "CCrypto": ["Relay/Authenticate/", "Relay/Parse/"],
+        "CLibcurl": ["Relay/Deliver/"],
+        "CLibevent": ["Libevent/"],
+        "CSQLite": ["Relay/Journal/"],
+        "CSimdjson": ["Relay/Parse/"],
+        "CZlib": ["Relay/Journal/", "Relay/Listen/"],
+    ]
+
+    /// Each of these brings all of Foundation and ICU into the program; FoundationEssentials does not.
+    static let heavyModules: Set<String> = [
+        "Foundation", "FoundationInternationalization", "FoundationNetworking", "FoundationXML",
+    ]
+
+    static let lineLimit = 300
+    /// Files that are longer for now, with the length that they may not exceed. The list may only shrink.
+    static let longFiles: [String: Int] = [:]
+
+    @Test func everyCModuleIsImportedOnlyWhereItBelongs() throws {
+        for file in try SourceFile.all(withExtensions: ["swift"]) {
+            #expect(Self.strays(in: file).isEmpty, "\(file.path) imports a C module that is not its own")
+        }
+    }
+
+    @Test func everyCModuleHasAHome() throws {
+        #expect(try SourceFile.cModules() == Set(Self.homes.keys))
+    }
+
+    @Test func nothingImportsFoundation() throws {
+        for file in try SourceFile.all(withExtensions: ["swift"]) {
+            let heavy = file.importedModules.filter(Self.heavyModules.contains)
+            #expect(heavy.isEmpty, "\(file.path) imports Foundation")
+        }
+    }
+
+    @Test func noFileIsLong() throws {
+        for file in try SourceFile.all(withExtensions: ["swift", "c", "cc", "cpp", "h"]) {
+            let limit = Self.longFiles[file.path] ?? Self.lineLimit
+            #expect(file.lineCount <= limit, "\(file.path) has \(file.lineCount) lines")
+        }
+    }
+
+    @Test func theListOfLongFilesHoldsOnlyLongFiles() throws {
+        let files = try SourceFile.all(withExtensions: ["swift", "c", "cc", "cpp", "h"])
+        for path in Self.longFiles.keys {
+            let length = files.first { $0.path == path }?.lineCount ?? 0
+            #expect(length > Self.lineLimit, "\(path) has \(length) lines and can leave the list")
+        }
+    }
+
+    // MARK: The tests' own eyes
+
+    @Test func theTreeIsFound() throws {
+        let paths = try SourceFile.all(withExtensions: ["swift"]).map(\.path)
+        #expect(paths.contains("Relay/Relay.swift"))
+        #expect(paths.contains("Libevent/Locked.swift"))
+    }
+
+    @Test(arguments: [
+        ("import CLibevent", "CLibevent"),
+        ("@preconcurrency internal import CLibevent", "CLibevent"),
+        ("private import struct CLibevent.timeval", "CLibevent"),
+        ("    import func Foundation.exp  // why", "Foundation"),
+        ("public import Foundation.NSDate;", "Foundation"),
+    ])
+    func anImportIsSeenInEveryForm(line: String, module: String) {
+        let file = SourceFile(path: "Relay/A.swift", text: "import Glibc\n\(line)\nstruct A {}\n")
+        #expect(file.importedModules == ["Glibc", module])
+    }
+
+    @Test(arguments: [
+        "// import Foundation", "/// import CLibevent", "let text = \"import Foundation\"", "#if canImport(Foundation)",
+        "important()", "import FoundationEssentials",
+    ])
+    func whatIsNoImportOfOursIsPassedOver(line: String) {
+        let file = SourceFile(path: "Relay/A.swift", text: line)
+        #expect(file.importedModules.filter(Self.heavyModules.contains).isEmpty)
+        #expect(Self.strays(in: file).isEmpty)
+    }
+
+    @Test(arguments: [
+        ("Relay/App.swift", "CLibevent"), ("MockRocketChat/Page.swift", "CLibevent"),
+        ("Relay/Render/Text.swift", "CLibcurl"), ("Relay/JournalReader.swift", "CSQLite"),
+        ("Libevent/Relay/Parse/A.swift", "CSimdjson"), ("Libevent/EventLoop.swift", "CZlib"),
+    ])
+    func anImportOutsideTheModulesHomeIsAStray(path: String, module: String) {
+        #expect(Self.strays(in: SourceFile(path: path, text: "import \(module)\n")) == [module])
+    }
+
+    @Test(arguments: [("", 0), ("a", 1), ("a\n", 1), ("a\nb", 2), ("\n\n", 2)])
+    func linesAreCountedAsEditorsDo(text: String, count: Int) {
+        #expect(SourceFile(path: "A.swift", text: text).lineCount == count)
+    }
+
+    /// The C modules of ours that a file imports without being at home where it may.
+    private static func strays(in file: SourceFile) -> [String] {
+        file.importedModules.filter { module in
+            guard let allowed = homes[module] else { return false }
+            return !allowed.contains { file.path.hasPrefix($0) }
+        }
+    }
+}
