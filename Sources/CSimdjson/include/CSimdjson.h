@@ -1,90 +1,114 @@
-#ifndef CSIMDJSON_H
-#define CSIMDJSON_H
+#ifndef RELAY_CSIMDJSON_H
+#define RELAY_CSIMDJSON_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-// Alertmanager's webhook body (version "4") read with simdjson: bytes in, views out.
-//
-// All views point into the parser and are valid until its next call to csj_parse. A parser belongs to one thread at a
-// time. No C++ exception and no C++ type crosses this interface.
-
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/// How many readable bytes must follow the bytes given to csj_parse; their content does not matter.
-enum { CSJ_PADDING = 64 };
+/// Reads webhook bodies of version "4" with one simdjson DOM parser whose memory is reused from body to body.
+///
+/// One thread at a time. Whatever it hands out lives until its next parse, trim or destroy. No call throws.
+typedef struct webhook_parser webhook_parser;
 
+/// Bytes of valid UTF-8 without a terminator. `start` is never NULL unless the field's comment says so.
 typedef struct {
-    const char *_Nullable bytes; ///< NULL where the field is absent.
+    const char *start;
     size_t size;
-} csj_string;
+} webhook_string;
 
 typedef struct {
-    csj_string name;
-    csj_string value;
-} csj_pair;
+    webhook_string name;
+    webhook_string value;
+} webhook_pair;
 
-/// Pairs of one object, sorted by name: csj_payload.pairs[first ..< first + count].
+/// A run of `webhook_payload.pairs`, sorted by name (bytewise), no name twice.
 typedef struct {
     size_t first;
     size_t count;
-} csj_range;
+} webhook_pairs;
 
 typedef struct {
-    bool is_resolved;
-    csj_range labels;
-    csj_range annotations;
-    csj_string severity; ///< The label of that name.
-    csj_string starts_at;
-    csj_string ends_at;
-    csj_string generator_url;
-    csj_string fingerprint;
-} csj_alert;
+    webhook_pairs labels;
+    webhook_pairs annotations;
+    /// The label `severity`; `start` is NULL where the alert has none.
+    webhook_string severity;
+    /// As sent and not looked into; `start` is NULL where absent.
+    webhook_string starts_at;
+    webhook_string ends_at;
+    webhook_string generator_url;
+    webhook_string fingerprint;
+    bool resolved;
+} webhook_alert;
 
 typedef struct {
-    bool is_resolved;
+    webhook_string receiver;
+    webhook_string group_key;
+    webhook_string external_url;
+    /// `start` is NULL where absent (Alertmanager before 0.32).
+    webhook_string notification_reason;
+    webhook_pairs group_labels;
+    webhook_pairs common_labels;
+    webhook_pairs common_annotations;
     int64_t truncated_alerts;
-    csj_string receiver;
-    csj_string group_key;
-    csj_string external_url;
-    csj_string notification_reason;
-    csj_range group_labels;
-    csj_range common_labels;
-    csj_range common_annotations;
-    const csj_alert *_Nullable alerts;
+    const webhook_pair *pairs;
+    const webhook_alert *alerts;
     size_t alert_count;
-    const csj_pair *_Nullable pairs;
-} csj_payload;
+    bool resolved;
+} webhook_payload;
 
+/// Why a body is refused. The metric's label values are made of these, so they are few.
 typedef enum {
-    CSJ_OK = 0,
-    CSJ_INVALID_JSON,    ///< Not JSON, not UTF-8, or nested deeper than 64.
-    CSJ_WRONG_SHAPE,     ///< JSON, but not a webhook body.
-    CSJ_WRONG_VERSION,   ///< A webhook body of another version.
-    CSJ_DUPLICATE_KEY,   ///< A key stands twice in an object that is read.
-} csj_result;
+    WEBHOOK_OK = 0,
+    WEBHOOK_EMPTY,
+    WEBHOOK_INVALID_UTF8,
+    WEBHOOK_INVALID_JSON,
+    WEBHOOK_TOO_DEEP,
+    WEBHOOK_NOT_AN_OBJECT,
+    WEBHOOK_NOT_A_WEBHOOK,
+    WEBHOOK_WRONG_VERSION,
+    WEBHOOK_MISSING_FIELD,
+    WEBHOOK_WRONG_TYPE,
+    WEBHOOK_WRONG_VALUE,
+    WEBHOOK_DUPLICATE_NAME,
+    /// The one that is not the sender's fault.
+    WEBHOOK_OUT_OF_MEMORY,
+} webhook_fault;
 
-typedef struct csj_parser csj_parser;
+enum {
+    /// Arrays and objects inside one another, the body itself counted.
+    WEBHOOK_DEPTH_LIMIT = 64,
+    /// Bytes after a body that simdjson may read (never write) and whose content does not matter.
+    WEBHOOK_PADDING = 64,
+};
 
-csj_parser *_Nonnull csj_parser_create(void);
-void csj_parser_free(csj_parser *_Nonnull parser);
+/// NULL when there is no memory.
+webhook_parser *webhook_parser_create(void);
+void webhook_parser_destroy(webhook_parser *parser);
 
-/// Reads a body of `size` bytes that CSJ_PADDING more readable bytes follow.
-csj_result csj_parse(csj_parser *_Nonnull parser, const uint8_t *_Nullable bytes, size_t size,
-                     csj_payload *_Nonnull payload);
+/// Checks a whole body and fills `payload` with views of it.
+///
+/// `readable` counts the bytes that may be read from `body` on; with fewer than `size + WEBHOOK_PADDING` the body is
+/// copied first. `body` must stay as it is until the last use of `webhook_parser_subset` for it.
+webhook_fault webhook_parser_parse(
+    webhook_parser *parser, const uint8_t *body, size_t size, size_t readable, webhook_payload *payload);
 
-/// What was wrong with the body that csj_parse refused, and where: `alerts[3].labels.severity: expected a string, …`.
-const char *_Nonnull csj_error(const csj_parser *_Nonnull parser);
+/// What is wrong with the last body and where, one line of valid UTF-8; empty when nothing is.
+webhook_string webhook_parser_message(const webhook_parser *parser);
 
-/// The content that makes two payloads the same notification, in one unambiguous form: every string with its length
-/// before it; alerts sorted by fingerprint; of a firing alert no endsAt.
-csj_string csj_canonical(csj_parser *_Nonnull parser);
+/// The bytes whose hash is the dedupe key of the last body; see Canonical.cpp for the layout. `group_size` is the
+/// length of the prefix that identifies the group (receiver and group key). `start` is NULL when there is no memory.
+webhook_string webhook_parser_canonical(webhook_parser *parser, size_t *group_size);
 
-/// The parsed body again, minified, with only the alerts whose byte in `keep` is not 0.
-csj_string csj_subset(csj_parser *_Nonnull parser, const uint8_t *_Nonnull keep);
+/// The last body with only those alerts whose entry in `tiers` (one byte an alert) is `tier`, everything else byte for
+/// byte as it came. Writes it to `into`, or nothing when that is NULL; returns its size, 0 when there is no memory.
+size_t webhook_parser_subset(webhook_parser *parser, const uint8_t *tiers, uint8_t tier, uint8_t *into);
+
+/// Gives back the memory that a huge body took; does nothing after an ordinary one.
+void webhook_parser_trim(webhook_parser *parser);
 
 #ifdef __cplusplus
 }

@@ -1,15 +1,25 @@
-/// Why a body can never be accepted; answered with 400.
+/// Why a webhook body is refused: the sender gets the message with a 400, the metric the reason.
 struct ParseError: Error, Equatable {
-    /// The label of `relay_payloads_rejected_total`.
+    /// The values of `relay_payloads_rejected_total{reason}` that parsing gives.
     enum Reason: String, CaseIterable, Sendable {
+        case empty
+        case invalidUTF8
         case invalidJSON
-        case wrongShape
+        /// More than 64 arrays and objects inside one another.
+        case tooDeep
+        case notAnObject
+        /// Neither `version` nor `alerts`: a templated `payload:` or something else altogether.
+        case notAWebhook
         case wrongVersion
-        case duplicateKey
-        case invalidTime
+        case missingField
+        case wrongType
+        case wrongValue
+        case duplicateName
+        /// Not the sender's fault and no reason for a 400: the same body may pass later (503).
+        case outOfMemory
     }
 
     var reason: Reason
-    /// What is wrong and where, in words for the sender; holds none of the body's values.
+    /// What is wrong and where, for a person, in one line; quotes only the beginning of a value.
     var message: String
 }

@@ -1,4 +1,4 @@
-/// Label or annotation pairs, in the order in which Alertmanager sent them (sorted by name).
+/// Label or annotation pairs, sorted by name (bytewise), as Alertmanager sends them.
 struct Labels: Sendable, Equatable {
     struct Pair: Sendable, Equatable {
         var name: String

@@ -1,28 +1,85 @@
-/// Which severity a label's value means.
+/// Which values of the label `severity` stand for which tier.
+///
+/// Values are compared with ASCII letters lower-cased and white space at both ends cut. A missing or unknown value is
+/// of tier fallback.
 struct SeverityMap: Sendable {
-    private let tiers: [String: Severity]
+    /// A value of at most 15 bytes in one number: its bytes, and its length in the lowest one.
+    private struct Entry: Sendable {
+        var packed: UInt128
+        var severity: Severity
+    }
 
-    /// The words in use in public alert rules (`contracts/alertmanager.md`, "Severities").
+    /// The aliases of `interface.md`, "Configuration".
     static let defaultAliases: [Severity: [String]] = [
         .critical: ["critical", "page", "p1", "fatal", "emergency", "disaster"],
         .warning: ["warning", "warn", "p2", "error", "high", "ticket"],
         .info: ["info", "information", "informational", "notice", "notify", "p3", "p4", "low", "none", "debug"],
     ]
 
+    private var entries: [Entry] = []
+    /// Aliases too long to pack, normalized.
+    private var long: [String: Severity] = [:]
+
+    /// Where two tiers claim one alias, the more urgent has it.
     init(aliases: [Severity: [String]] = defaultAliases) {
-        var tiers: [String: Severity] = [:]
-        for (severity, words) in aliases {
-            for word in words { tiers[word.lowercased()] = severity }
+        for severity in Severity.allCases {
+            for alias in aliases[severity] ?? [] { add(alias, severity) }
         }
-        self.tiers = tiers
     }
 
-    /// - Parameter label: the value of the label `severity`, nil where the alert has none. Its case and the white space
-    ///   around it do not matter.
-    func severity(of label: String?) -> Severity {
-        guard let label else { return .fallback }
-        if let severity = tiers[label] { return severity }
-        let word = label.lowercased().drop { $0.isWhitespace }
-        return tiers[String(word.prefix { !$0.isWhitespace })] ?? .fallback
+    private mutating func add(_ alias: String, _ severity: Severity) {
+        var alias = alias
+        alias.withUTF8 { bytes in
+            let trimmed = Self.trimmed(UnsafeRawBufferPointer(bytes))
+            guard self.severity(of: trimmed) == .fallback else { return }
+            if let packed = Self.packed(trimmed) {
+                entries.append(Entry(packed: packed, severity: severity))
+            } else {
+                long[Self.lowercased(trimmed)] = severity
+            }
+        }
+    }
+
+    /// The tier of a label's value; nil is a missing label.
+    func severity(of value: UnsafeRawBufferPointer?) -> Severity {
+        guard let value else { return .fallback }
+        let trimmed = Self.trimmed(value)
+        guard let packed = Self.packed(trimmed) else {
+            return long.isEmpty ? .fallback : long[Self.lowercased(trimmed)] ?? .fallback
+        }
+        for entry in entries where entry.packed == packed { return entry.severity }
+        return .fallback
+    }
+
+    func severity(of value: String?) -> Severity {
+        guard var value else { return .fallback }
+        return value.withUTF8 { severity(of: UnsafeRawBufferPointer($0)) }
+    }
+
+    private static func trimmed(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        var start = 0
+        var end = bytes.count
+        while start < end, isSpace(bytes[start]) { start += 1 }
+        while end > start, isSpace(bytes[end - 1]) { end -= 1 }
+        return UnsafeRawBufferPointer(rebasing: bytes[start..<end])
+    }
+
+    private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (byte >= 0x09 && byte <= 0x0D) }
+
+    private static func lowercased(_ byte: UInt8) -> UInt8 { byte >= 0x41 && byte <= 0x5A ? byte | 0x20 : byte }
+
+    private static func lowercased(_ bytes: UnsafeRawBufferPointer) -> String {
+        String(decoding: bytes.lazy.map(lowercased), as: UTF8.self)
+    }
+
+    private static func packed(_ bytes: UnsafeRawBufferPointer) -> UInt128? {
+        guard bytes.count <= 15 else { return nil }
+        var high: UInt64 = 0
+        var low: UInt64 = 0
+        for index in 0..<bytes.count {
+            high = high << 8 | low >> 56
+            low = low << 8 | UInt64(lowercased(bytes[index]))
+        }
+        return (UInt128(high) << 64 | UInt128(low)) << 8 | UInt128(bytes.count)
     }
 }

@@ -1,103 +1,110 @@
-import Glibc
-
 extension Timestamp {
-    /// Reads `2026-01-30T10:00:00.123456789Z` or with an offset (RFC 3339 section 5.6); digits of the fraction beyond
-    /// the ninth are cut. nil for what is no date.
+    /// Reads an RFC 3339 date-time: `T`, `t`, `Z` and `z`, any offset, any number of fraction digits, of which those
+    /// after the ninth are cut. Nil for anything else.
+    ///
+    /// A leap second counts as the first of the next minute, as POSIX time has no other place for it.
+    init?(rfc3339 bytes: UnsafeRawBufferPointer) {
+        guard bytes.count >= 20, bytes[4] == .hyphen, bytes[7] == .hyphen, bytes[13] == .colon, bytes[16] == .colon,
+            bytes[10] | 0x20 == UInt8(ascii: "t"), let date = Self.date(bytes), let time = Self.secondOfDay(bytes)
+        else { return nil }
+        var position = 19
+        guard let nanoseconds = Self.fraction(bytes, &position), let offset = Self.offset(bytes, position) else {
+            return nil
+        }
+        let seconds = date.daysSince1970 * 86_400 + time - offset
+        if Self.number(bytes, 17..<19) == 60 && seconds % 86_400 != 0 { return nil }
+        self.init(seconds: Int64(seconds), nanoseconds: nanoseconds)
+    }
+
     init?(rfc3339 text: String) {
         var text = text
-        let parsed = text.withUTF8 { Self.parse($0) }
+        let parsed = text.withUTF8 { Timestamp(rfc3339: UnsafeRawBufferPointer($0)) }
         guard let parsed else { return nil }
         self = parsed
     }
 
-    /// The same from bytes.
-    init?(rfc3339 bytes: UnsafeRawBufferPointer) {
-        guard let parsed = bytes.withMemoryRebound(to: UInt8.self, { Self.parse($0) }) else { return nil }
-        self = parsed
-    }
-
-    /// In UTC, without the fraction where it is zero, else in milliseconds.
+    /// In UTC with `Z`, with as many fraction digits as are needed, none where the second is whole.
     var rfc3339: String {
-        var time = time_t(seconds)
-        var parts = tm()
-        gmtime_r(&time, &parts)
-        func padded(_ number: Int32, _ width: Int = 2) -> String {
-            let digits = String(number)
-            return String(repeating: "0", count: max(0, width - digits.count)) + digits
-        }
-        let date = "\(padded(parts.tm_year + 1900, 4))-\(padded(parts.tm_mon + 1))-\(padded(parts.tm_mday))"
-        let clock = "\(padded(parts.tm_hour)):\(padded(parts.tm_min)):\(padded(parts.tm_sec))"
-        let fraction = nanoseconds == 0 ? "" : "." + padded(nanoseconds / 1_000_000, 3)
-        return "\(date)T\(clock)\(fraction)Z"
+        let secondOfDay = ((seconds % 86_400) + 86_400) % 86_400
+        let date = CalendarDate(daysSince1970: Int((seconds - secondOfDay) / 86_400))
+        let day = "\(Self.padded(date.year, to: 4))-\(Self.padded(date.month, to: 2))-\(Self.padded(date.day, to: 2))"
+        let time = [secondOfDay / 3600, secondOfDay / 60 % 60, secondOfDay % 60]
+        return day + "T" + time.map { Self.padded(Int($0), to: 2) }.joined(separator: ":") + fractionText + "Z"
     }
 
-    private static func parse(_ bytes: UnsafeBufferPointer<UInt8>) -> Timestamp? {
-        guard bytes.count >= 20, bytes.count <= 64 else { return nil }
-        func number(_ range: Range<Int>) -> Int32? {
-            var number: Int32 = 0
-            for byte in bytes[range] {
-                guard byte &- 0x30 < 10 else { return nil }
-                number = number * 10 + Int32(byte - 0x30)
-            }
-            return number
-        }
-        func isPresent(_ index: Int, _ character: Unicode.Scalar) -> Bool { bytes[index] == UInt8(ascii: character) }
-        guard let year = number(0..<4), isPresent(4, "-"), let month = number(5..<7), isPresent(7, "-"),
-            let day = number(8..<10), isPresent(10, "T") || isPresent(10, "t") || isPresent(10, " "),
-            let hour = number(11..<13), isPresent(13, ":"), let minute = number(14..<16), isPresent(16, ":"),
-            let second = number(17..<19), (1...12).contains(month), day >= 1, day <= days(in: month, of: year),
+    /// Whether it is the zero time of Go, which stands for no time: year 1, or the end of year 0 at an offset.
+    var isUnset: Bool { seconds < -62_104_060_800 }
+
+    private var fractionText: String {
+        guard nanoseconds != 0 else { return "" }
+        var digits = Self.padded(Int(nanoseconds), to: 9)
+        while digits.last == "0" { digits.removeLast() }
+        return "." + digits
+    }
+
+    private static func padded(_ number: Int, to width: Int) -> String {
+        let digits = String(number)
+        return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+    }
+
+    private static func date(_ bytes: UnsafeRawBufferPointer) -> CalendarDate? {
+        guard let year = number(bytes, 0..<4), let month = number(bytes, 5..<7), let day = number(bytes, 8..<10)
+        else { return nil }
+        return CalendarDate(year: year, month: month, day: day)
+    }
+
+    private static func secondOfDay(_ bytes: UnsafeRawBufferPointer) -> Int? {
+        guard let hour = number(bytes, 11..<13), let minute = number(bytes, 14..<16),
+            let second = number(bytes, 17..<19),
             hour < 24, minute < 60, second <= 60
         else { return nil }
-
-        var index = 19
-        var nanoseconds: Int32 = 0
-        if isPresent(index, ".") {
-            var scale: Int32 = 100_000_000
-            index += 1
-            let first = index
-            while index < bytes.count, bytes[index] &- 0x30 < 10 {
-                nanoseconds += Int32(bytes[index] - 0x30) * scale
-                scale /= 10
-                index += 1
-            }
-            guard index > first else { return nil }
-        }
-        guard let offset = offset(bytes, from: index) else { return nil }
-        // A leap second counts as the one before it, as everywhere in Unix time.
-        let clock = Int64(hour) * 3600 + Int64(minute) * 60 + Int64(min(second, 59))
-        return Timestamp(seconds: daysSinceEpoch(year, month, day) * 86_400 + clock - offset, nanoseconds: nanoseconds)
+        return hour * 3600 + minute * 60 + second
     }
 
-    /// Seconds east of UTC of `Z` or `+hh:mm`, which must be all that is left.
-    private static func offset(_ bytes: UnsafeBufferPointer<UInt8>, from index: Int) -> Int64? {
-        let rest = bytes[index...]
-        if rest.count == 1, rest.first == UInt8(ascii: "Z") || rest.first == UInt8(ascii: "z") { return 0 }
-        guard rest.count == 6, rest[index + 3] == UInt8(ascii: ":") else { return nil }
-        let digits = [1, 2, 4, 5].map { Int64(rest[index + $0]) - 0x30 }
-        guard digits.allSatisfy({ (0...9).contains($0) }) else { return nil }
-        let seconds = (digits[0] * 10 + digits[1]) * 3600 + (digits[2] * 10 + digits[3]) * 60
-        switch rest.first {
-        case UInt8(ascii: "+"): return seconds
-        case UInt8(ascii: "-"): return -seconds
+    /// The nanoseconds of `.123`, none where no point stands at `position`, which moves past them.
+    private static func fraction(_ bytes: UnsafeRawBufferPointer, _ position: inout Int) -> Int32? {
+        guard bytes[position] == UInt8(ascii: ".") else { return 0 }
+        position += 1
+        let start = position
+        var nanoseconds: Int32 = 0
+        var weight: Int32 = 100_000_000
+        while position < bytes.count, let digit = digit(bytes[position]) {
+            nanoseconds += Int32(digit) * weight
+            weight /= 10
+            position += 1
+        }
+        return position > start ? nanoseconds : nil
+    }
+
+    /// The seconds east of UTC that the rest of the text gives.
+    private static func offset(_ bytes: UnsafeRawBufferPointer, _ position: Int) -> Int? {
+        if bytes.count == position + 1 && bytes[position] | 0x20 == UInt8(ascii: "z") { return 0 }
+        guard bytes.count == position + 6, bytes[position + 3] == .colon,
+            let hours = number(bytes, position + 1..<position + 3), hours < 24,
+            let minutes = number(bytes, position + 4..<position + 6), minutes < 60
+        else { return nil }
+        switch bytes[position] {
+        case UInt8(ascii: "+"): return hours * 3600 + minutes * 60
+        case .hyphen: return -(hours * 3600 + minutes * 60)
         default: return nil
         }
     }
 
-    private static func days(in month: Int32, of year: Int32) -> Int32 {
-        switch month {
-        case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
-        case 4, 6, 9, 11: 30
-        default: 31
+    private static func number(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> Int? {
+        var result = 0
+        for position in range {
+            guard let digit = digit(bytes[position]) else { return nil }
+            result = result * 10 + digit
         }
+        return result
     }
 
-    /// Counted in years that begin in March, so that a leap day is the last day of its year.
-    private static func daysSinceEpoch(_ year: Int32, _ month: Int32, _ day: Int32) -> Int64 {
-        let shifted = Int64(month <= 2 ? year - 1 : year)
-        let era = (shifted >= 0 ? shifted : shifted - 399) / 400
-        let yearOfEra = shifted - era * 400
-        let dayOfYear = (153 * Int64(month > 2 ? month - 3 : month + 9) + 2) / 5 + Int64(day) - 1
-        let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
-        return era * 146_097 + dayOfEra - 719_468
+    private static func digit(_ byte: UInt8) -> Int? {
+        byte >= 0x30 && byte <= 0x39 ? Int(byte - 0x30) : nil
     }
+}
+
+extension UInt8 {
+    fileprivate static var hyphen: UInt8 { UInt8(ascii: "-") }
+    fileprivate static var colon: UInt8 { UInt8(ascii: ":") }
 }

@@ -1,128 +1,111 @@
 import CCrypto
 import CSimdjson
 
-/// Reads webhook bodies. One parser belongs to one thread; it reuses its memory from body to body.
+/// Reads webhook bodies of version "4" (`contracts/alertmanager.md`, "Body").
+///
+/// One a thread: the memory it works in is reused from body to body. Every body that `parse` takes, and every body of
+/// the notifications that it makes of it, `decode` takes too.
 final class WebhookParser {
-    /// How much room beyond its end a body's array should have, so that it need not be copied to be parsed.
-    static let padding = Int(CSJ_PADDING)
+    /// The room beyond its count that an array should have, to be read where it is.
+    static let padding = 64
 
     private let parser: OpaquePointer
     private let severities: SeverityMap
+    /// The tier of each alert of the body at hand.
+    private var tiers: [UInt8] = []
 
-    init(severities: SeverityMap) {
-        parser = csj_parser_create()
+    init(severities: SeverityMap = SeverityMap()) {
+        guard let parser = webhook_parser_create() else { fatalError("no memory for a parser") }
+        self.parser = parser
         self.severities = severities
     }
 
     deinit {
-        csj_parser_free(parser)
+        webhook_parser_destroy(parser)
     }
 
-    /// Validates a body and splits it by severity, alert by alert: the way in of every webhook.
-    func parse(_ body: [UInt8], acceptedAt: Timestamp) throws(ParseError) -> AlertBatch {
-        let view = try view(of: body)
-        let alerts = UnsafeBufferPointer(start: view.alerts, count: view.alert_count)
-        var tiers: [Severity] = []
-        tiers.reserveCapacity(alerts.count)
-        for (index, alert) in alerts.enumerated() {
-            try checkTimes(of: alert, at: index)
-            tiers.append(severities.severity(of: alert.severity.optionalText))
+    /// Checks a body, classifies its alerts and splits it by severity.
+    ///
+    /// An array with `padding` bytes of capacity beyond its count is read where it is; any other is copied first.
+    /// Where all alerts are of one severity the array itself is the notification's body.
+    func parse(_ body: consuming [UInt8], acceptedAt: Timestamp) throws(ParseError) -> AlertBatch {
+        defer { trim() }
+        let capacity = body.capacity
+        var batch = try body.withUnsafeBufferPointer { (bytes) throws(ParseError) -> AlertBatch in
+            let payload = try read(bytes, readable: capacity)
+            let tally = try classify(payload)
+            return try split(payload, tally, acceptedAt: acceptedAt)
         }
-        let key = DedupeKey(bytes: Self.digest(csj_canonical(parser)))
-        let group = group(of: view)
-        let present = Severity.allCases.filter { tiers.contains($0) }
-        let notifications = present.map { severity in
-            Notification(
-                severity: severity, group: group, acceptedAt: acceptedAt,
-                body: present.count == 1 ? body : subset(where: tiers.map { $0 == severity }))
+        if batch.notifications.count == 1 { batch.notifications[0].body = body }
+        return batch
+    }
+
+    /// Checks the body of `bytes` and gives views of it that live until the next call, at most as long as `bytes`.
+    func read(_ bytes: UnsafeBufferPointer<UInt8>, readable: Int) throws(ParseError) -> webhook_payload {
+        var payload = webhook_payload()
+        let fault = webhook_parser_parse(parser, bytes.baseAddress, bytes.count, readable, &payload)
+        guard fault == WEBHOOK_OK else {
+            throw ParseError(reason: ParseError.Reason(fault), message: webhook_parser_message(parser).text)
+        }
+        return payload
+    }
+
+    /// Gives back the memory that a huge body took.
+    func trim() {
+        webhook_parser_trim(parser)
+    }
+
+    /// Notes the tier of every alert and counts them; looks at their times too, since a batch must decode later.
+    private func classify(_ payload: webhook_payload) throws(ParseError) -> Tally {
+        var tally = Tally()
+        tiers.removeAll(keepingCapacity: true)
+        for (index, alert) in payload.views.enumerated() {
+            _ = try alert.starts_at.time(alert: index, "startsAt")
+            _ = try alert.ends_at.time(alert: index, "endsAt")
+            let severity = severities.severity(of: alert.severity.bytes)
+            tiers.append(severity.tier)
+            tally.add(severity, resolved: alert.resolved)
+        }
+        return tally
+    }
+
+    private func split(
+        _ payload: webhook_payload, _ tally: Tally, acceptedAt: Timestamp
+    ) throws(ParseError) -> AlertBatch {
+        let (key, group) = try identity()
+        let present = Severity.allCases.filter { tally.alerts(of: $0) > 0 }
+        var notifications: [Notification] = []
+        notifications.reserveCapacity(present.count)
+        for severity in present {
+            let body = present.count == 1 ? [] : try subset(severity)
+            notifications.append(Notification(severity: severity, group: group, acceptedAt: acceptedAt, body: body))
         }
         return AlertBatch(
-            dedupeKey: key, notifications: notifications, counts: counts(alerts, tiers), alerts: alerts.count)
+            dedupeKey: key, notifications: notifications, counts: tally.counts, alerts: payload.alert_count)
     }
 
-    /// Reads a whole body, for rendering.
-    func decode(_ body: [UInt8]) throws(ParseError) -> Payload {
-        let view = try view(of: body)
-        let pairs = UnsafeBufferPointer(start: view.pairs, count: .max)
-        var alerts: [Alert] = []
-        alerts.reserveCapacity(view.alert_count)
-        for (index, alert) in UnsafeBufferPointer(start: view.alerts, count: view.alert_count).enumerated() {
-            try checkTimes(of: alert, at: index)
-            alerts.append(Alert(alert, pairs))
-        }
-        return Payload(
-            receiver: view.receiver.text, status: view.is_resolved ? .resolved : .firing,
-            groupKey: view.group_key.text, truncatedAlerts: Int(view.truncated_alerts),
-            groupLabels: Labels(view.group_labels, pairs), commonLabels: Labels(view.common_labels, pairs),
-            commonAnnotations: Labels(view.common_annotations, pairs), externalURL: view.external_url.text,
-            notificationReason: view.notification_reason.optionalText, alerts: alerts)
+    /// The dedupe key of the body at hand and the hash of its group.
+    private func identity() throws(ParseError) -> (DedupeKey, group: UInt64) {
+        var groupSize = 0
+        guard let canonical = webhook_parser_canonical(parser, &groupSize).bytes else { throw .outOfMemory }
+        let key = Self.sha256(canonical)
+        let group = Self.sha256(UnsafeRawBufferPointer(rebasing: canonical[..<groupSize]))
+        return (DedupeKey(bytes: key), group[..<8].reduce(0) { $0 << 8 | UInt64($1) })
     }
 
-    // MARK: Parts
-
-    private func view(of body: [UInt8]) throws(ParseError) -> csj_payload {
-        var padded = body
-        // Only an array made without the room pays for it here: the reserve copies it.
-        if body.capacity < body.count + Self.padding {
-            padded = []
-            padded.reserveCapacity(body.count + Self.padding)
-            padded += body
-        }
-        var view = csj_payload()
-        let result = padded.withUnsafeBufferPointer { csj_parse(parser, $0.baseAddress, $0.count, &view) }
-        let reason: ParseError.Reason
-        switch result {
-        case CSJ_OK: return view
-        case CSJ_INVALID_JSON: reason = .invalidJSON
-        case CSJ_WRONG_VERSION: reason = .wrongVersion
-        case CSJ_DUPLICATE_KEY: reason = .duplicateKey
-        default: reason = .wrongShape
-        }
-        throw ParseError(reason: reason, message: String(cString: csj_error(parser)))
-    }
-
-    private func checkTimes(of alert: csj_alert, at index: Int) throws(ParseError) {
-        for (name, time) in [("startsAt", alert.starts_at), ("endsAt", alert.ends_at)] {
-            guard let bytes = time.rawBytes, !bytes.isEmpty, Timestamp(rfc3339: bytes) == nil else { continue }
-            throw ParseError(reason: .invalidTime, message: "alerts[\(index)].\(name): not an RFC 3339 time")
+    /// The body at hand with the alerts of one severity.
+    private func subset(_ severity: Severity) throws(ParseError) -> [UInt8] {
+        let size = webhook_parser_subset(parser, tiers, severity.tier, nil)
+        guard size > 0 else { throw .outOfMemory }
+        return [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+            count = webhook_parser_subset(parser, tiers, severity.tier, buffer.baseAddress)
         }
     }
 
-    private func subset(where keep: [Bool]) -> [UInt8] {
-        let flags = keep.map { $0 ? UInt8(1) : 0 }
-        return Array(csj_subset(parser, flags).rawBytes ?? UnsafeRawBufferPointer(start: nil, count: 0))
-    }
-
-    private func counts(_ alerts: UnsafeBufferPointer<csj_alert>, _ tiers: [Severity]) -> [AlertBatch.Count] {
-        var counts: [AlertBatch.Count] = []
-        for (alert, severity) in zip(alerts, tiers) {
-            let status: AlertStatus = alert.is_resolved ? .resolved : .firing
-            if let index = counts.firstIndex(where: { $0.severity == severity && $0.status == status }) {
-                counts[index].alerts += 1
-            } else {
-                counts.append(AlertBatch.Count(severity: severity, status: status, alerts: 1))
-            }
-        }
-        return counts
-    }
-
-    private func group(of view: csj_payload) -> UInt64 {
-        var content: [UInt8] = []
-        for string in [view.receiver, view.group_key] {
-            withUnsafeBytes(of: UInt64(string.size)) { content += $0 }
-            if let bytes = string.rawBytes { content += bytes }
-        }
-        let digest = content.withUnsafeBytes { Self.digest($0) }
-        return digest.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
-    }
-
-    private static func digest(_ content: csj_string) -> [UInt8] {
-        digest(content.rawBytes ?? UnsafeRawBufferPointer(start: nil, count: 0))
-    }
-
-    private static func digest(_ content: UnsafeRawBufferPointer) -> [UInt8] {
+    private static func sha256(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: Int(SHA256_DIGEST_LENGTH)) { digest, count in
-            SHA256(content.baseAddress?.assumingMemoryBound(to: UInt8.self), content.count, digest.baseAddress)
+            let start = bytes.assumingMemoryBound(to: UInt8.self).baseAddress
+            guard SHA256(start, bytes.count, digest.baseAddress) != nil else { fatalError("no SHA-256 in libcrypto") }
             count = Int(SHA256_DIGEST_LENGTH)
         }
     }

@@ -1,0 +1,236 @@
+#include "FaultLocator.hpp"
+
+#include <cerrno>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+
+namespace {
+
+/// A strict reader of JSON that keeps nothing but its place. Recursion is bounded by the depth limit.
+class Reader {
+public:
+    Reader(const uint8_t *bytes, size_t size) : begin(bytes), at(bytes), end(bytes + size) {}
+
+    void document() {
+        if (end - begin >= 3 && std::memcmp(begin, "\xEF\xBB\xBF", 3) == 0) {
+            fail("the body begins with a byte order mark, which JSON does not allow (RFC 8259 section 8.1)");
+        }
+        space();
+        if (at == end) { fail("the body holds only white space", WEBHOOK_EMPTY); }
+        value(1);
+        space();
+        if (at != end) { fail("more text after the end of the JSON value"); }
+    }
+
+private:
+    const uint8_t *begin;
+    const uint8_t *at;
+    const uint8_t *end;
+
+    [[noreturn]] void fail(const char *what, webhook_fault fault = WEBHOOK_INVALID_JSON) const {
+        size_t line = 1;
+        const uint8_t *line_start = begin;
+        for (const uint8_t *byte = begin; byte < at; byte++) {
+            if (*byte == '\n') {
+                line++;
+                line_start = byte + 1;
+            }
+        }
+        throw Refusal{
+            fault, "line " + std::to_string(line) + ", column " + std::to_string(at - line_start + 1) + ": " + what};
+    }
+
+    int peek() const { return at < end ? *at : -1; }
+    bool digit() const { return at < end && *at >= '0' && *at <= '9'; }
+
+    bool take(char wanted) {
+        if (peek() != wanted) { return false; }
+        at++;
+        return true;
+    }
+
+    void space() {
+        while (at < end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r')) { at++; }
+    }
+
+    void value(int depth) {
+        switch (peek()) {
+        case '{': return object(depth);
+        case '[': return array(depth);
+        case '"': return string();
+        case 't': return word("true");
+        case 'f': return word("false");
+        case 'n': return word("null");
+        case -1: fail("the body ends where a value should stand");
+        default: break;
+        }
+        if (*at == '-' || digit()) { return number(); }
+        fail("expected a value (NaN, Infinity and bare words are not JSON)");
+    }
+
+    void enter(int depth) {
+        const uint8_t *start = at++;
+        space();
+        // simdjson counts a level only when something stands in it.
+        if (depth > WEBHOOK_DEPTH_LIMIT && peek() != ']' && peek() != '}') {
+            at = start;
+            fail("nested deeper than 64 levels", WEBHOOK_TOO_DEEP);
+        }
+    }
+
+    void object(int depth) {
+        enter(depth);
+        if (take('}')) { return; }
+        while (true) {
+            if (peek() != '"') { fail("expected a name in double quotes"); }
+            string();
+            space();
+            if (!take(':')) { fail("expected ':' after the name"); }
+            space();
+            value(depth + 1);
+            space();
+            if (take('}')) { return; }
+            if (!take(',')) { fail("expected ',' or '}' in the object"); }
+            space();
+        }
+    }
+
+    void array(int depth) {
+        enter(depth);
+        if (take(']')) { return; }
+        while (true) {
+            value(depth + 1);
+            space();
+            if (take(']')) { return; }
+            if (!take(',')) { fail("expected ',' or ']' in the array"); }
+            space();
+        }
+    }
+
+    void word(const char *wanted) {
+        size_t length = std::strlen(wanted);
+        if (static_cast<size_t>(end - at) < length || std::memcmp(at, wanted, length) != 0) {
+            fail("expected a value (bare words are not JSON)");
+        }
+        at += length;
+    }
+
+    void number() {
+        const uint8_t *start = at;
+        bool whole = true;
+        take('-');
+        if (!take('0')) { digits(); }
+        if (digit()) { fail("a number must not begin with 0"); }
+        if (take('.')) {
+            whole = false;
+            digits();
+        }
+        if (take('e') || take('E')) {
+            whole = false;
+            if (!take('+')) { take('-'); }
+            digits();
+        }
+        check_range(std::string(start, at), whole, start);
+    }
+
+    void digits() {
+        if (!digit()) { fail("expected a digit"); }
+        while (digit()) { at++; }
+    }
+
+    void check_range(const std::string &text, bool whole, const uint8_t *start) {
+        errno = 0;
+        if (whole) {
+            text[0] == '-' ? static_cast<void>(std::strtoll(text.c_str(), nullptr, 10))
+                           : static_cast<void>(std::strtoull(text.c_str(), nullptr, 10));
+        }
+        if ((whole && errno == ERANGE) || (!whole && std::isinf(std::strtod(text.c_str(), nullptr)))) {
+            at = start;
+            fail("a number too large to represent");
+        }
+    }
+
+    void string() {
+        const uint8_t *start = at++;
+        while (at < end && *at != '"') {
+            if (*at < 0x20) { fail("a control character in a string must be escaped"); }
+            if (*at == '\\') {
+                escape();
+            } else if (*at < 0x80) {
+                at++;
+            } else {
+                character();
+            }
+        }
+        if (at == end) {
+            at = start;
+            fail("a string without its closing quote");
+        }
+        at++;
+    }
+
+    void escape() {
+        const uint8_t *start = at++;
+        if (at < end && *at == 'u') { return escaped_character(start); }
+        if (at == end || std::strchr("\"\\/bfnrt", *at) == nullptr || *at == 0) {
+            at = start;
+            fail("an unknown escape in a string");
+        }
+        at++;
+    }
+
+    void escaped_character(const uint8_t *start) {
+        int code = unit();
+        if (code >= 0xD800 && code < 0xDC00 && take('\\') && peek() == 'u') {
+            code = unit() >> 10 == 0xDC00 >> 10 ? 0 : 0xD800;
+        }
+        if (code >= 0xD800 && code < 0xE000) {
+            at = start;
+            fail("half of a surrogate pair in a string");
+        }
+    }
+
+    /// The four hex digits after `u`.
+    int unit() {
+        at++;
+        int code = 0;
+        for (int place = 0; place < 4; place++) {
+            int character = peek();
+            int lower = character | 0x20;
+            if (character >= '0' && character <= '9') {
+                code = code * 16 + character - '0';
+            } else if (character >= 0 && lower >= 'a' && lower <= 'f') {
+                code = code * 16 + lower - 'a' + 10;
+            } else {
+                fail("expected four hex digits after \\u");
+            }
+            at++;
+        }
+        return code;
+    }
+
+    /// One character of two to four bytes (RFC 3629 section 4).
+    void character() {
+        int lead = *at;
+        int length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+        int second = end - at > 1 ? at[1] : 0;
+        int lowest = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+        int highest = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+        bool valid = lead >= 0xC2 && lead <= 0xF4 && end - at >= length && second >= lowest && second <= highest;
+        for (int place = 2; valid && place < length; place++) { valid = (at[place] & 0xC0) == 0x80; }
+        if (!valid) { fail("invalid UTF-8", WEBHOOK_INVALID_UTF8); }
+        at += length;
+    }
+};
+
+}  // namespace
+
+std::optional<Refusal> locate_fault(const uint8_t *bytes, size_t size) {
+    try {
+        Reader(bytes, size).document();
+        return std::nullopt;
+    } catch (Refusal &refusal) {
+        return std::move(refusal);
+    }
+}

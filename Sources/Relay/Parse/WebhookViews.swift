@@ -1,0 +1,66 @@
+import CSimdjson
+
+// What CSimdjson's views mean in Swift. They live until the parser's next call; nothing here keeps one.
+
+extension webhook_string {
+    /// Nil where the string is absent.
+    var bytes: UnsafeRawBufferPointer? {
+        start.map { UnsafeRawBufferPointer(start: $0, count: size) }
+    }
+
+    /// The empty string where it is absent.
+    var text: String {
+        bytes.map { String(decoding: $0, as: UTF8.self) } ?? ""
+    }
+}
+
+extension webhook_payload {
+    var views: UnsafeBufferPointer<webhook_alert> {
+        UnsafeBufferPointer(start: alerts, count: alert_count)
+    }
+}
+
+extension webhook_string {
+    /// The time that is written here; nil where it is absent or Go's zero time. `alert` and `field` say where in an
+    /// error.
+    func time(alert: Int, _ field: StaticString) throws(ParseError) -> Timestamp? {
+        guard let bytes else { return nil }
+        guard let time = Timestamp(rfc3339: bytes) else {
+            let found = String(text.unicodeScalars.prefix(40)).debugDescription
+            throw ParseError(
+                reason: .wrongValue,
+                message: "alerts[\(alert)].\(field): expected an RFC 3339 time, found \(found)")
+        }
+        return time.isUnset ? nil : time
+    }
+}
+
+extension AlertStatus {
+    init(resolved: Bool) {
+        self = resolved ? .resolved : .firing
+    }
+}
+
+extension ParseError {
+    static let outOfMemory = ParseError(reason: .outOfMemory, message: "no memory to read the body")
+}
+
+extension ParseError.Reason {
+    init(_ fault: webhook_fault) {
+        switch fault {
+        case WEBHOOK_EMPTY: self = .empty
+        case WEBHOOK_INVALID_UTF8: self = .invalidUTF8
+        case WEBHOOK_INVALID_JSON: self = .invalidJSON
+        case WEBHOOK_TOO_DEEP: self = .tooDeep
+        case WEBHOOK_NOT_AN_OBJECT: self = .notAnObject
+        case WEBHOOK_NOT_A_WEBHOOK: self = .notAWebhook
+        case WEBHOOK_WRONG_VERSION: self = .wrongVersion
+        case WEBHOOK_MISSING_FIELD: self = .missingField
+        case WEBHOOK_WRONG_TYPE: self = .wrongType
+        case WEBHOOK_WRONG_VALUE: self = .wrongValue
+        case WEBHOOK_DUPLICATE_NAME: self = .duplicateName
+        case WEBHOOK_OUT_OF_MEMORY: self = .outOfMemory
+        default: preconditionFailure("a fault without a reason: \(fault.rawValue)")
+        }
+    }
+}
