@@ -1,0 +1,53 @@
+/// Turns the alerts of one severity into Rocket.Chat messages: usually one, several numbered ones when there are too
+/// many alerts or too many bytes. Pure: the same input gives the same messages.
+struct MessageRenderer: Sendable {
+    let settings: RenderSettings
+
+    init(settings: RenderSettings) {
+        self.settings = settings
+    }
+
+    /// The messages in the order in which to post them, never none; firing alerts before resolved ones, else in the
+    /// payload's order, each in exactly one message.
+    func render(_ payload: Payload, severity: Severity, now: Timestamp) -> [Message] {
+        let alerts = payload.alerts.filter { $0.status == .firing } + payload.alerts.filter { $0.status == .resolved }
+        let labels = LabelTable(alerts: alerts, severity: severity, settings: settings)
+        let headline = Headline(
+            payload: payload, severity: severity, labels: labels, now: now, limit: settings.textBudget)
+        let blocks = AttachmentRenderer(
+            severity: severity, labels: labels, externalURL: payload.externalURL, now: now)
+        let room = settings.maxBodyBytes - frameSize(headline)
+        let limits = AttachmentLimits(text: settings.textBudget)
+        let parts = packed(alerts.map { blocks.render($0, limits: limits, size: room) }, room: room)
+        guard parts.count > 1 else { return [message(headline.text(), parts.first ?? [])] }
+        return parts.enumerated().map { index, attachments in
+            message(headline.text(part: .init(number: index + 1, count: parts.count)), attachments)
+        }
+    }
+
+    private func message(_ text: String, _ attachments: [Message.Attachment]) -> Message {
+        Message(text: text, attachments: attachments, emoji: settings.emoji)
+    }
+
+    /// The bytes of a message before its first attachment, with the longest part number and the keys around.
+    private func frameSize(_ headline: Headline) -> Int {
+        message(headline.text(part: .init(number: 1, count: 99_999)), []).json().count + 64
+    }
+
+    /// Fills each part up to the limits before the next begins; an attachment is never parted.
+    private func packed(_ attachments: [Message.Attachment], room: Int) -> [[Message.Attachment]] {
+        var parts: [[Message.Attachment]] = []
+        var size = 0
+        for attachment in attachments {
+            let bytes = attachment.jsonSize
+            if let last = parts.last, last.count < settings.maxAlertsPerMessage, size + bytes <= room {
+                parts[parts.count - 1].append(attachment)
+                size += bytes
+            } else {
+                parts.append([attachment])
+                size = bytes
+            }
+        }
+        return parts
+    }
+}

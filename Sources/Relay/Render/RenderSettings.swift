@@ -1,0 +1,33 @@
+/// What of the rendering an operator can choose.
+struct RenderSettings: Sendable, Equatable {
+    /// Rocket.Chat's `Message_MaxAllowedSize`, in UTF-16 units; the renderer stays a tenth below it.
+    var textLimit: Int
+    /// A group of more alerts becomes several numbered messages.
+    var maxAlertsPerMessage: Int
+    /// The JSON body's limit; below 1 MiB, where nginx answers 413 by default.
+    var maxBodyBytes: Int
+    /// The labels to show, in this order; all labels when empty.
+    var shownLabels: [String]
+    /// Labels that only say which of several Prometheus servers saw the alert.
+    var hiddenLabels: [String]
+    /// The avatar as a short name, `:fire:`.
+    var emoji: String?
+
+    init(
+        textLimit: Int = 5_000, maxAlertsPerMessage: Int = 50, maxBodyBytes: Int = 900_000,
+        shownLabels: [String] = [], hiddenLabels: [String] = ["prometheus", "prometheus_replica"],
+        emoji: String? = nil
+    ) {
+        precondition(
+            textLimit >= 100 && maxBodyBytes >= 4_096 && maxAlertsPerMessage >= 1, "limits too small to render")
+        self.textLimit = textLimit
+        self.maxAlertsPerMessage = maxAlertsPerMessage
+        self.maxBodyBytes = maxBodyBytes
+        self.shownLabels = shownLabels
+        self.hiddenLabels = hiddenLabels
+        self.emoji = emoji
+    }
+
+    /// UTF-16 units a text may have: a tenth below the server's limit, and small beside the body.
+    var textBudget: Int { min(textLimit * 9 / 10, maxBodyBytes / 8) }
+}
