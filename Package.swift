@@ -63,11 +63,13 @@ let package = Package(
             ],
             swiftSettings: strict),
 
-        .testTarget(name: "LibeventTests", dependencies: ["Libevent"], swiftSettings: strict),
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        .testTarget(name: "LibeventTests", dependencies: ["Libevent", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "RelayTests", dependencies: ["Relay"], swiftSettings: strict),
         .testTarget(name: "MockRocketChatTests", dependencies: ["MockRocketChat"], swiftSettings: strict),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["Relay", "MockRocketChat"], swiftSettings: strict),
+            name: "IntegrationTests", dependencies: ["Relay", "MockRocketChat", "TestSupport"],
+            swiftSettings: strict),
     ],
     cxxLanguageStandard: .cxx17
 )

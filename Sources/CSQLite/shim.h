@@ -1,1 +1,12 @@
 #include <sqlite3.h>
+
+/// SQLITE_TRANSIENT is a cast that Swift cannot import: SQLite copies the text before it returns.
+static inline int relay_sqlite3_bind_text_copy(sqlite3_stmt *statement, int index, const char *text, int length) {
+    return sqlite3_bind_text(statement, index, text, length, SQLITE_TRANSIENT);
+}
+
+/// sqlite3_db_config is variadic, which Swift cannot call. Keeps closing from touching the files: a damaged or
+/// foreign database must stay as it was found.
+static inline int relay_sqlite3_no_checkpoint_on_close(sqlite3 *connection) {
+    return sqlite3_db_config(connection, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)0);
+}

@@ -1,6 +1,5 @@
 #include "FaultLocator.hpp"
 
-#include <cerrno>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -118,20 +117,20 @@ private:
 
     void number() {
         const uint8_t *start = at;
-        bool whole = true;
         take('-');
         if (!take('0')) { digits(); }
         if (digit()) { fail("a number must not begin with 0"); }
         if (take('.')) {
-            whole = false;
             digits();
         }
         if (take('e') || take('E')) {
-            whole = false;
             if (!take('+')) { take('-'); }
             digits();
         }
-        check_range(std::string(start, at), whole, start);
+        if (std::isinf(std::strtod(std::string(start, at).c_str(), nullptr))) {
+            at = start;
+            fail("a number too large to represent");
+        }
     }
 
     void digits() {

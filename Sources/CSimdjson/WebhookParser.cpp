@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "FaultLocator.hpp"
+#include "LongIntegers.hpp"
 
 namespace {
 
@@ -59,19 +60,24 @@ void webhook_parser::parse(const uint8_t *bytes, size_t count, size_t readable) 
 
 simdjson::dom::element webhook_parser::parse_json(size_t readable) {
     if (size == 0) { throw Refusal{WEBHOOK_EMPTY, "the body is empty"}; }
-    const uint8_t *bytes = body;
-    if (readable - size < WEBHOOK_PADDING) {
-        padded.resize(size + WEBHOOK_PADDING);
-        std::memcpy(padded.data(), body, size);
-        bytes = padded.data();
-    }
+    bool roomy = readable - size >= WEBHOOK_PADDING;
     simdjson::dom::element root;
-    simdjson::error_code code = json.parse(bytes, size, false).get(root);
+    simdjson::error_code code = json.parse(roomy ? body : copy_of_body(), size, false).get(root);
+    if (code == simdjson::NUMBER_ERROR) {
+        uint8_t *copy = copy_of_body();
+        if (shorten_long_integers(copy, copy + size)) { code = json.parse(copy, size, false).get(root); }
+    }
     if (code == simdjson::MEMALLOC || code == simdjson::CAPACITY) { throw std::bad_alloc(); }
     if (code == simdjson::SUCCESS && !may_escape_surrogate(body, size)) { return root; }
     if (auto fault = locate_fault(body, size)) { throw Refusal{fault->fault, std::move(fault->message)}; }
     if (code == simdjson::SUCCESS) { return root; }
     throw Refusal{fault_of(code), std::string("the body is not JSON: ") + simdjson::error_message(code)};
+}
+
+uint8_t *webhook_parser::copy_of_body() {
+    padded.resize(size + WEBHOOK_PADDING);
+    std::memcpy(padded.data(), body, size);
+    return padded.data();
 }
 
 void webhook_parser::trim() {

@@ -51,6 +51,7 @@ struct webhook_parser {
 
 private:
     simdjson::dom::element parse_json(size_t readable);
+    uint8_t *copy_of_body();
     void find_raw_alerts();
 };
 

@@ -121,9 +121,12 @@ public final class HTTPExchange {
     /// - precondition: the exchange awaits its reply.
     public func drop(reset: Bool) {
         precondition(isAwaitingReply, "replied twice")
+        // evhttp shuts the socket down before it closes it, which ends it in order; connecting a TCP socket to no address
+        // is what resets it at once (connect(2), AF_UNSPEC).
         if reset, let descriptor = connection?.descriptor {
-            var linger = linger(l_onoff: 1, l_linger: 0)
-            setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))
+            var nowhere = sockaddr(
+                sa_family: sa_family_t(AF_UNSPEC), sa_data: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
+            connect(descriptor, &nowhere, socklen_t(MemoryLayout<sockaddr>.size))
         }
         state = .replied
         if let connection = evhttp_request_get_connection(request) {

@@ -15,6 +15,11 @@ public final class LoopEvent {
 
     /// Calls `action` whenever the process receives `signal`.
     public static func signal(_ signal: Int32, _ action: @escaping @LoopActor () -> Void) -> LoopEvent {
+        // A parent can leave it blocked, as Dispatch's worker threads do; then it would never arrive.
+        var set = sigset_t()
+        sigemptyset(&set)
+        sigaddset(&set, signal)
+        pthread_sigmask(SIG_UNBLOCK, &set, nil)
         let event = LoopEvent(descriptor: signal, kind: Int16(EV_SIGNAL | EV_PERSIST), action)
         event_add(event.event, nil)
         return event

@@ -5,5 +5,8 @@ import ArgumentParser
 struct RelayCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "relay",
-        abstract: "Relays Prometheus Alertmanager webhooks to Rocket.Chat: durable, paced, by severity.")
+        abstract: "Relays Prometheus Alertmanager webhooks to Rocket.Chat: durable, paced, by severity.",
+        version: "relay \(Version.current)",
+        subcommands: [ServeCommand.self],
+        defaultSubcommand: ServeCommand.self)
 }

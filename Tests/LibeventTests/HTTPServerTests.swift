@@ -1,5 +1,6 @@
 import Dispatch
 import Libevent
+import TestSupport
 import Testing
 
 /// A server on a free port that echoes method, path and body size, unless told otherwise.

@@ -37,18 +37,14 @@ enum Quantity {
     ]
 }
 
-/// At most so many posts to one hook within any window of this length.
-struct RateLimit: Sendable, Equatable {
-    var posts: Int
-    var window: Duration
-
+extension PostLimit {
     /// Reads `10/60s`; `off` is nil in the inner optional, what cannot be read in the outer one.
-    static func read(_ text: String) -> RateLimit?? {
+    static func read(_ text: String) -> PostLimit?? {
         if text == "off" { return .some(nil) }
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, let posts = Int(parts[0]), posts > 0, let window = Quantity.duration(String(parts[1])),
             window > .zero
         else { return nil }
-        return RateLimit(posts: posts, window: window)
+        return PostLimit(posts: posts, per: window)
     }
 }

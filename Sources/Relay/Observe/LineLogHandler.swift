@@ -31,9 +31,16 @@ struct LineLogHandler: LogHandler {
         if let error = event.error { keys["err"] = "\(error)" }
         let pairs =
             [
-                ("ts", Timestamp.now().rfc3339), ("level", event.level.rawValue), ("msg", event.message.description),
+                ("ts", Self.timestamp()), ("level", event.level.rawValue), ("msg", event.message.description),
             ] + keys.sorted { $0.key < $1.key }.map { ($0.key, $0.value.description) }
         sink.write(Self.line(pairs, as: format))
+    }
+
+    /// Now, to the millisecond.
+    private static func timestamp() -> String {
+        var now = Timestamp.now()
+        now.nanoseconds -= now.nanoseconds % 1_000_000
+        return now.rfc3339
     }
 
     static func line(_ pairs: [(String, String)], as format: LogFormat) -> String {
@@ -50,20 +57,8 @@ struct LineLogHandler: LogHandler {
 
     /// A JSON string, which logfmt's readers take too; a line break in a value cannot fake a second event.
     private static func quoted(_ value: String) -> String {
-        var text = "\""
-        for scalar in value.unicodeScalars {
-            switch scalar {
-            case "\"": text += "\\\""
-            case "\\": text += "\\\\"
-            case "\n": text += "\\n"
-            case "\r": text += "\\r"
-            case "\t": text += "\\t"
-            case "\u{0}"..."\u{1F}", "\u{7F}":
-                let digits = String(scalar.value, radix: 16)
-                text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: text.unicodeScalars.append(scalar)
-            }
-        }
-        return text + "\""
+        var writer = JSONWriter()
+        writer.string(value)
+        return String(decoding: writer.bytes, as: UTF8.self)
     }
 }

@@ -37,6 +37,9 @@ struct Metrics: Sendable {
     let logLinesDropped = MetricFamily<Counter>(
         "relay_log_lines_dropped_total", "Log lines dropped because stderr did not take them.")
 
+    /// When the configuration was read.
+    let configuredAt = Timestamp.now()
+
     var families: [any MetricFamilyText] {
         [
             httpRequests, httpRequestDuration, alertsReceived, payloadsRejected, journalCommitDuration, notifications,

@@ -52,6 +52,20 @@ import Testing
         #expect(try parser.parse(text: body).alerts == 0)
     }
 
+    @Test(arguments: [
+        "18446744073709552000", "-9223372036854775809", "[1, 123456789012345678901234567890 ,2]",
+        #"{"A":99999999999999999999,"B":"12345678901234567890\\\""}"#, String(repeating: "9", count: 300),
+    ])
+    func integersBeyond64BitsAreIgnoredAndKept(value: String) throws {
+        let mixed = "[\(alertJSON()),\(alertJSON(labels: "{}"))]"
+        let batch = try parser.parse(text: webhookBody(alerts: mixed, more: [("values", value)]))
+        #expect(batch.notifications.count == 2)
+        for notification in batch.notifications {
+            #expect(String(decoding: notification.body, as: UTF8.self).hasSuffix("\"values\":\(value)}"))
+            #expect(try parser.decode(notification.body).alerts.count == 1)
+        }
+    }
+
     @Test func sixtyFourLevelsAreRead() throws {
         let value = String(repeating: "[", count: 63) + "1" + String(repeating: "]", count: 63)
         #expect(try parser.parse(text: webhookBody(more: [("x", value)])).alerts == 0)

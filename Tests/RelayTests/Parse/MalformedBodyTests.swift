@@ -44,19 +44,26 @@ import Testing
         Case("white space", " \n\t ", .empty, "line 2, column 3: the body holds only white space"),
         Case("NUL", "\0", .invalidJSON, "line 1, column 1: expected a value"),
         Case(
-            "BOM", "\u{FEFF}" + webhookBody(), .invalidJSON, "line 1, column 1: the body begins with a byte order mark"),
+            "BOM", "\u{FEFF}" + webhookBody(), .invalidJSON,
+            "line 1, column 1: the body begins with a byte order mark"),
         Case("NaN", webhookBody(more: [("x", "NaN")]), .invalidJSON, "NaN, Infinity"),
         Case("Infinity", webhookBody(more: [("x", "Infinity")]), .invalidJSON, "NaN, Infinity"),
         Case("-Infinity", webhookBody(more: [("x", "-Infinity")]), .invalidJSON, "expected a digit"),
         Case("1e400", webhookBody(more: [("x", "1e400")]), .invalidJSON, "a number too large to represent"),
-        Case("big integer", webhookBody(more: [("x", "123456789012345678901")]), .invalidJSON, "a number too large"),
+        Case(
+            "long integer with a leading 0", webhookBody(more: [("x", "012345678901234567890")]), .invalidJSON,
+            "a number must not begin with 0"),
+        Case(
+            "long integer, garbage", webhookBody(more: [("x", "123456789012345678901x")]), .invalidJSON,
+            "expected ','"),
         Case("01", webhookBody(more: [("x", "01")]), .invalidJSON, "a number must not begin with 0"),
         Case("1.", webhookBody(more: [("x", "1.")]), .invalidJSON, "expected a digit"),
         Case("trailing garbage", webhookBody() + "x", .invalidJSON, "more text after the end"),
         Case("two bodies", webhookBody() + "\n" + webhookBody(), .invalidJSON, "line 2, column 1: more text"),
         Case("cut", String(webhookBody().dropLast()), .invalidJSON, "expected ',' or '}' in the object"),
         Case(
-            "cut in a string", #"{"version":"4"#, .invalidJSON, "line 1, column 12: a string without its closing quote"),
+            "cut in a string", #"{"version":"4"#, .invalidJSON,
+            "line 1, column 12: a string without its closing quote"),
         Case("trailing comma", "{\n  \"a\": 1,\n}", .invalidJSON, "line 3, column 1: expected a name in double quotes"),
         Case("single quotes", "{'a':1}", .invalidJSON, "line 1, column 2: expected a name in double quotes"),
         Case("no colon", #"{"a" 1}"#, .invalidJSON, "line 1, column 6: expected ':' after the name"),
@@ -67,7 +74,8 @@ import Testing
         Case("short \\u", with(Array(#"\u12"#.utf8)), .invalidJSON, "four hex digits"),
         Case("high surrogate alone", with(Array(#"\ud83d"#.utf8)), .invalidJSON, "half of a surrogate pair"),
         Case(
-            "low surrogate alone", with(Array(#"\uDE00"#.utf8)), .invalidJSON, "line 1, column 41: half of a surrogate"),
+            "low surrogate alone", with(Array(#"\uDE00"#.utf8)), .invalidJSON,
+            "line 1, column 41: half of a surrogate"),
         Case("two high surrogates", with(Array(#"\ud83d\ud83d"#.utf8)), .invalidJSON, "half of a surrogate pair"),
         Case("high surrogate, letter", with(Array(#"\ud83d\u0041"#.utf8)), .invalidJSON, "half of a surrogate pair"),
         Case(
@@ -165,6 +173,9 @@ import Testing
         Case(
             "truncated huge", webhookBody(more: [("truncatedAlerts", "18446744073709551615")]), .wrongValue,
             "whole number"),
+        Case(
+            "truncated beyond 64 bits", webhookBody(more: [("truncatedAlerts", "18446744073709552000")]), .wrongValue,
+            "truncatedAlerts: expected a whole number of 0"),
         Case("alerts twice", webhookBody(more: [("alerts", "[]")]), .duplicateName, "alerts: given twice"),
         Case(
             "null, then alerts", webhookBody(alerts: "null", more: [("alerts", "[]")]), .duplicateName,

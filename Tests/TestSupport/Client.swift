@@ -1,17 +1,17 @@
 import Glibc
 
 /// A plain blocking socket to a server of the test, to send bytes that no HTTP client would.
-final class Client {
+public final class Client {
     private let descriptor: Int32
     private var received: [UInt8] = []
 
-    struct Answer: Equatable {
-        var status: Int
-        var headers: [String: String]
-        var body: String
+    public struct Answer: Equatable, Sendable {
+        public var status: Int
+        public var headers: [String: String]
+        public var body: String
     }
 
-    init(port: UInt16) {
+    public init(port: UInt16) {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var timeout = timeval(tv_sec: 20, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
@@ -27,8 +27,28 @@ final class Client {
 
     deinit { close(descriptor) }
 
-    func send(_ text: String) {
-        let bytes = Array(text.utf8)
+    /// One request on a connection of its own; nil when the server closes without an answer.
+    public static func request(
+        _ method: String, _ path: String, port: UInt16, headers: [String] = [], body: [UInt8] = []
+    ) -> Answer? {
+        let client = Client(port: port)
+        client.send(head(method, path, headers, body.count), body)
+        return client.answer(toHEAD: method == "HEAD")
+    }
+
+    /// One request on this connection, which is kept.
+    public func request(_ method: String, _ path: String, headers: [String] = [], body: [UInt8] = []) -> Answer? {
+        send(Self.head(method, path, headers, body.count), body)
+        return answer(toHEAD: method == "HEAD")
+    }
+
+    private static func head(_ method: String, _ path: String, _ headers: [String], _ length: Int) -> String {
+        let fields = ["Host: localhost", "Content-Type: application/json", "Content-Length: \(length)"] + headers
+        return "\(method) \(path) HTTP/1.1\r\n\(fields.joined(separator: "\r\n"))\r\n\r\n"
+    }
+
+    public func send(_ text: String, _ body: [UInt8] = []) {
+        let bytes = Array(text.utf8) + body
         var sent = 0
         while sent < bytes.count {
             let count = bytes[sent...].withUnsafeBytes {
@@ -39,13 +59,13 @@ final class Client {
         }
     }
 
-    func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
+    public func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 
     /// Whether the server has closed its side and all it sent has been read.
-    func isClosedByServer() -> Bool { received.isEmpty && !fill() }
+    public func isClosedByServer() -> Bool { received.isEmpty && !fill() }
 
     /// Reads one answer; nil when the server closes first.
-    func answer(toHEAD: Bool = false) -> Answer? {
+    public func answer(toHEAD: Bool = false) -> Answer? {
         guard let head = read(until: "\r\n\r\n") else { return nil }
         let lines = head.split(separator: "\r\n")
         guard let first = lines.first, first.hasPrefix("HTTP/1."), let status = Int(first.dropFirst(9).prefix(3)) else {

@@ -1,0 +1,84 @@
+/// How a server, its network or its proxies misbehave towards one hook or all.
+///
+/// `PUT /faults` takes one of these as JSON, or an array of them that replaces all. Every member is optional:
+///
+///     {"hook": "critical",            one hook's id; absent for all hooks without a fault of their own
+///      "times": 3,                    heals after this many requests
+///      "mode": "recordThenReset",     see `Mode`; `reply` where a status is given
+///      "status": 503, "body": "…", "contentType": "text/html", "headers": {"Retry-After": "5"},
+///      "delayMs": 200,                before the request is processed; in `lateSuccess`, after it
+///      "jitterMs": 100,               up to this much more, at random: overlapping requests change places
+///      "growMs": 10,                  this much more with every request
+///      "bytes": 8388608,              the size of `hugeBody`
+///      "location": "/login",          of `redirect`
+///      "retryAfter": 2,               seconds, of `proxyRateLimit` and `proxyRateLimitDate`
+///      "records": true,               the message is recorded whatever is answered
+///      "limiter": {"max": 10, "windowMs": 60000, "mode": "enforced"},
+///      "integration": {"known": true, "enabled": true, "user": true, "impersonate": true, "overrideChannel": false,
+///                      "mentionAll": false, "room": "readOnly", "rooms": {"#ops": "notMember"},
+///                      "script": "fails" | "noContent" | {"error": "…"} | {"response": {…}}}}
+///
+/// Rooms are `open unknown notMember archived readOnly muted blocked`; limiter modes `enforced off infinite`.
+struct Fault: Equatable, Sendable {
+    enum Mode: String, Sendable, CaseIterable {
+        /// Rocket.Chat's own answer, as the other members change it.
+        case normal
+        /// `status`, `headers` and `body`, without a word from Rocket.Chat.
+        case reply
+        /// The connection ends with a reset, or in order, before anything is recorded.
+        case reset, close
+        /// Never answered, until the faults are healed.
+        case hang
+        case recordThenReply, recordThenReset, recordThenClose, recordThenHang
+        /// Recorded at once, answered after `delayMs`.
+        case lateSuccess
+        /// 200 with JSON that ends in the middle; a body shorter than its Content-Length.
+        case truncatedJSON, truncatedBody
+        /// One byte of the head every 100 ms, for ever.
+        case dripHeaders
+        case hugeBody
+        /// Other transports of Rocket.Chat's own answer: chunked, HTTP/1.0, `Connection: close`, and a keep-alive
+        /// connection that is closed right after the answer without a warning.
+        case chunkedBody, http10, connectionClose, closeAfterReply
+        /// 302 to `location`; to https as with Force_SSL.
+        case redirect, forceSSL
+        /// A single sign-on page with status 200; 200 without a body.
+        case loginPage, emptyReply
+        /// 400 with the driver's words; 500 text as from the lookup of the integration.
+        case databaseFailure, databaseFailureInAuth
+        /// A proxy's 429 in HTML, Retry-After in seconds or as a date.
+        case proxyRateLimit, proxyRateLimitDate
+    }
+
+    /// nil for all hooks.
+    var hook: String?
+    /// Requests until it heals; nil for never.
+    var timesLeft: Int?
+    var mode = Mode.normal
+    var status: Int?
+    var body: String?
+    var contentType: String?
+    var headers: [HookReply.Header] = []
+    var delay = 0
+    var jitter = 0
+    var growth = 0
+    var bytes = 8 * 1024 * 1024
+    var location = "/login"
+    var retryAfter = 2
+    var recordsAnyway: Bool?
+    var limit: RateLimiter.Limit?
+    var integration = Integration()
+    /// As it was put, for `GET /faults`.
+    var source = JSONValue.object([])
+
+    /// Rocket.Chat processes the request, so that its message may be recorded.
+    var records: Bool {
+        if let recordsAnyway { return recordsAnyway }
+        switch mode {
+        case .normal, .recordThenReply, .recordThenReset, .recordThenClose, .recordThenHang, .lateSuccess,
+            .chunkedBody, .http10, .connectionClose, .closeAfterReply:
+            return true
+        default: return false
+        }
+    }
+}

@@ -1,0 +1,29 @@
+/// The page that shows the messages as Rocket.Chat would; it asks `/messages` for what is new.
+enum Page {
+    static let html = """
+        <!DOCTYPE html>
+        <html lang="en">
+        <head>
+        <meta charset="utf-8">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <title>mock-rocketchat</title>
+        <link rel="icon" href="data:,">
+        <style>\(PageStyle.css)</style>
+        </head>
+        <body>
+        <nav>
+        <h1>mock-rocketchat</h1>
+        <ul id="rooms"></ul>
+        <p id="counts"></p>
+        <button id="clear">Forget all messages</button>
+        </nav>
+        <main>
+        <header id="room"></header>
+        <div id="messages" role="log"><p class="empty">No message yet.</p></div>
+        </main>
+        <script>\(PageScript.code)</script>
+        </body>
+        </html>
+
+        """
+}

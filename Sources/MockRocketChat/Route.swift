@@ -1,0 +1,39 @@
+/// Where a request goes.
+enum Route: Equatable, Sendable {
+    case hook(id: String, token: String)
+    /// Below `/hooks`, but with too few or too many segments.
+    case wrongHookPath
+    case messages
+    case messageCount
+    case faults
+    case page
+    case health
+    /// Meteor's web server answers.
+    case outside
+
+    init(path: String) {
+        switch path {
+        case "/": self = .page
+        case "/messages": self = .messages
+        case "/messages/count": self = .messageCount
+        case "/faults": self = .faults
+        case "/health": self = .health
+        default: self.init(hookPath: path)
+        }
+    }
+
+    /// The segment between id and token of the old form, a user's id, is ignored (section 1.1).
+    private init(hookPath path: String) {
+        let segments = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
+        guard segments.first == "hooks" else {
+            self = .outside
+            return
+        }
+        let parameters = segments.dropFirst().map(String.init)
+        guard parameters.count == 2 || parameters.count == 3, !parameters.contains("") else {
+            self = .wrongHookPath
+            return
+        }
+        self = .hook(id: parameters[0], token: parameters[parameters.count - 1])
+    }
+}

@@ -1,0 +1,182 @@
+import Dispatch
+import Glibc
+import Libevent
+import Logging
+
+/// The whole program while it serves: makes every stage, joins them, and takes them down in reverse. The only file that
+/// knows them all.
+@LoopActor
+final class App {
+    private let configuration: RelayConfiguration
+    private let logger: Logger
+    private let metrics: Metrics
+    private let journal: Journal<PendingWebhook>
+    private let queues: [OutboundQueue]
+    private let abort = DeliveryAbort()
+    private let server: HTTPServer
+    private let listener: WebhookListener
+    private let finish: @Sendable (Int32) -> Void
+    private var signals: [LoopEvent] = []
+    private var deadline: LoopEvent?
+    private var isDraining = false
+
+    /// Opens the journal and starts to listen.
+    ///
+    /// - Parameter finish: called once, with the program's exit code, when all is down.
+    init(
+        configuration: RelayConfiguration, metrics: Metrics, logger: Logger,
+        finish: @escaping @Sendable (Int32) -> Void
+    ) throws {
+        self.configuration = configuration
+        self.logger = logger
+        self.metrics = metrics
+        self.finish = finish
+        let mailbox = Mailbox()
+        let journal = try Journal<PendingWebhook>(
+            opening: SQLiteJournalStore(
+                SpoolSettings(folder: configuration.storagePath, limitBytes: Int64(configuration.journalLimit))),
+            settings: JournalSettings(dedupeWindow: configuration.dedupeWindow),
+            observer: JournalWatch(metrics: metrics, logger: logger),
+            onFailure: { reason in
+                // The answers of the failed commit are with the loop by now; let them leave before the end.
+                LoopActor.post { mailbox.app?.journalFailed(reason) }
+            },
+            acknowledge: { acknowledgements in
+                LoopActor.post { mailbox.app?.listener.acknowledge(acknowledgements) }
+            })
+        self.journal = journal
+        queues = Self.makeQueues(configuration, journal, metrics, logger, abort)
+        listener = WebhookListener(
+            configuration: configuration,
+            services: WebhookListener.Services(
+                journal: journal, dispatcher: Dispatcher(queues: queues), metrics: metrics, logger: logger,
+                scrape: Self.scraper(journal, metrics)))
+        let listener = listener
+        server = HTTPServer(limits: configuration.limits) { listener.handle($0) }
+        server.onFramingViolation = { listener.refuseFraming($0, $1) }
+        server.onReplyOverdue = { listener.replyOverdue($0) }
+        mailbox.app = self
+        if let degraded = journal.recovery.degraded {
+            logger.error("journal is degraded", metadata: ["reason": "\(degraded)"])
+        }
+    }
+
+    /// What the journal's callbacks are given before the app they belong to is complete.
+    @LoopActor
+    private final class Mailbox {
+        weak var app: App?
+    }
+
+    // MARK: Start
+
+    func start() throws(SocketError) {
+        signals = [SIGTERM, SIGINT].map { signal in LoopEvent.signal(signal) { [unowned self] in receive(signal) } }
+        let ports = configuration.listen.filter { $0.isWildcard && !$0.isIPv6 && !$0.host.isEmpty }.map(\.port)
+        for address in configuration.listen {
+            // Beside 0.0.0.0 on the same port, [::] must not claim IPv4 too.
+            let bound = try server.listen(on: address, acceptsIPv4: !ports.contains(address.port))
+            logger.info("listening", metadata: ["address": "\(bound)"])
+        }
+        for queue in queues { queue.start() }
+        let pending = journal.snapshot.pending.values.reduce(0, +)
+        logger.info("started", metadata: ["version": "\(Version.current)", "pending": "\(pending)"])
+    }
+
+    private static func makeQueues(
+        _ configuration: RelayConfiguration, _ journal: Journal<PendingWebhook>, _ metrics: Metrics, _ logger: Logger,
+        _ abort: DeliveryAbort
+    ) -> [OutboundQueue] {
+        let limits = configuration.rateLimit.map { [$0] } ?? []
+        let settings = DelivererSettings(
+            userAgent: "relay/\(Version.current)", connectTimeout: configuration.connectTimeout,
+            timeout: configuration.postTimeout)
+        var gates: [HookURL: HookGate] = [:]
+        return Severity.allCases.map { severity in
+            let hook = configuration.hook(for: severity)
+            let gate = gates[hook] ?? HookGate(limiter: PostLimiter(limits: limits))
+            gates[hook] = gate
+            let services = OutboundQueue.Services(
+                hook: hook, journal: journal,
+                renderer: MessageRenderer(settings: RenderSettings(textLimit: configuration.textLimit)),
+                gate: gate, policy: RetryPolicy(), metrics: metrics, logger: logger,
+                makeDeliverer: { CurlDeliverer(hook: hook, settings: settings, abort: abort) })
+            return OutboundQueue(severity: severity, services: services)
+        }
+    }
+
+    private static func scraper(
+        _ journal: Journal<PendingWebhook>, _ metrics: Metrics
+    ) -> @LoopActor (_ done: @escaping @LoopActor @Sendable (String) -> Void) -> Void {
+        { done in
+            // Reads files of /proc, so not on the loop.
+            DispatchQueue.global(qos: .utility).async { @Sendable in
+                let text = Scrape(metrics: metrics, snapshot: journal.snapshot, now: .now()).text()
+                LoopActor.post { done(text) }
+            }
+        }
+    }
+
+    // MARK: End
+
+    private func receive(_ signal: Int32) {
+        guard !isDraining else {
+            logger.warning("second signal, leaving at once")
+            return finish(1)
+        }
+        logger.info("draining", metadata: ["signal": "\(signal == SIGTERM ? "SIGTERM" : "SIGINT")"])
+        drain()
+    }
+
+    /// Takes no more, answers what was taken, lets posts in flight end; what is not delivered stays in the journal.
+    private func drain() {
+        isDraining = true
+        listener.isDraining = true
+        server.stopListening()
+        let steps = DispatchGroup()
+        steps.enter()
+        server.whenIdle { steps.leave() }
+        for queue in queues {
+            steps.enter()
+            queue.stop { steps.leave() }
+        }
+        // After the deadline posts are cut; their outcome is not known, so they are made again at the next start.
+        deadline = LoopEvent.timer(after: configuration.drainTimeout) { [unowned self] in
+            logger.warning("drain timeout, cutting posts in flight")
+            abort.abort()
+            close(after: .now() + .seconds(2), steps)
+        }
+        // @Sendable: it runs off the loop, whose isolation a plain closure would inherit.
+        steps.notify(queue: .global()) { @Sendable [weak self] in LoopActor.post { self?.closeJournal() } }
+    }
+
+    /// Posts notice the cut within a second; nothing that hangs longer may hold up the end.
+    private func close(after limit: DispatchTime, _ steps: DispatchGroup) {
+        DispatchQueue.global().async { @Sendable [weak self] in
+            _ = steps.wait(timeout: limit)
+            LoopActor.post { self?.closeJournal() }
+        }
+    }
+
+    private var isClosing = false
+
+    private func closeJournal() {
+        guard !isClosing else { return }
+        isClosing = true
+        deadline = nil
+        let (journal, logger, finish) = (journal, logger, finish)
+        DispatchQueue.global().async { @Sendable in
+            journal.close()
+            logger.info("stopped", metadata: ["pending": "\(journal.snapshot.pending.values.reduce(0, +))"])
+            finish(0)
+        }
+    }
+
+    /// Storage failed in a way that must not be retried: recovery at the next start finds what is on disk.
+    private func journalFailed(_ reason: String) {
+        listener.isDraining = true
+        server.stopListening()
+        let finish = finish
+        server.whenIdle { finish(1) }
+        deadline = LoopEvent.timer(after: .seconds(1)) { finish(1) }
+    }
+}

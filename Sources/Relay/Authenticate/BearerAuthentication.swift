@@ -1,0 +1,28 @@
+/// Tells whether a request may post webhooks.
+struct BearerAuthentication: Sendable {
+    /// The tokens of which any will do, so that one can be rotated in before the other goes; empty admits everyone.
+    private let tokens: [[UInt8]]
+
+    init(tokens: [Secret]) {
+        self.tokens = tokens.map { Array($0.revealed.utf8) }
+    }
+
+    /// - Parameter authorization: the request's `Authorization` field (RFC 6750 section 2.1).
+    func admits(authorization: String?) -> Bool {
+        if tokens.isEmpty { return true }
+        guard let authorization else { return false }
+        let parts = authorization.split(separator: " ", maxSplits: 1)
+        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return false }
+        let given = Array(parts[1].utf8)
+        // Every token is compared, and each to its end: the time taken tells nothing about which byte was wrong.
+        return tokens.map { Self.isEqual($0, given) }.contains(true)
+    }
+
+    private static func isEqual(_ token: [UInt8], _ given: [UInt8]) -> Bool {
+        var difference = token.count == given.count ? 0 : UInt8(1)
+        for (index, byte) in token.enumerated() {
+            difference |= byte ^ (index < given.count ? given[index] : ~byte)
+        }
+        return difference == 0
+    }
+}

@@ -1,0 +1,33 @@
+import ArgumentParser
+import Glibc
+
+/// The flags that override the environment.
+struct ConfigurationOptions: ParsableArguments {
+    @Option(help: "Addresses to listen on, comma separated (RELAY_LISTEN).")
+    var listen: String?
+
+    @Option(name: .customLong("storage.path"), help: "The folder of the spool (RELAY_STORAGE_PATH).")
+    var storagePath: String?
+
+    @Option(name: .customLong("log.level"), help: "trace, debug, info, notice, warning, error or critical (LOG_LEVEL).")
+    var logLevel: String?
+
+    @Option(name: .customLong("log.format"), help: "logfmt or json (LOG_FORMAT).")
+    var logFormat: String?
+
+    /// The configuration, or the end of the program with exit code 2 and every problem on stderr.
+    func read() throws -> RelayConfiguration {
+        let given = [
+            "RELAY_LISTEN": listen, "RELAY_STORAGE_PATH": storagePath, "LOG_LEVEL": logLevel, "LOG_FORMAT": logFormat,
+        ]
+        var reader = ConfigurationReader(
+            flags: given.compactMapValues { $0 }, environment: ConfigurationReader.processEnvironment)
+        do {
+            return try reader.read()
+        } catch {
+            let lines = error.problems.map { "relay: \($0)\n" }.joined()
+            _ = lines.withCString { write(STDERR_FILENO, $0, strlen($0)) }
+            throw ExitCode(2)
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import ArgumentParser
+import Dispatch
+import Glibc
+import Libevent
+import Logging
+
+/// `relay serve`: runs until a signal ends it.
+struct ServeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Run the server (the default command).",
+        discussion: """
+            Settings come from flags, then from the environment, then from defaults. At least one hook must be set:
+            ROCKETCHAT_WEBHOOK_CRITICAL, _WARNING, _INFO or _FALLBACK, the URL of an incoming webhook of Rocket.Chat.
+            """)
+
+    @OptionGroup var options: ConfigurationOptions
+
+    func run() throws {
+        let configuration = try options.read()
+        let metrics = Metrics()
+        let sink = LogSink { metrics.logLinesDropped[].increment() }
+        let logger = Self.makeLogger(configuration, sink)
+        let end = DispatchSemaphore(value: 0)
+        let code = Locked<Int32?>(nil)
+        let finish: @Sendable (Int32) -> Void = { exitCode in
+            code.withLock { $0 = $0 ?? exitCode }
+            end.signal()
+        }
+        try Self.probe(logger)
+        LoopActor.post {
+            do {
+                let app = try App(configuration: configuration, metrics: metrics, logger: logger, finish: finish)
+                Self.running = app
+                try app.start()
+            } catch {
+                logger.critical("cannot start", metadata: ["err": "\(error)"])
+                finish(1)
+            }
+        }
+        end.wait()
+        sink.flush(timeout: .milliseconds(500))
+        // Not a return: what still hangs in a post or a callback must not hold up or disturb the end.
+        _exit(code.withLock { $0 } ?? 1)
+    }
+
+    /// The app lives as long as the process.
+    @LoopActor private static var running: App?
+
+    private static func makeLogger(_ configuration: RelayConfiguration, _ sink: LogSink) -> Logger {
+        let (level, format) = (configuration.logLevel, configuration.logFormat)
+        let logger = Logger(label: "relay") { _ in LineLogHandler(level: level, format: format, sink: sink) }
+        LibeventLog.setHandler { level, text in
+            switch level {
+            case .debug, .message: logger.debug("libevent", metadata: ["detail": "\(text)"])
+            case .warning: logger.warning("libevent", metadata: ["detail": "\(text)"])
+            case .error: logger.error("libevent", metadata: ["detail": "\(text)"])
+            }
+        }
+        return logger
+    }
+
+    /// A libevent that lets requests be smuggled is not served on (reliability: the package's version is not visible
+    /// from inside, so it is tried).
+    private static func probe(_ logger: Logger) throws {
+        switch SmugglingProbe.run() {
+        case .safe: break
+        case .unknown(let reason): logger.warning("libevent could not be probed", metadata: ["reason": "\(reason)"])
+        case .vulnerable:
+            throw ValidationError(
+                "this libevent lets requests be smuggled (CVE-2026-63379 and others); install "
+                    + "2.1.12-stable-8+deb12u1 or later from Debian's security suite")
+        }
+    }
+}

@@ -1,0 +1,203 @@
+import Configuration
+import Glibc
+import Libevent
+import Logging
+
+/// One thing wrong with the configuration: which key, and what about it. Never holds a secret's value.
+struct ConfigurationProblem: Equatable, CustomStringConvertible {
+    var key: String
+    var message: String
+
+    var description: String { "\(key): \(message)" }
+}
+
+struct ConfigurationError: Error, CustomStringConvertible {
+    var problems: [ConfigurationProblem]
+
+    var description: String { problems.map(\.description).joined(separator: "\n") }
+}
+
+/// Reads the configuration: flags over environment over defaults; all problems are reported at once.
+struct ConfigurationReader {
+    private let reader: ConfigReader
+    private var problems: [ConfigurationProblem] = []
+
+    /// - Parameters:
+    ///   - flags: values of command-line flags by the name of the environment variable that they override.
+    ///   - environment: the environment variables.
+    init(flags: [String: String] = [:], environment: [String: String]) {
+        reader = ConfigReader(providers: [
+            EnvironmentVariablesProvider(environmentVariables: flags),
+            EnvironmentVariablesProvider(environmentVariables: environment),
+        ])
+    }
+
+    /// The process's own environment.
+    static var processEnvironment: [String: String] {
+        var variables: [String: String] = [:]
+        var entry = environ
+        while let pointer = entry.pointee {
+            let parts = String(cString: pointer).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            if parts.count == 2 { variables[String(parts[0])] = String(parts[1]) }
+            entry += 1
+        }
+        return variables
+    }
+
+    mutating func read() throws(ConfigurationError) -> RelayConfiguration {
+        var configuration = RelayConfiguration(hooks: readHooks())
+        readListen(&configuration)
+        if let path = text("RELAY_STORAGE_PATH") { configuration.storagePath = path }
+        configuration.authTokens = readTokens()
+        read("RELAY_RATE_LIMIT", "posts per time as in 10/60s, or off", PostLimit.read) { configuration.rateLimit = $0 }
+        read("RELAY_TEXT_LIMIT", "a whole number, at least 500", { Int($0).flatMap { $0 >= 500 ? $0 : nil } }) {
+            configuration.textLimit = $0
+        }
+        readDuration("RELAY_DEDUPE_WINDOW") { configuration.dedupeWindow = $0 }
+        readBytes("RELAY_JOURNAL_LIMIT", atLeast: 1 << 20) { configuration.journalLimit = $0 }
+        readDuration("RELAY_DRAIN_TIMEOUT") { configuration.drainTimeout = $0 }
+        readDuration("RELAY_CONNECT_TIMEOUT") { configuration.connectTimeout = $0 }
+        readDuration("RELAY_POST_TIMEOUT") { configuration.postTimeout = $0 }
+        read(
+            "LOG_LEVEL", "one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))",
+            {
+                Logger.Level(rawValue: $0.lowercased() == "warn" ? "warning" : $0.lowercased())
+            }
+        ) { configuration.logLevel = $0 }
+        read("LOG_FORMAT", "logfmt or json", { LogFormat(rawValue: $0.lowercased()) }) { configuration.logFormat = $0 }
+        readLimits(&configuration.limits)
+        if text("RELAY_BASIC_AUTH") != nil || text("RELAY_BASIC_AUTH_FILE") != nil {
+            problem("RELAY_BASIC_AUTH", "not supported yet; use RELAY_AUTH_TOKEN")
+        }
+        guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
+        return configuration
+    }
+
+    // MARK: Groups of settings
+
+    private mutating func readHooks() -> [Severity: HookURL] {
+        var hooks: [Severity: HookURL] = [:]
+        var isAnyGiven = false
+        for severity in Severity.allCases {
+            let key = "ROCKETCHAT_WEBHOOK_\(severity.rawValue.uppercased())"
+            guard let url = secret(key) else { continue }
+            isAnyGiven = true
+            do {
+                hooks[severity] = try HookURL(url)
+            } catch {
+                problem(key, "\(error)")
+            }
+        }
+        if !isAnyGiven && problems.isEmpty {
+            problem(
+                "ROCKETCHAT_WEBHOOK_CRITICAL", "no hook is set; give the incoming-webhook URL of at least one severity")
+        }
+        return hooks
+    }
+
+    private mutating func readListen(_ configuration: inout RelayConfiguration) {
+        if let port = text("PORT") {
+            if let number = UInt16(port) {
+                configuration.listen = [SocketAddress(host: "0.0.0.0", port: number)]
+            } else {
+                problem("PORT", "\"\(port)\" is not a port from 0 to 65535")
+            }
+        }
+        guard let list = text("RELAY_LISTEN") else { return }
+        var addresses: [SocketAddress] = []
+        for item in list.split(separator: ",").map(\.trimmed) {
+            if let address = SocketAddress(item) {
+                addresses.append(address)
+            } else {
+                problem("RELAY_LISTEN", "\"\(item)\" is not an address; write host:port, [::]:8093 or :8093")
+            }
+        }
+        if addresses.isEmpty && problems.isEmpty { problem("RELAY_LISTEN", "holds no address") }
+        configuration.listen = addresses
+    }
+
+    private mutating func readTokens() -> [Secret] {
+        guard let list = secret("RELAY_AUTH_TOKEN") else { return [] }
+        let tokens = list.split(separator: ",").map(\.trimmed).filter { !$0.isEmpty }
+        if tokens.isEmpty { problem("RELAY_AUTH_TOKEN", "is set but holds no token") }
+        return tokens.map { Secret($0) }
+    }
+
+    private mutating func readLimits(_ limits: inout HTTPLimits) {
+        var found = limits
+        readBytes("RELAY_MAX_BODY_SIZE", atLeast: 1024) { found.bodySize = $0 }
+        readBytes("RELAY_MAX_HEADER_SIZE", atLeast: 1024) { found.headerSize = $0 }
+        readCount("RELAY_MAX_HEADER_FIELDS") { found.headerFields = $0 }
+        readCount("RELAY_MAX_CONNECTIONS") { found.connections = $0 }
+        readDuration("RELAY_IDLE_TIMEOUT") { found.idleTimeout = $0 }
+        readDuration("RELAY_REQUEST_TIMEOUT") { found.requestTimeout = $0 }
+        readDuration("RELAY_REPLY_TIMEOUT") { found.replyTimeout = $0 }
+        limits = found
+    }
+
+    // MARK: Single values
+
+    private func text(_ key: String) -> String? {
+        // The provider's own spelling: `RELAY_LISTEN` is asked for as relay.listen.
+        let value = reader.string(forKey: ConfigKey(key.lowercased().split(separator: "_").map(String.init)))
+        return value.flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    /// A value that may stand in a file instead, named by the key's `_FILE` twin.
+    private mutating func secret(_ key: String) -> String? {
+        let value = text(key)
+        guard let path = text(key + "_FILE") else { return value?.trimmed }
+        if value != nil {
+            problem(key, "is given together with \(key)_FILE; give one of them")
+            return nil
+        }
+        guard let file = fopen(path, "r") else {
+            problem(key + "_FILE", "cannot read \(path): \(String(cString: strerror(errno)))")
+            return nil
+        }
+        defer { fclose(file) }
+        var bytes = [UInt8](repeating: 0, count: 64 * 1024)
+        let content = String(decoding: bytes[..<fread(&bytes, 1, bytes.count, file)], as: UTF8.self).trimmed
+        if content.isEmpty { problem(key + "_FILE", "\(path) is empty") }
+        return content.isEmpty ? nil : content
+    }
+
+    private mutating func read<Value>(
+        _ key: String, _ expected: String, _ parse: (String) -> Value?, _ set: (Value) -> Void
+    ) {
+        guard let text = text(key) else { return }
+        if let value = parse(text.trimmed) {
+            set(value)
+        } else {
+            problem(key, "\"\(text)\" is not \(expected)")
+        }
+    }
+
+    private mutating func readDuration(_ key: String, _ set: (Duration) -> Void) {
+        read(key, "a duration as in 8s, 500ms or 1m30s", Quantity.duration, set)
+    }
+
+    private mutating func readBytes(_ key: String, atLeast minimum: Int, _ set: (Int) -> Void) {
+        read(
+            key, "a size of at least \(minimum) bytes, as in 64MiB",
+            { Quantity.bytes($0).flatMap { $0 >= minimum ? $0 : nil } }, set)
+    }
+
+    private mutating func readCount(_ key: String, _ set: (Int) -> Void) {
+        read(key, "a whole number above 0", { Int($0).flatMap { $0 > 0 ? $0 : nil } }, set)
+    }
+
+    private mutating func problem(_ key: String, _ message: String) {
+        problems.append(ConfigurationProblem(key: key, message: message))
+    }
+}
+
+extension StringProtocol {
+    /// Without white space and line breaks at either end.
+    fileprivate var trimmed: String {
+        var text = self[...]
+        while text.first?.isWhitespace == true { text = text.dropFirst() }
+        while text.last?.isWhitespace == true { text = text.dropLast() }
+        return String(text)
+    }
+}

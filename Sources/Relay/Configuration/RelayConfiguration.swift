@@ -1,0 +1,47 @@
+import Libevent
+import Logging
+
+/// Everything that can be set, with its defaults: what `serve` runs on.
+struct RelayConfiguration: Sendable {
+    /// The hook of each severity that has one of its own; never empty.
+    var hooks: [Severity: HookURL]
+    var listen: [SocketAddress] = [SocketAddress(host: "0.0.0.0", port: 8093)]
+    var storagePath = "./data"
+    /// Bearer tokens of which a webhook must carry one; empty for none.
+    var authTokens: [Secret] = []
+    /// Posts to one hook; nil for no limit.
+    var rateLimit: PostLimit? = .rocketChat
+    /// Rocket.Chat's Message_MaxAllowedSize, in UTF-16 units.
+    var textLimit = 5000
+    /// How long an identical payload is taken for a duplicate; zero for never.
+    var dedupeWindow = Duration.seconds(60)
+    /// Bytes of the spool above which webhooks are refused.
+    var journalLimit = 1 << 30
+    /// From SIGTERM to exit.
+    var drainTimeout = Duration.seconds(8)
+    var logLevel = Logger.Level.info
+    var logFormat = LogFormat.logfmt
+    var limits = HTTPLimits()
+    /// To connect to Rocket.Chat, TLS included.
+    var connectTimeout = Duration.seconds(5)
+    /// Of one whole post to Rocket.Chat.
+    var postTimeout = Duration.seconds(20)
+
+    /// Where alerts of a severity go: to its own hook, else to the fallback, else to the nearest hook that is at least
+    /// as urgent, else to the nearest below. An accepted alert always has a room.
+    func hook(for severity: Severity) -> HookURL {
+        for candidate in Self.preference(for: severity) {
+            if let hook = hooks[candidate] { return hook }
+        }
+        preconditionFailure("a configuration without any hook is refused when it is read")
+    }
+
+    private static func preference(for severity: Severity) -> [Severity] {
+        switch severity {
+        case .critical: [.critical, .fallback, .warning, .info]
+        case .warning: [.warning, .fallback, .critical, .info]
+        case .info: [.info, .fallback, .warning, .critical]
+        case .fallback: [.fallback, .warning, .critical, .info]
+        }
+    }
+}

@@ -1,0 +1,191 @@
+/// A strict reader for the small JSON answers of Rocket.Chat (RFC 8259), bounded in depth.
+///
+/// Delivery hangs on what it reads, so it takes a whole document or nothing. It is apart from the reader of
+/// webhook bodies: that one knows the fields of Alertmanager and is made for speed; an answer is a few dozen bytes,
+/// and Foundation's decoder would add megabytes for them.
+enum AnswerJSON: Equatable {
+    case object([String: AnswerJSON])
+    case array([AnswerJSON])
+    case string(String)
+    case number
+    case bool(Bool)
+    case null
+
+    /// The document, or nil when the bytes are not exactly one.
+    init?(_ bytes: [UInt8]) {
+        var reader = Reader(rest: bytes[...])
+        guard let value = try? reader.document() else { return nil }
+        self = value
+    }
+
+    subscript(key: String) -> AnswerJSON? {
+        if case .object(let fields) = self { fields[key] } else { nil }
+    }
+
+    var text: String? {
+        if case .string(let text) = self { text } else { nil }
+    }
+}
+
+private struct Malformed: Error {}
+
+private struct Reader {
+    /// A message document that comes back holds its parsed text, which nests about twenty deep.
+    static let maximumDepth = 64
+
+    var rest: ArraySlice<UInt8>
+    var depth = 0
+
+    mutating func document() throws(Malformed) -> AnswerJSON {
+        let value = try value()
+        skipBlanks()
+        guard rest.isEmpty else { throw Malformed() }
+        return value
+    }
+
+    private mutating func value() throws(Malformed) -> AnswerJSON {
+        skipBlanks()
+        switch rest.first {
+        case UInt8(ascii: "{"): return try nested { reader throws(Malformed) in try reader.object() }
+        case UInt8(ascii: "["): return try nested { reader throws(Malformed) in try reader.array() }
+        case UInt8(ascii: "\""): return .string(try string())
+        case UInt8(ascii: "t"): return try literal("true", .bool(true))
+        case UInt8(ascii: "f"): return try literal("false", .bool(false))
+        case UInt8(ascii: "n"): return try literal("null", .null)
+        default: return try number()
+        }
+    }
+
+    private mutating func nested(
+        _ read: (inout Reader) throws(Malformed) -> AnswerJSON
+    ) throws(Malformed) -> AnswerJSON {
+        guard depth < Self.maximumDepth else { throw Malformed() }
+        depth += 1
+        rest.removeFirst()
+        let value = try read(&self)
+        depth -= 1
+        return value
+    }
+
+    private mutating func object() throws(Malformed) -> AnswerJSON {
+        var fields: [String: AnswerJSON] = [:]
+        if skip("}") { return .object(fields) }
+        repeat {
+            skipBlanks()
+            let key = try string()
+            guard skip(":") else { throw Malformed() }
+            fields[key] = try value()
+        } while skip(",")
+        guard skip("}") else { throw Malformed() }
+        return .object(fields)
+    }
+
+    private mutating func array() throws(Malformed) -> AnswerJSON {
+        var items: [AnswerJSON] = []
+        if skip("]") { return .array(items) }
+        repeat {
+            items.append(try value())
+        } while skip(",")
+        guard skip("]") else { throw Malformed() }
+        return .array(items)
+    }
+
+    private mutating func literal(_ word: StaticString, _ value: AnswerJSON) throws(Malformed) -> AnswerJSON {
+        let bytes = UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)
+        guard rest.starts(with: bytes) else { throw Malformed() }
+        rest.removeFirst(bytes.count)
+        return value
+    }
+
+    private mutating func number() throws(Malformed) -> AnswerJSON {
+        _ = take("-")
+        if !take("0") { try digits() }
+        if take(".") { try digits() }
+        if take("e") || take("E") {
+            if !take("+") { _ = take("-") }
+            try digits()
+        }
+        return .number
+    }
+
+    private mutating func digits() throws(Malformed) {
+        let count = rest.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }.count
+        guard count > 0 else { throw Malformed() }
+        rest.removeFirst(count)
+    }
+
+    private mutating func string() throws(Malformed) -> String {
+        guard take("\"") else { throw Malformed() }
+        var units: [UInt8] = []
+        while let byte = rest.popFirst() {
+            switch byte {
+            case UInt8(ascii: "\""):
+                guard let text = String(validating: units, as: UTF8.self) else { throw Malformed() }
+                return text
+            case UInt8(ascii: "\\"): units += Array(String(try escape()).utf8)
+            case ..<0x20: throw Malformed()
+            default: units.append(byte)
+            }
+        }
+        throw Malformed()
+    }
+
+    private mutating func escape() throws(Malformed) -> Unicode.Scalar {
+        switch rest.popFirst() {
+        case UInt8(ascii: "\""): return "\""
+        case UInt8(ascii: "\\"): return "\\"
+        case UInt8(ascii: "/"): return "/"
+        case UInt8(ascii: "b"): return "\u{8}"
+        case UInt8(ascii: "f"): return "\u{C}"
+        case UInt8(ascii: "n"): return "\n"
+        case UInt8(ascii: "r"): return "\r"
+        case UInt8(ascii: "t"): return "\t"
+        case UInt8(ascii: "u"): return try unicodeEscape()
+        default: throw Malformed()
+        }
+    }
+
+    /// A half of a surrogate pair without the other becomes U+FFFD: JavaScript may write such a thing.
+    private mutating func unicodeEscape() throws(Malformed) -> Unicode.Scalar {
+        let first = try hexUnit()
+        if let scalar = Unicode.Scalar(first) { return scalar }
+        guard UTF16.isLeadSurrogate(first), rest.starts(with: [UInt8(ascii: "\\"), UInt8(ascii: "u")]) else {
+            return "\u{FFFD}"
+        }
+        let beforeSecond = rest
+        rest.removeFirst(2)
+        let second = try hexUnit()
+        guard UTF16.isTrailSurrogate(second) else {
+            rest = beforeSecond
+            return "\u{FFFD}"
+        }
+        let offset = UInt32(first - 0xD800) << 10 + UInt32(second - 0xDC00)
+        return Unicode.Scalar(0x10000 + offset) ?? "\u{FFFD}"
+    }
+
+    private mutating func hexUnit() throws(Malformed) -> UInt16 {
+        let digits = rest.prefix(4)
+        let isHex = digits.allSatisfy { Character(Unicode.Scalar($0)).isHexDigit }
+        guard digits.count == 4, isHex, let unit = UInt16(String(decoding: digits, as: UTF8.self), radix: 16) else {
+            throw Malformed()
+        }
+        rest.removeFirst(4)
+        return unit
+    }
+
+    private mutating func take(_ character: Unicode.Scalar) -> Bool {
+        guard rest.first == UInt8(ascii: character) else { return false }
+        rest.removeFirst()
+        return true
+    }
+
+    /// Takes a punctuation mark and the blanks before it.
+    private mutating func skip(_ character: Unicode.Scalar) -> Bool {
+        skipBlanks()
+        return take(character)
+    }
+
+    private mutating func skipBlanks() {
+        rest = rest.drop { $0 == 0x20 || $0 == 0x0A || $0 == 0x0D || $0 == 0x09 }
+    }
+}

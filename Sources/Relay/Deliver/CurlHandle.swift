@@ -1,0 +1,79 @@
+import CLibcurl
+
+/// A libcurl easy handle that belongs to one owner, with the options in Swift's types.
+///
+/// A refused option is our own mistake (a constant that this libcurl does not know), hence the preconditions.
+struct CurlHandle: ~Copyable {
+    private let curl: UnsafeMutableRawPointer
+
+    // curl_global_init is not safe beside other threads in older versions; a static is initialised once.
+    private static let isReady = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
+
+    init() {
+        precondition(Self.isReady, "libcurl cannot be initialised")
+        guard let curl = curl_easy_init() else { preconditionFailure("no memory for a libcurl handle") }
+        self.curl = curl
+    }
+
+    deinit {
+        curl_easy_cleanup(curl)
+    }
+
+    func set(_ option: CURLoption, _ value: Int) {
+        check(relay_curl_set_long(curl, option, value), option)
+    }
+
+    func set(_ option: CURLoption, _ value: Bool) {
+        set(option, value ? 1 : 0)
+    }
+
+    func set(_ option: CURLoption, _ value: String) {
+        check(relay_curl_set_string(curl, option, value), option)
+    }
+
+    /// A length of time in whole milliseconds, at least one: libcurl takes zero for none.
+    func set(milliseconds option: CURLoption, _ value: Duration) {
+        set(option, max(1, Int(value / .milliseconds(1))))
+    }
+
+    func set(size option: CURLoption, _ value: Int) {
+        check(relay_curl_set_size(curl, option, curl_off_t(value)), option)
+    }
+
+    /// The memory is not copied: it must outlive its use by `perform`.
+    func set(pointer option: CURLoption, _ value: UnsafeRawPointer?) {
+        check(relay_curl_set_pointer(curl, option, value), option)
+    }
+
+    /// The list is not copied: it must outlive the handle.
+    func set(list option: CURLoption, _ value: UnsafeMutablePointer<curl_slist>?) {
+        check(relay_curl_set_list(curl, option, value), option)
+    }
+
+    func set(receiver option: CURLoption, _ value: curl_write_callback) {
+        check(relay_curl_set_receiver(curl, option, value), option)
+    }
+
+    func set(progress value: curl_xferinfo_callback) {
+        check(relay_curl_set_progress(curl, value), CURLOPT_XFERINFOFUNCTION)
+    }
+
+    func set(prerequest value: curl_prereq_callback) {
+        check(relay_curl_set_prerequest(curl, value), CURLOPT_PREREQFUNCTION)
+    }
+
+    func perform() -> CURLcode {
+        curl_easy_perform(curl)
+    }
+
+    /// The status of the last answer, 0 when there was none.
+    var responseCode: Int {
+        var status = 0
+        precondition(relay_curl_get_long(curl, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK)
+        return status
+    }
+
+    private func check(_ code: CURLcode, _ option: CURLoption) {
+        precondition(code == CURLE_OK, "libcurl refuses option \(option.rawValue): code \(code.rawValue)")
+    }
+}

@@ -1,0 +1,50 @@
+/// An answer with its body read.
+struct Evidence {
+    let answer: HTTPAnswer
+    private let json: AnswerJSON?
+
+    init(_ answer: HTTPAnswer) {
+        self.answer = answer
+        json = answer.isBodyCut ? nil : AnswerJSON(answer.body)
+    }
+
+    var isSuccess: Bool { (200...299).contains(answer.status) && json?["success"] == .bool(true) }
+
+    var isFailure: Bool { json?["success"] == .bool(false) }
+
+    /// Begins as a JSON object does and does not end as one.
+    var isBrokenObject: Bool {
+        let blanks: [UInt8] = [0x20, 0x0A, 0x0D, 0x09]
+        return json == nil && answer.body.first { !blanks.contains($0) } == UInt8(ascii: "{")
+    }
+
+    /// The error text of a refusal; where several rooms refused, the first one's.
+    var error: String? {
+        guard case .object = json, !isSuccess else { return nil }
+        return json?["error"]?.text ?? json?["message"]?.text ?? receipt.refused.first?.error
+    }
+
+    /// A disabled integration: a JSON string up to 7.6, an object since (contract section 1.5). A proxy's 503 is
+    /// neither.
+    var saysDisabled: Bool {
+        json?.text == "Service Unavailable" || (isFailure && error == "Service Unavailable")
+    }
+
+    /// The 500 of Rocket.Chat's newer router, which may mean a wrong id or token.
+    var isBareInternalError: Bool {
+        String(decoding: answer.body.prefix(64), as: UTF8.self) == "Internal Server Error"
+    }
+
+    /// What `separateResponse` told of each room (contract section 1.4).
+    var receipt: DeliveryReceipt {
+        guard case .array(let rooms) = json?["responses"] else { return DeliveryReceipt() }
+        return rooms.reduce(into: DeliveryReceipt()) { receipt, room in
+            let channel = room["channel"]?.text
+            if let error = room["error"]?.text {
+                receipt.refused.append(.init(channel: channel, error: error))
+            } else if let id = room["message"]?["_id"]?.text {
+                receipt.posted.append(.init(channel: channel, messageID: id))
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+import Dispatch
+import Libevent
+
+/// The durable record of what was accepted and is not settled yet.
+///
+/// What arrives while one commit runs is written by the next, in one transaction with one fsync. `Ticket` is whatever
+/// the caller needs to answer a request: it comes back with the result, all tickets of one commit in one call of
+/// `acknowledge`, in the order of their appends.
+final class Journal<Ticket: Sendable>: Sendable {
+    /// The end of one append.
+    struct Acknowledgement: Sendable {
+        var ticket: Ticket
+        var result: Result<AppendOutcome, JournalRefusal>
+    }
+
+    /// What opening found; its counts are in `snapshot`.
+    let recovery: JournalRecovery
+
+    private let settings: JournalSettings
+    private let inbox: Locked<JournalInbox<Ticket>>
+    private let board: Locked<JournalSnapshot>
+    private let writer: JournalWriter<Ticket>
+
+    /// Opens the store on the calling thread and blocks for as long as recovery takes.
+    ///
+    /// - Parameters:
+    ///   - now: The wall clock.
+    ///   - acknowledge: Called on the journal's queue once a commit is durable or has failed; hand the list on and
+    ///     return.
+    ///   - onFailure: Called once, on the journal's queue, when the state becomes failed: exit non-zero.
+    init(
+        opening store: sending any JournalStore,
+        settings: JournalSettings = JournalSettings(),
+        observer: (any JournalObserver)? = nil,
+        now: @escaping @Sendable () -> Timestamp = { Timestamp.now() },
+        onFailure: @escaping @Sendable (String) -> Void,
+        acknowledge: @escaping @Sendable ([Acknowledgement]) -> Void
+    ) throws(JournalOpenError) {
+        self.settings = settings
+        recovery = try store.open(at: now())
+        inbox = Locked(JournalInbox(settings: settings))
+        board = Locked(JournalSnapshot())
+        let reporting = JournalReporting(
+            observer: observer, now: now, onFailure: onFailure, acknowledge: acknowledge)
+        writer = JournalWriter(
+            store: store, recovery: recovery, settings: settings, inbox: inbox, board: board, reporting: reporting)
+        writer.start()
+    }
+
+    /// Takes the notifications of a payload, to be answered through `acknowledge`; a throw is the answer itself.
+    /// Callable from any thread, never blocks.
+    func append(_ batch: AlertBatch, for ticket: Ticket) throws(JournalRefusal) {
+        wake(try inbox.withLock { (inbox) throws(JournalRefusal) in try inbox.add(batch, for: ticket) })
+    }
+
+    /// Writes the final outcome of a notification with the next commit, and tries until it is written. Callable from
+    /// any thread, never blocks.
+    func settle(_ id: JournalID, as settlement: Settlement) {
+        wake(inbox.withLock { $0.add(JournalTransaction.Settled(id: id, settlement: settlement)) })
+    }
+
+    /// Reads pending notifications behind `after`, oldest first; at most `limit`, and no more once `byteLimit` bytes
+    /// of bodies are reached. `completion` runs on the journal's queue.
+    func load(
+        _ severity: Severity, after: JournalID?, limit: Int, byteLimit: Int,
+        completion: @escaping @Sendable (Result<PendingWindow, JournalRefusal>) -> Void
+    ) {
+        writer.queue.async { [writer] in
+            completion(writer.load(severity, after: after, limit: limit, byteLimit: byteLimit))
+        }
+    }
+
+    /// Whether appends are taken; cheap, from any thread.
+    var state: JournalState {
+        inbox.withLock { $0.isClosing ? .closed : $0.state }
+    }
+
+    /// For readiness and metrics; cheap, from any thread.
+    var snapshot: JournalSnapshot {
+        var snapshot = board.withLock { $0 }
+        snapshot.state = state
+        return snapshot
+    }
+
+    /// Takes no more, commits what was taken and ends the store so that the next start finds it closed. Blocks for
+    /// that; acknowledgements come before it returns. A second call does nothing.
+    func close() {
+        inbox.withLock { $0.isClosing = true }
+        writer.queue.sync { writer.close() }
+    }
+
+    /// Runs `body` with the store on the journal's queue and waits for it: never on the loop.
+    func withWriter<Value: Sendable>(_ body: (JournalWriter<Ticket>) -> Value) -> Value {
+        writer.queue.sync { body(writer) }
+    }
+
+    private func wake(_ wake: JournalInbox<Ticket>.Wake) {
+        switch wake {
+        case .none: break
+        case .now: writer.queue.async { [writer] in writer.turn() }
+        case .soon:
+            writer.queue.asyncAfter(deadline: .now() + settings.settleDelay.dispatch) { [writer] in writer.turn() }
+        }
+    }
+}
+
+/// What an append led to.
+struct AppendOutcome: Sendable, Equatable {
+    /// On disk now, in the order of the batch; empty for a duplicate.
+    var notifications: [Journaled<Notification>]
+    /// An identical payload is journalled already: nothing was stored, and it may be answered like the first.
+    var isDuplicate: Bool
+}
+
+extension Duration {
+    /// Whole nanoseconds, for Dispatch.
+    var dispatch: DispatchTimeInterval {
+        let (seconds, attoseconds) = components
+        return .nanoseconds(Int(seconds) * 1_000_000_000 + Int(attoseconds / 1_000_000_000))
+    }
+}

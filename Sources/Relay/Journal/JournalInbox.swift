@@ -1,0 +1,88 @@
+/// What waits for the journal's queue, and who may add to it; kept behind a lock.
+struct JournalInbox<Ticket: Sendable> {
+    struct Request: Sendable {
+        var ticket: Ticket
+        var batch: AlertBatch
+        var bytes: Int
+    }
+
+    struct Work {
+        var requests: [Request]
+        var settlements: [JournalTransaction.Settled]
+    }
+
+    /// When the queue looks in next.
+    private enum Schedule {
+        case never
+        /// After the settle delay, with settlements only.
+        case soon
+        case now
+    }
+
+    /// What the caller must arrange, with the lock given back.
+    enum Wake {
+        case none
+        case soon
+        case now
+    }
+
+    var state = JournalState.open
+    /// Set by a close: what is in the inbox is still committed, nothing more is taken.
+    var isClosing = false
+
+    private let settings: JournalSettings
+    private var requests: [Request] = []
+    private var bytes = 0
+    private var settlements: [JournalTransaction.Settled] = []
+    private var schedule = Schedule.never
+
+    init(settings: JournalSettings) {
+        self.settings = settings
+    }
+
+    mutating func add(_ batch: AlertBatch, for ticket: Ticket) throws(JournalRefusal) -> Wake {
+        if let refusal = isClosing ? .closed : state.refusal {
+            throw refusal
+        }
+        let size = batch.notifications.reduce(0) { $0 + $1.body.count }
+        guard requests.isEmpty || requests.count < settings.inboxRequests && bytes + size <= settings.inboxBytes else {
+            throw .overloaded
+        }
+        requests.append(Request(ticket: ticket, batch: batch, bytes: size))
+        bytes += size
+        guard schedule != .now else { return .none }
+        schedule = .now
+        return .now
+    }
+
+    mutating func add(_ settled: JournalTransaction.Settled) -> Wake {
+        settlements.append(settled)
+        guard schedule == .never else { return .none }
+        schedule = .soon
+        return .soon
+    }
+
+    /// All settlements, and the requests of one transaction in the order in which they came.
+    mutating func take() -> Work {
+        var count = 0
+        var taken = 0
+        for request in requests.prefix(settings.requestsPerCommit) {
+            guard count == 0 || taken + request.bytes <= settings.bytesPerCommit else { break }
+            count += 1
+            taken += request.bytes
+        }
+        defer {
+            requests.removeFirst(count)
+            bytes -= taken
+            settlements.removeAll()
+        }
+        return Work(requests: Array(requests.prefix(count)), settlements: settlements)
+    }
+
+    /// Says whether the queue must look in again at once.
+    mutating func finishTurn() -> Bool {
+        let isEmpty = requests.isEmpty && settlements.isEmpty
+        schedule = isEmpty ? .never : .now
+        return !isEmpty
+    }
+}

@@ -1,0 +1,96 @@
+import Dispatch
+import Libevent
+
+extension JournalWriter {
+    func inspect() {
+        switch state {
+        case .failed, .closed: return
+        case .open, .full: break
+        }
+        do throws(JournalStoreError) {
+            try apply(store.inspect())
+            var oldest: [Severity: Timestamp] = [:]
+            for severity in Severity.allCases {
+                oldest[severity] = try store.oldestPending(severity)
+            }
+            board.withLock { [oldest] in $0.oldestPending = oldest }
+            refreshBoard()
+        } catch {
+            _ = conclude(error)
+        }
+    }
+
+    func apply(_ space: StorageSpace) {
+        switch (state, space) {
+        case (.open, .low): change(to: .full(.diskFull))
+        case (.full(.diskFull), .ample): change(to: .open)
+        default: break
+        }
+        if case .full = state {
+            settleAlone()
+        } else if !unsettled.isEmpty {
+            commit([])
+        }
+    }
+
+    func reopenIfRoom() {
+        if state == .full(.journalLimit), store.hasRoom {
+            change(to: .open)
+        }
+    }
+
+    /// Moves to the state an error demands and says how appends are refused for it.
+    func conclude(_ error: JournalStoreError) -> JournalRefusal {
+        switch error {
+        case .full(let reason):
+            change(to: .full(reason))
+            if reason == .diskFull {
+                relieve()
+            }
+            return state.refusal ?? .full(reason)
+        case .broken(let reason):
+            fail(reason)
+            return .failed(reason)
+        }
+    }
+
+    func relieve() {
+        do throws(JournalStoreError) {
+            try store.relieve()
+        } catch .broken(let reason) {
+            fail(reason)
+        } catch {}
+    }
+
+    func fail(_ reason: String) {
+        inspection?.cancel()
+        change(to: .failed(reason))
+        store.abandon()
+        reporting.onFailure(reason)
+    }
+
+    func change(to new: JournalState) {
+        guard new != state else { return }
+        state = new
+        inbox.withLock { $0.state = new }
+        reporting.observer?.journalChanged(to: new)
+    }
+
+    func reportDamage(_ count: Int) {
+        board.withLock {
+            $0.damaged += count
+            let damage = "\($0.damaged) damaged notifications are in the dead letters"
+            $0.degraded = [recovery.degraded, damage].compactMap(\.self).joined(separator: "; ")
+        }
+    }
+
+    func refreshBoard(duplicates: Int = 0) {
+        let (pending, dead, usage) = (store.pendingCounts, store.deadLetterCounts, store.usage)
+        board.withLock {
+            $0.pending = pending
+            $0.deadLetters = dead
+            $0.usage = usage
+            $0.duplicates += duplicates
+        }
+    }
+}

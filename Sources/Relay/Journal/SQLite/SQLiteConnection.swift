@@ -1,0 +1,94 @@
+import CSQLite
+
+/// One connection to a database file, used on one queue only (SQLite runs without its own mutexes).
+///
+/// Closing never checkpoints: a damaged or foreign file stays as it was found. Checkpoint before, where it is wanted.
+final class SQLiteConnection {
+    let handle: OpaquePointer
+    /// Frames in the write-ahead log after the last commit, kept by SQLite's hook.
+    private let frames: UnsafeMutablePointer<Int32>
+
+    /// Opens the file and makes it where there is none. SQLite reads nothing of it yet.
+    init(path: String) throws(SQLiteError) {
+        var opened: OpaquePointer?
+        let flags =
+            SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
+        let code = sqlite3_open_v2(path, &opened, flags, nil)
+        guard let opened, code == SQLITE_OK else {
+            defer { sqlite3_close_v2(opened) }
+            throw SQLiteError(
+                code: SQLiteError.Code(rawValue: code), message: String(cString: sqlite3_errstr(code)), sql: nil,
+                systemError: opened.map { sqlite3_system_errno($0) } ?? 0)
+        }
+        handle = opened
+        frames = .allocate(capacity: 1)
+        frames.initialize(to: 0)
+        relay_sqlite3_no_checkpoint_on_close(handle)
+    }
+
+    deinit {
+        // Statements hold the connection, so none is left that could call the hook.
+        sqlite3_close_v2(handle)
+        frames.deallocate()
+    }
+
+    func execute(_ sql: String) throws(SQLiteError) {
+        guard sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK else { throw lastError(sql) }
+    }
+
+    func prepare(_ sql: String) throws(SQLiteError) -> SQLiteStatement {
+        try SQLiteStatement(sql, on: self)
+    }
+
+    /// The first column of the first row, nil without a row.
+    func integer(_ sql: String) throws(SQLiteError) -> Int64? {
+        try prepare(sql).integer()
+    }
+
+    /// Commits what `body` writes, or nothing of it.
+    func transaction<Result>(_ body: () throws(SQLiteError) -> Result) throws(SQLiteError) -> Result {
+        try execute("BEGIN IMMEDIATE")
+        do throws(SQLiteError) {
+            let result = try body()
+            try execute("COMMIT")
+            return result
+        } catch {
+            // A full disk or an I/O error has rolled back already; ROLLBACK would then be an error of its own.
+            if sqlite3_get_autocommit(handle) == 0 {
+                try? execute("ROLLBACK")
+            }
+            throw error
+        }
+    }
+
+    /// Rows changed by the statement that ran last.
+    var changes: Int { Int(sqlite3_changes64(handle)) }
+
+    /// Counts the frames of the write-ahead log, and takes from SQLite the checkpoint inside COMMIT whose errors it
+    /// swallows: a failed fsync there must be heard of.
+    func checkpointOnlyOnRequest() {
+        sqlite3_wal_hook(
+            handle,
+            { context, _, _, frames in
+                context?.assumingMemoryBound(to: Int32.self).pointee = frames
+                return SQLITE_OK
+            }, frames)
+    }
+
+    var logFrames: Int { Int(frames.pointee) }
+
+    /// Copies the write-ahead log into the database; the log is used from its beginning again, or also cut to nothing.
+    func checkpoint(truncating: Bool) throws(SQLiteError) {
+        let mode = truncating ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE
+        guard sqlite3_wal_checkpoint_v2(handle, nil, mode, nil, nil) == SQLITE_OK else {
+            throw lastError("checkpoint")
+        }
+        frames.pointee = 0
+    }
+
+    func lastError(_ sql: String?) -> SQLiteError {
+        SQLiteError(
+            code: SQLiteError.Code(rawValue: sqlite3_extended_errcode(handle)),
+            message: String(cString: sqlite3_errmsg(handle)), sql: sql, systemError: sqlite3_system_errno(handle))
+    }
+}

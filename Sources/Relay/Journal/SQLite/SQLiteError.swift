@@ -1,0 +1,42 @@
+import CSQLite
+
+/// What SQLite said went wrong, and where.
+struct SQLiteError: Error {
+    /// A result code, primary or extended (sqlite.org/rescode.html).
+    struct Code: RawRepresentable, Hashable, Sendable {
+        let rawValue: Int32
+
+        static let busy = Code(rawValue: SQLITE_BUSY)
+        static let corrupt = Code(rawValue: SQLITE_CORRUPT)
+        /// SQLITE_ERROR: the statement or the schema is wrong.
+        static let generic = Code(rawValue: SQLITE_ERROR)
+        static let full = Code(rawValue: SQLITE_FULL)
+        static let inputOutput = Code(rawValue: SQLITE_IOERR)
+        /// SQLITE_IOERR_WRITE, a macro that Swift does not import.
+        static let inputOutputWrite = Code(rawValue: SQLITE_IOERR | 3 << 8)
+        static let notADatabase = Code(rawValue: SQLITE_NOTADB)
+
+        var primary: Code { Code(rawValue: rawValue & 0xff) }
+
+        /// A primary code matches all extended codes of it, an extended one only itself.
+        static func ~= (pattern: Code, code: Code) -> Bool {
+            code == pattern || code.primary == pattern
+        }
+    }
+
+    let code: Code
+    let message: String
+    let sql: String?
+    /// errno of the system call that failed, 0 where none did.
+    let systemError: Int32
+
+    static func ~= (pattern: Code, error: SQLiteError) -> Bool {
+        pattern ~= error.code
+    }
+}
+
+extension SQLiteError: CustomStringConvertible {
+    var description: String {
+        "SQLite error \(code.rawValue): \(message)" + (sql.map { " in \($0)" } ?? "")
+    }
+}

@@ -1,0 +1,116 @@
+extension SQLiteJournalStore {
+    func deadLetters(after: JournalID?, limit: Int) throws(JournalStoreError) -> [DeadLetter] {
+        try use { (statements) throws(SQLiteError) in
+            var letters: [DeadLetter] = []
+            let statement = try statements.deadLetters.bind(after?.rawValue ?? .min, Int64(limit))
+            try statement.query { (row) throws(SQLiteError) in
+                letters.append(DeadLetter(row))
+                return true
+            }
+            return letters
+        }
+    }
+
+    func deadLetter(_ id: JournalID) throws(JournalStoreError) -> DeadLetterContent? {
+        try use { (statements) throws(SQLiteError) in try content(id, statements) }
+    }
+
+    func replay(
+        _ ids: [JournalID], firstSequence: Int64
+    ) throws(JournalStoreError) -> Replay<StoredNotification> {
+        guard usedBytes <= settings.appendLimitBytes else { throw .full(.journalLimit) }
+        var replay = Replay<StoredNotification>()
+        let (pending, dead, next, reserved) = (pendingCounts, deadLetterCounts, nextSequence, reservedSequence)
+        do throws(JournalStoreError) {
+            try use { (statements) throws(SQLiteError) in
+                try statements.connection.transaction { () throws(SQLiteError) in
+                    for id in ids {
+                        let sequence = firstSequence + Int64(replay.entries.count)
+                        try revive(id, as: sequence, into: &replay, statements)
+                    }
+                    try reserve(statements)
+                }
+                try measure(statements)
+            }
+        } catch {
+            (pendingCounts, deadLetterCounts, nextSequence, reservedSequence) = (pending, dead, next, reserved)
+            throw error
+        }
+        return replay
+    }
+
+    func drop(_ ids: [JournalID]) throws(JournalStoreError) -> Int {
+        let before = deadLetterCounts
+        do throws(JournalStoreError) {
+            return try use { (statements) throws(SQLiteError) in
+                let dropped = try statements.connection.transaction { () throws(SQLiteError) in
+                    var dropped = 0
+                    for id in ids {
+                        dropped += try remove(id, statements)
+                    }
+                    return dropped
+                }
+                try measure(statements)
+                return dropped
+            }
+        } catch {
+            deadLetterCounts = before
+            throw error
+        }
+    }
+
+    private func revive(
+        _ id: JournalID, as sequence: Int64, into replay: inout Replay<StoredNotification>,
+        _ statements: SpoolStatements
+    ) throws(SQLiteError) {
+        guard let content = try content(id, statements) else {
+            replay.missing.append(id)
+            return
+        }
+        guard content.isIntact else {
+            replay.damaged.append(id)
+            return
+        }
+        let letter = content.letter
+        let stored = StoredNotification(
+            id: JournalID(sequence: sequence, severity: letter.severity),
+            notification: Notification(
+                severity: letter.severity, group: letter.group, acceptedAt: letter.acceptedAt, body: content.body))
+        _ = try remove(id, statements)
+        try insert(stored, statements)
+        replay.entries.append(stored)
+    }
+
+    private func content(_ id: JournalID, _ statements: SpoolStatements) throws(SQLiteError) -> DeadLetterContent? {
+        var content: DeadLetterContent?
+        try statements.deadLetter.bind(id.rawValue).query { (row) throws(SQLiteError) in
+            // The columns of the checksum begin at 9.
+            let letter = DeadLetter(row)
+            let isIntact = SpoolRow.isIntact(row, from: 9) && letter.id.severity == letter.severity
+            content = DeadLetterContent(letter: letter, body: row.blob(13), isIntact: isIntact)
+            return false
+        }
+        return content
+    }
+
+    /// Returns how many rows that were: 1 or 0.
+    private func remove(_ id: JournalID, _ statements: SpoolStatements) throws(SQLiteError) -> Int {
+        let severity = try content(id, statements)?.letter.severity ?? id.severity
+        try statements.dropDeadLetter.bind(id.rawValue).run()
+        let count = statements.connection.changes
+        deadLetterCounts[severity, default: 0] -= count
+        return count
+    }
+}
+
+extension DeadLetter {
+    /// Reads the columns as `SpoolStatements.deadLetters` names them.
+    fileprivate init(_ row: SQLiteRow) {
+        self.init(
+            id: JournalID(rawValue: row.integer(0)), severity: Severity(spoolNumber: row.integer(4)),
+            group: UInt64(bitPattern: row.integer(1)), acceptedAt: Timestamp(spoolNanoseconds: row.integer(2)),
+            diedAt: Timestamp(spoolNanoseconds: row.integer(5)),
+            reason: DeadLetterReason(rawValue: row.text(6) ?? ""), attempts: Int(row.integer(7)),
+            answer: row.text(8), size: Int(row.integer(3)))
+    }
+}

@@ -1,0 +1,56 @@
+import Libevent
+
+/// What the listener answers; errors say what is wrong and where, and nothing of the relay's inside.
+struct Answer {
+    typealias Header = (name: String, value: String)
+
+    var status: Int
+    var headers: [Header]
+    var body: [UInt8]
+
+    private static let json: Header = ("Content-Type", "application/json; charset=utf-8")
+
+    static func ok(processed count: Int) -> Answer {
+        Answer(status: 200, headers: [json], body: Array(#"{"status":"ok","processed":\#(count)}"#.utf8))
+    }
+
+    static func json(status: Int = 200, _ members: [(name: String, value: String)]) -> Answer {
+        Answer(status: status, headers: [json], body: object(members))
+    }
+
+    static func error(_ status: Int, _ message: String, headers: [Header] = []) -> Answer {
+        Answer(status: status, headers: [json] + headers, body: object([("status", "error"), ("error", message)]))
+    }
+
+    /// The relay cannot take the webhook now; Alertmanager comes again, since it retries 5xx and nothing else.
+    static func unavailable(_ message: String) -> Answer {
+        error(503, message, headers: [("Retry-After", "5")])
+    }
+
+    static func text(_ text: String, contentType: String = "text/plain; charset=utf-8") -> Answer {
+        Answer(status: 200, headers: [("Content-Type", contentType)], body: Array(text.utf8))
+    }
+
+    private static func object(_ members: [(name: String, value: String)]) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.object { object in
+            for member in members {
+                object.key(member.name)
+                object.string(member.value)
+            }
+        }
+        return writer.bytes
+    }
+}
+
+extension JournalRefusal {
+    /// For the sender: what it means, without the system's words, which can name paths.
+    var explanation: String {
+        switch self {
+        case .overloaded: "more webhooks wait for the disk than the relay holds"
+        case .full(let reason): "the journal is full: \(reason)"
+        case .failed: "the journal has failed; the relay is about to restart"
+        case .closed: "the relay is shutting down"
+        }
+    }
+}

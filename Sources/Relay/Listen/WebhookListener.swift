@@ -1,0 +1,169 @@
+import Libevent
+import Logging
+
+/// An accepted webhook whose answer waits for the journal.
+struct PendingWebhook: Sendable {
+    var exchange: HTTPExchange
+    var counts: [AlertBatch.Count]
+}
+
+/// The way in: routes requests, and answers a webhook once what it brought is durable.
+///
+/// It runs on the loop and never blocks: what takes time goes to the journal's queue and comes back.
+@LoopActor
+final class WebhookListener {
+    /// What the listener needs of the rest of the program.
+    struct Services {
+        var journal: Journal<PendingWebhook>
+        var dispatcher: Dispatcher
+        var metrics: Metrics
+        var logger: Logger
+        /// Renders `/metrics` off the loop and calls back on it.
+        var scrape: @LoopActor (_ done: @escaping @LoopActor @Sendable (String) -> Void) -> Void
+    }
+
+    private let services: Services
+    private let parser: WebhookParser
+    private let authentication: BearerAuthentication
+    private let bodyLimit: Int
+    /// Set once the program is draining: webhooks are refused, and readiness says so.
+    var isDraining = false
+
+    init(configuration: RelayConfiguration, services: Services) {
+        self.services = services
+        parser = WebhookParser(severities: SeverityMap())
+        authentication = BearerAuthentication(tokens: configuration.authTokens)
+        bodyLimit = configuration.limits.bodySize
+    }
+
+    func handle(_ exchange: HTTPExchange) {
+        guard let route = Route(rawValue: exchange.head.path) else {
+            return answer(exchange, .error(404, "no such route: \(exchange.head.path.prefix(100))"), route: "other")
+        }
+        guard route.methods.contains(exchange.head.method) else {
+            let message = "\(exchange.head.method.rawValue) is not allowed here; use \(route.allow)"
+            return answer(exchange, .error(405, message, headers: [("Allow", route.allow)]), route: route.rawValue)
+        }
+        switch route {
+        case .webhook: receive(exchange)
+        case .health: answer(exchange, health, route: route.rawValue)
+        case .healthy: answer(exchange, .text("OK\n"), route: route.rawValue)
+        case .ready: answer(exchange, readiness, route: route.rawValue)
+        case .metrics:
+            services.scrape { [self] text in
+                answer(exchange, .text(text, contentType: MetricsText.contentType), route: route.rawValue)
+            }
+        case .reload: answer(exchange, .error(403, "reloading over HTTP is not enabled"), route: route.rawValue)
+        }
+    }
+
+    /// A request whose framing is ambiguous; its connection is closed after the answer.
+    func refuseFraming(_ exchange: HTTPExchange, _ explanation: String) {
+        answer(exchange, .error(400, explanation), route: "other")
+    }
+
+    /// The journal has not answered in time, so the disk hangs: Alertmanager comes again, and should the commit succeed
+    /// after all, its retry is recognised as a duplicate.
+    func replyOverdue(_ exchange: HTTPExchange) {
+        reject(exchange, reason: "overdue", .unavailable("the journal takes too long"))
+    }
+
+    // MARK: Webhooks
+
+    private func receive(_ exchange: HTTPExchange) {
+        guard !isDraining else {
+            return reject(exchange, reason: "draining", .unavailable("the relay is shutting down"))
+        }
+        guard authentication.admits(authorization: exchange.header("Authorization")) else {
+            let challenge = Answer.Header("WWW-Authenticate", "Bearer realm=\"relay\"")
+            return reject(
+                exchange, reason: "unauthorized",
+                .error(401, "a valid bearer token is needed in the Authorization field", headers: [challenge]))
+        }
+        guard let coding = ContentCoding(field: exchange.header("Content-Encoding")) else {
+            let accepted = Answer.Header("Accept-Encoding", "gzip, deflate")
+            return reject(
+                exchange, reason: "encoding",
+                .error(415, "this Content-Encoding is not understood", headers: [accepted]))
+        }
+        do {
+            let sent = exchange.body(spare: WebhookParser.padding)
+            let body = try coding.decode(sent, limit: bodyLimit, spare: WebhookParser.padding)
+            accept(exchange, try parser.parse(body, acceptedAt: .now()))
+        } catch let error as ParseError where error.reason == .outOfMemory {
+            reject(exchange, reason: error.reason.rawValue, .unavailable(error.message))
+        } catch let error as ParseError {
+            services.logger.warning(
+                "webhook refused",
+                metadata: [
+                    "reason": "\(error.reason.rawValue)", "err": "\(error.message)",
+                    "from": "\(exchange.remoteAddress)",
+                ])
+            reject(exchange, reason: error.reason.rawValue, .error(400, error.message))
+        } catch ContentCoding.Failure.tooLarge {
+            reject(
+                exchange, reason: "tooLarge", .error(413, "the body is larger than \(bodyLimit) bytes when unpacked"))
+        } catch {
+            reject(exchange, reason: "encoding", .error(400, "the compressed body is damaged"))
+        }
+    }
+
+    private func accept(_ exchange: HTTPExchange, _ batch: AlertBatch) {
+        do {
+            try services.journal.append(batch, for: PendingWebhook(exchange: exchange, counts: batch.counts))
+        } catch {
+            refuse(exchange, error)
+        }
+    }
+
+    /// Takes the outcome of one commit: answers all its webhooks, and hands on what is now durable.
+    func acknowledge(_ acknowledgements: [Journal<PendingWebhook>.Acknowledgement]) {
+        for acknowledgement in acknowledgements {
+            switch acknowledgement.result {
+            case .success(let outcome): succeed(acknowledgement.ticket, outcome)
+            case .failure(let refusal): refuse(acknowledgement.ticket.exchange, refusal)
+            }
+        }
+    }
+
+    private func succeed(_ webhook: PendingWebhook, _ outcome: AppendOutcome) {
+        let alerts = webhook.counts.reduce(0) { $0 + $1.alerts }
+        answer(webhook.exchange, .ok(processed: alerts), route: Route.webhook.rawValue)
+        if outcome.isDuplicate { return services.metrics.duplicatesSuppressed[].increment() }
+        for count in webhook.counts {
+            services.metrics.alertsReceived[count.severity.rawValue, count.status.rawValue].increment(by: count.alerts)
+        }
+        services.dispatcher.dispatch(outcome.notifications)
+    }
+
+    private func refuse(_ exchange: HTTPExchange, _ refusal: JournalRefusal) {
+        reject(exchange, reason: "journal", .unavailable(refusal.explanation))
+    }
+
+    // MARK: Answers
+
+    private var health: Answer {
+        .json([("status", "healthy"), ("service", "relay"), ("version", Version.current)])
+    }
+
+    private var readiness: Answer {
+        if isDraining { return .unavailable("draining") }
+        let snapshot = services.journal.snapshot
+        if let refusal = snapshot.state.refusal { return .unavailable(refusal.explanation) }
+        guard let degraded = snapshot.degraded else { return .json([("status", "ready")]) }
+        return .json([("status", "ready"), ("degraded", degraded)])
+    }
+
+    private func reject(_ exchange: HTTPExchange, reason: String, _ answer: Answer) {
+        services.metrics.payloadsRejected[reason].increment()
+        self.answer(exchange, answer, route: Route.webhook.rawValue)
+    }
+
+    private func answer(_ exchange: HTTPExchange, _ answer: Answer, route: String) {
+        // An overdue webhook was answered while its commit was still under way.
+        guard exchange.isAwaitingReply else { return }
+        exchange.reply(status: answer.status, headers: answer.headers, body: answer.body)
+        services.metrics.httpRequests[route, String(answer.status)].increment()
+        services.metrics.httpRequestDuration[route].observe(ContinuousClock.now - exchange.arrival)
+    }
+}

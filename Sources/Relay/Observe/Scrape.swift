@@ -1,0 +1,44 @@
+/// What is only known at the moment of a scrape: the journal's state and the process's own.
+struct Scrape: Sendable {
+    var metrics: Metrics
+    var snapshot: JournalSnapshot
+    var now: Timestamp
+
+    func text() -> String {
+        var text = metrics.text()
+        text.begin("relay_build_info", help: "The version that runs; always 1.", type: "gauge")
+        text.add("relay_build_info", labels: [("version", Version.current)], value: 1)
+        writeJournal(to: &text)
+        text.addGauge("relay_config_last_reload_successful", "Whether the last reload was taken.", value: 1)
+        text.addGauge(
+            "relay_config_last_reload_success_timestamp_seconds", "When a configuration was last taken.",
+            value: Double(metrics.configuredAt.seconds))
+        ProcessMetrics()?.write(to: &text)
+        return text.text
+    }
+
+    private func writeJournal(to text: inout MetricsText) {
+        bySeverity("relay_journal_pending", "Notifications accepted and not yet settled.", &text) {
+            Double(snapshot.pending[$0] ?? 0)
+        }
+        text.addGauge("relay_journal_bytes", "Bytes of the journal in use.", value: Double(snapshot.usage.usedBytes))
+        text.addGauge(
+            "relay_journal_limit_bytes", "Bytes of the journal above which webhooks are refused.",
+            value: Double(snapshot.usage.limitBytes))
+        bySeverity("relay_journal_oldest_pending_age_seconds", "Age of the oldest unsettled notification.", &text) {
+            snapshot.oldestPending[$0].map { max(0, now.since($0) / .seconds(1)) } ?? 0
+        }
+        bySeverity("relay_dead_letters", "Notifications given up on that wait for a person.", &text) {
+            Double(snapshot.deadLetters[$0] ?? 0)
+        }
+    }
+
+    private func bySeverity(
+        _ name: String, _ help: String, _ text: inout MetricsText, _ value: (Severity) -> Double
+    ) {
+        text.begin(name, help: help, type: "gauge")
+        for severity in Severity.allCases {
+            text.add(name, labels: [("severity", severity.rawValue)], value: value(severity))
+        }
+    }
+}

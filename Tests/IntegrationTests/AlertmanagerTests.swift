@@ -1,0 +1,70 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// A real Alertmanager that posts to the relay.
+final class Alertmanager {
+    private let program: Program
+    private let port: UInt16
+    private let folder = TemporaryFolder()
+
+    init(webhook port: UInt16) throws {
+        let configuration = """
+            route:
+              receiver: relay
+              group_by: [alertname]
+              group_wait: 0s
+              group_interval: 1s
+              repeat_interval: 1h
+            receivers:
+              - name: relay
+                webhook_configs:
+                  - url: http://127.0.0.1:\(port)/webhook
+                    send_resolved: true
+            """
+        try Data(configuration.utf8).write(to: URL(filePath: folder.path + "/alertmanager.yml"))
+        program = try Program(
+            "prometheus-alertmanager",
+            [
+                "--config.file=\(folder.path)/alertmanager.yml", "--storage.path=\(folder.path)/data",
+                "--web.listen-address=127.0.0.1:0", "--cluster.listen-address=",
+            ])
+        self.port = try program.port(after: "address=")
+    }
+
+    func post(alerts: [[String: Any]]) throws {
+        let body = [UInt8](try JSONSerialization.data(withJSONObject: alerts))
+        let answer = Client.request("POST", "/api/v2/alerts", port: port, body: body)
+        #expect(answer?.status == 200, "\(answer?.body ?? program.output)")
+    }
+}
+
+@Suite(.serialized, .timeLimit(.minutes(5)))
+struct AlertmanagerTests {
+    @Test func alertsOfARealAlertmanagerArriveInTheirTiersFiringThenResolved() throws {
+        let rig = try Rig()
+        let alertmanager = try Alertmanager(webhook: rig.port)
+        let formatter = ISO8601DateFormatter()
+        let start = formatter.string(from: Date().addingTimeInterval(-60))
+        func alerts(endingAt end: Date?) -> [[String: Any]] {
+            ["critical", "warning", "info", "odd"].map { severity in
+                var alert: [String: Any] = [
+                    "labels": ["alertname": "DiskFull", "severity": severity, "instance": "db-\(severity):9100"],
+                    "annotations": ["summary": "Disk of \(severity) is full"], "startsAt": start,
+                ]
+                if let end { alert["endsAt"] = formatter.string(from: end) }
+                return alert
+            }
+        }
+        try alertmanager.post(alerts: alerts(endingAt: nil))
+        let firing = try rig.waitForMessages(4)
+        #expect(Set(firing.map(\.hook)) == ["critical", "warning", "info", "fallback"])
+        #expect(firing.allSatisfy { $0.text.contains("firing") && $0.text.contains("DiskFull") })
+        try alertmanager.post(alerts: alerts(endingAt: Date().addingTimeInterval(-1)))
+        #expect(try eventually { try rig.messages().filter { $0.text.contains("resolved") }.count == 4 })
+        for hook in ["critical", "warning", "info", "fallback"] {
+            let states = try rig.messages(hook: hook).map { $0.text.contains("resolved") ? "resolved" : "firing" }
+            #expect(states.first == "firing" && states.last == "resolved")
+        }
+    }
+}

@@ -1,0 +1,126 @@
+import Testing
+
+@testable import Relay
+
+@Suite struct AnswerClassifierTests {
+    private static let token = "tokenTokenTokenToken0123456789"
+    private let classifier: AnswerClassifier
+    private let now = Timestamp(seconds: 1_700_000_000, nanoseconds: 0)
+
+    init() throws {
+        classifier = AnswerClassifier(hook: try HookURL("https://chat.example.com/hooks/abcd/\(Self.token)"))
+    }
+
+    private func outcome(_ status: Int, _ body: String) -> DeliveryOutcome {
+        classifier.outcome(of: .success(HTTPAnswer(status: status, body: Array(body.utf8))), now: now)
+    }
+
+    // MARK: - Every status with every body
+
+    /// The statuses whose class does not hang on the body.
+    private static let byStatus: [Int: OutcomeClass] = [
+        408: .transient, 413: .resplit, 425: .transient, 429: .rateLimited,
+    ]
+    /// The statuses of 400...499 that name their cause when the body does not; all others are unknown.
+    private static let broken: Set = [401, 403, 404, 405, 407, 410]
+
+    private static func expected(_ status: Int, _ shape: AnswerShape) -> OutcomeClass {
+        if let fixed = byStatus[status] { return fixed }
+        switch (status, shape.name) {
+        case (200...299, "success"): return .delivered
+        case (200...299, "truncated"), (200...299, "two objects"): return .unknownMaybe
+        case (200...299, "disabled, object"): return .unknown
+        case (200...299, _) where AnswerShape.strange.contains { $0.name == shape.name }: return .unknown
+        case (200...299, _): return shape.known ?? .misconfigured
+        case (400...499, _): return shape.known ?? (broken.contains(status) ? .misconfigured : .unknown)
+        case (500, "bare internal error"): return .suspicious
+        case (503, "disabled, string"), (503, "disabled, object"): return .misconfigured
+        case (500, _), (503, _): return .transient
+        case (500...599, _): return .transientMaybe
+        default: return .misconfigured
+        }
+    }
+
+    @Test(arguments: 100...599)
+    func everyBodyUnderThisStatusHasItsClass(status: Int) {
+        for shape in AnswerShape.all {
+            let found = OutcomeClass(outcome(status, shape.body))
+            let wanted = Self.expected(status, shape)
+            #expect(found == wanted, "HTTP \(status) with \(shape)")
+        }
+    }
+
+    @Test(arguments: [
+        (200, "", FailureReason.badResponse), (302, "", .badResponse), (400, "", .clientError), (401, "", .authError),
+        (403, "", .authError), (404, "", .clientError), (408, "", .timeout), (413, "", .clientError),
+        (429, "", .rateLimited), (500, "", .serverError), (502, "", .serverError),
+        (404, #"{"success":false,"error":"Invalid integration id or token provided."}"#, .authError),
+    ])
+    func everyFailureHasAReasonForItsMetric(status: Int, body: String, reason: FailureReason) {
+        #expect(outcome(status, body).reason == reason)
+    }
+
+    @Test func aBodyThatWasCutIsNoProofOfAnything() {
+        let whole = Array(#"{"success":true}"#.utf8)
+        let cut = HTTPAnswer(status: 200, body: whole, isBodyCut: true)
+        #expect(OutcomeClass(classifier.outcome(of: .success(cut), now: now)) == .unknownMaybe)
+        let page = HTTPAnswer(status: 200, body: Array("<html>".utf8), isBodyCut: true)
+        #expect(OutcomeClass(classifier.outcome(of: .success(page), now: now)) == .misconfigured)
+    }
+
+    // MARK: - What an answer tells
+
+    @Test func theMessagesAndRefusalsOfEachRoomAreKept() {
+        let body = """
+            {"responses":[{"channel":"#general","message":{"_id":"7rZ","md":[{"type":"PARAGRAPH"}]}},
+            {"channel":"#x","error":"error-not-allowed"}],"success":true}
+            """
+        let receipt = DeliveryReceipt(
+            posted: [.init(channel: "#general", messageID: "7rZ")],
+            refused: [.init(channel: "#x", error: "error-not-allowed")])
+        #expect(outcome(200, body) == .delivered(receipt))
+    }
+
+    @Test func theFieldsAScriptAddsDoNotMatter() {
+        #expect(outcome(200, #"{"text":"x","responses":3,"error":"y","success":true}"#) == .delivered(.init()))
+    }
+
+    @Test func aDetailIsOneShortLineWithoutTheToken() throws {
+        let page = #"{"error":"No resource \#r\#n hooks/abcd/\#(Self.token) \#(String(repeating: "x", count: 999))"}"#
+        let escaped = page.replacing("\r\n", with: "\\r\\n")
+        guard case .misconfigured(_, let detail) = outcome(404, escaped) else {
+            Issue.record("not misconfigured")
+            return
+        }
+        #expect(detail.hasPrefix("HTTP 404: No resource"))
+        #expect(!detail.contains(Self.token) && !detail.contains("\n") && detail.count <= 201)
+    }
+
+    // MARK: - Without an answer
+
+    @Test(arguments: TransportFailure.Kind.allCases, [false, true])
+    func everyTransportFailureHasItsClass(kind: TransportFailure.Kind, sentRequest: Bool) {
+        let failure = TransportFailure(kind: kind, sentRequest: sentRequest, message: "why")
+        let permanent: [TransportFailure.Kind] = [.certificate, .url]
+        let wanted: OutcomeClass =
+            permanent.contains(kind) ? .misconfigured : sentRequest ? .transientMaybe : .transient
+        let found = classifier.outcome(of: .failure(failure), now: now)
+        #expect(OutcomeClass(found) == wanted)
+        let reasons: [TransportFailure.Kind: FailureReason] = [
+            .timeout: .timeout, .badAnswer: .badResponse, .url: .clientError,
+        ]
+        #expect(found.reason == reasons[kind] ?? .network)
+    }
+
+    @Test func aWholeSuccessBeforeTheConnectionBrokeIsADelivery() {
+        let partial = HTTPAnswer(status: 200, body: Array(#"{"success":true}"#.utf8))
+        let failure = TransportFailure(kind: .reset, sentRequest: true, message: "", partialAnswer: partial)
+        #expect(classifier.outcome(of: .failure(failure), now: now) == .delivered(.init()))
+    }
+
+    @Test func halfASuccessBeforeTheConnectionBrokeIsNone() {
+        let partial = HTTPAnswer(status: 200, body: Array(#"{"success":true"#.utf8))
+        let failure = TransportFailure(kind: .badAnswer, sentRequest: true, message: "", partialAnswer: partial)
+        #expect(OutcomeClass(classifier.outcome(of: .failure(failure), now: now)) == .transientMaybe)
+    }
+}

@@ -1,0 +1,154 @@
+import Foundation
+import Libevent
+import Testing
+
+/// A server on 127.0.0.1 that does to each connection what a test says, on plain sockets: real HTTP clients
+/// misbehave in ways that no HTTP library would let a test write.
+final class LoopbackServer: Sendable {
+    let port: UInt16
+    private let listener: Int32
+    private let seen = Locked<[Request]>([])
+
+    struct Request: Sendable {
+        /// Counts from 1.
+        var connection: Int
+        /// Request line and header lines.
+        var head: String
+        var body: [UInt8]
+    }
+
+    /// One accepted connection; closed when the test's closure returns.
+    struct Connection: Sendable {
+        let number: Int
+        fileprivate let socket: Int32
+        fileprivate let server: LoopbackServer
+    }
+
+    init(_ serve: @escaping @Sendable (Connection) -> Void) throws {
+        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        port = try Self.bindToFreePort(listener)
+        try #require(listen(listener, 16) == 0)
+        Thread.detachNewThread { [listener, weak self] in
+            var accepted = 0
+            while case let socket = accept(listener, nil, nil), socket >= 0 {
+                accepted += 1
+                guard let self else {
+                    close(socket)
+                    return
+                }
+                let connection = Connection(number: accepted, socket: socket, server: self)
+                Thread.detachNewThread {
+                    serve(connection)
+                    close(connection.socket)
+                }
+            }
+        }
+    }
+
+    /// Stops accepting; connections end with the closures that serve them.
+    func stop() {
+        shutdown(listener, Int32(SHUT_RDWR))
+        close(listener)
+    }
+
+    var requests: [Request] { seen.withLock { $0 } }
+
+    func url(_ path: String = "/hooks/integrationID/tokenTokenToken") -> String {
+        "http://127.0.0.1:\(port)\(path)"
+    }
+
+    /// Runs the closure with a port that is taken and on which nothing listens.
+    static func withDeafPort(_ body: (UInt16) throws -> Void) throws {
+        let taken = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(taken) }
+        try body(bindToFreePort(taken))
+    }
+
+    static func isListening(on port: UInt16) -> Bool {
+        let probe = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(probe) }
+        return withAddress(port: port) { connect(probe, $0, $1) } == 0
+    }
+
+    private static func withAddress<Result>(
+        port: UInt16, _ body: (UnsafeMutablePointer<sockaddr>, socklen_t) throws -> Result
+    ) rethrows -> Result {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        return try withUnsafeMutableBytes(of: &address) {
+            try body($0.assumingMemoryBound(to: sockaddr.self).baseAddress!, socklen_t($0.count))
+        }
+    }
+
+    private static func bindToFreePort(_ socket: Int32) throws -> UInt16 {
+        try withAddress(port: 0) { address, length in
+            var length = length
+            try #require(bind(socket, address, length) == 0 && getsockname(socket, address, &length) == 0)
+            return address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
+                UInt16(bigEndian: $0.pointee.sin_port)
+            }
+        }
+    }
+
+    fileprivate func record(_ request: Request) {
+        seen.withLock { $0.append(request) }
+    }
+}
+
+extension LoopbackServer.Connection {
+    /// The next request, whole; nil when the client has left.
+    func readRequest() -> LoopbackServer.Request? {
+        var bytes: [UInt8] = []
+        while !bytes.suffix(4).elementsEqual(Array("\r\n\r\n".utf8)) {
+            guard let byte = read(upTo: 1) else { return nil }
+            bytes += byte
+        }
+        let head = String(decoding: bytes, as: UTF8.self)
+        var body: [UInt8] = []
+        while body.count < Self.contentLength(of: head) {
+            guard let piece = read(upTo: Self.contentLength(of: head) - body.count) else { return nil }
+            body += piece
+        }
+        let request = LoopbackServer.Request(connection: number, head: head, body: body)
+        server.record(request)
+        return request
+    }
+
+    /// False when the client has left.
+    @discardableResult
+    func send(_ text: String) -> Bool {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let sent = rest.withUnsafeBytes {
+                Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            guard sent > 0 else { return false }
+            rest = rest.dropFirst(sent)
+        }
+        return true
+    }
+
+    /// Makes the coming close a reset.
+    func resetOnClose() {
+        var linger = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(socket, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size))
+    }
+
+    /// Says nothing until the client leaves.
+    func hang() {
+        while read(upTo: 4096) != nil {}
+    }
+
+    private func read(upTo count: Int) -> [UInt8]? {
+        var buffer = [UInt8](repeating: 0, count: count)
+        let received = recv(socket, &buffer, count, 0)
+        return received > 0 ? Array(buffer.prefix(received)) : nil
+    }
+
+    private static func contentLength(of head: String) -> Int {
+        let line = head.split(separator: "\r\n").first { $0.lowercased().hasPrefix("content-length:") }
+        return line.flatMap { Int($0.split(separator: " ").last ?? "") } ?? 0
+    }
+}

@@ -1,0 +1,57 @@
+import Libevent
+
+@testable import Relay
+
+/// A journal on a scripted store, and what it answered.
+final class JournalBench: Sendable {
+    typealias Acknowledgement = Journal<Int>.Acknowledgement
+
+    let script = ScriptedJournalStore.Script()
+    let answers = Locked<[[Acknowledgement]]>([])
+    let failures = Locked<[String]>([])
+    let clock = Locked(Timestamp.sample)
+    let journal: Journal<Int>
+
+    init(
+        _ settings: JournalSettings = JournalSettings(),
+        prepare: (inout ScriptedJournalStore.Script.Plan) -> Void = { _ in },
+        on store: ((ScriptedJournalStore.Script) -> any JournalStore)? = nil
+    ) throws {
+        script.plan.withLock { prepare(&$0) }
+        let script = script
+        let (answers, failures, clock) = (answers, failures, clock)
+        journal = try Journal(
+            opening: store?(script) ?? ScriptedJournalStore(script), settings: settings,
+            now: { clock.withLock { $0 } },
+            onFailure: { reason in failures.withLock { $0.append(reason) } },
+            acknowledge: { list in answers.withLock { $0.append(list) } })
+    }
+
+    var tickets: [Int] { answers.withLock { $0.joined().map(\.ticket) } }
+
+    func results() -> [Result<AppendOutcome, JournalRefusal>] {
+        answers.withLock { $0.joined().map(\.result) }
+    }
+
+    func append(_ keys: some Sequence<Int>) throws {
+        for key in keys {
+            try journal.append(JournalSamples.batch(key), for: key)
+        }
+    }
+
+    /// Waits for a condition that other threads bring about.
+    func wait(_ condition: @escaping @Sendable () -> Bool) async throws {
+        while !condition() {
+            try await Task.sleep(for: .milliseconds(1))
+        }
+    }
+
+    func waitForAnswers(_ count: Int) async throws {
+        try await wait { [self] in tickets.count >= count }
+    }
+
+    /// Waits until nothing is left to do on the journal's queue.
+    func idle() {
+        journal.withWriter { _ in }
+    }
+}

@@ -1,0 +1,144 @@
+import Libevent
+
+@testable import Relay
+
+/// A journal engine that keeps everything on a pretended disk, for tests that need a journal but no files.
+final class MemoryJournalStore: JournalStore {
+    /// What outlives a store.
+    struct Content: Sendable {
+        var pending: [JournalID: Relay.Notification] = [:]
+        var dead: [JournalID: DeadLetterContent] = [:]
+        var seen: [SeenKey] = []
+        var lastSeenID: Int64 = 0
+        var nextSequence: Int64 = 1
+        var wasClosed = true
+    }
+
+    let disk: Locked<Content>
+
+    init(disk: Locked<Content> = Locked(Content())) {
+        self.disk = disk
+    }
+
+    func open(at now: Timestamp) throws(JournalOpenError) -> JournalRecovery {
+        disk.withLock { disk in
+            defer { disk.wasClosed = false }
+            return JournalRecovery(
+                nextSequence: disk.nextSequence, seen: disk.seen, lastSeenID: disk.lastSeenID,
+                wasClosed: disk.wasClosed)
+        }
+    }
+
+    func commit(_ transaction: JournalTransaction) throws(JournalStoreError) {
+        disk.withLock { disk in
+            for settled in transaction.settlements {
+                guard let notification = disk.pending.removeValue(forKey: settled.id),
+                    case .dead(let reason, let attempts, let answer) = settled.settlement
+                else { continue }
+                let letter = DeadLetter(
+                    id: settled.id, severity: notification.severity, group: notification.group,
+                    acceptedAt: notification.acceptedAt, diedAt: transaction.at, reason: reason, attempts: attempts,
+                    answer: answer, size: notification.body.count)
+                disk.dead[settled.id] = DeadLetterContent(letter: letter, body: notification.body, isIntact: true)
+            }
+            for stored in transaction.appends.joined() {
+                disk.pending[stored.id] = stored.notification
+                disk.nextSequence = max(disk.nextSequence, stored.id.sequence + 1)
+            }
+            disk.seen.removeAll { $0.id <= transaction.forgetSeenThrough ?? 0 }
+            disk.seen += transaction.seen
+            disk.lastSeenID = disk.seen.last?.id ?? disk.lastSeenID
+        }
+    }
+
+    func maintain() throws(JournalStoreError) {}
+
+    func pending(
+        _ severity: Severity, after: JournalID?, limit: Int, byteLimit: Int, at now: Timestamp
+    ) throws(JournalStoreError) -> StoredWindow {
+        let pending = disk.withLock { $0.pending }
+        var window = StoredWindow()
+        var bytes = 0
+        for id in pending.keys.sorted() where id.severity == severity && after.map({ id > $0 }) ?? true {
+            guard window.notifications.count < limit, bytes < byteLimit, let notification = pending[id] else {
+                window.isLast = false
+                break
+            }
+            bytes += notification.body.count
+            window.cursor = id
+            window.notifications.append(StoredNotification(id: id, notification: notification))
+        }
+        return window
+    }
+
+    var pendingCounts: [Severity: Int] {
+        counts(disk.withLock { $0.pending.values.map(\.severity) })
+    }
+
+    var deadLetterCounts: [Severity: Int] {
+        counts(disk.withLock { $0.dead.values.map(\.letter.severity) })
+    }
+
+    var usage: JournalUsage {
+        let bytes = disk.withLock { $0.pending.values.reduce(0) { $0 + $1.body.count } }
+        return JournalUsage(usedBytes: Int64(bytes), limitBytes: .max)
+    }
+
+    var hasRoom: Bool { true }
+
+    func oldestPending(_ severity: Severity) throws(JournalStoreError) -> Timestamp? {
+        try pending(severity, after: nil, limit: 1, byteLimit: .max, at: .sample).notifications.first?
+            .notification.acceptedAt
+    }
+
+    func deadLetters(after: JournalID?, limit: Int) throws(JournalStoreError) -> [DeadLetter] {
+        let dead = disk.withLock { $0.dead }
+        return dead.values.map(\.letter).sorted { $0.id < $1.id }
+            .filter { letter in after.map { letter.id > $0 } ?? true }.prefix(limit).map { $0 }
+    }
+
+    func deadLetter(_ id: JournalID) throws(JournalStoreError) -> DeadLetterContent? {
+        disk.withLock { $0.dead[id] }
+    }
+
+    func replay(_ ids: [JournalID], firstSequence: Int64) throws(JournalStoreError) -> Replay<StoredNotification> {
+        var replay = Replay<StoredNotification>()
+        for id in ids {
+            guard let content = disk.withLock({ $0.dead.removeValue(forKey: id) }) else {
+                replay.missing.append(id)
+                continue
+            }
+            let sequence = firstSequence + Int64(replay.entries.count)
+            let letter = content.letter
+            replay.entries.append(
+                StoredNotification(
+                    id: JournalID(sequence: sequence, severity: letter.severity),
+                    notification: Relay.Notification(
+                        severity: letter.severity, group: letter.group, acceptedAt: letter.acceptedAt,
+                        body: content.body)))
+        }
+        try commit(JournalTransaction(appends: [replay.entries], at: .sample))
+        return replay
+    }
+
+    func drop(_ ids: [JournalID]) throws(JournalStoreError) -> Int {
+        disk.withLock { disk in ids.count { disk.dead.removeValue(forKey: $0) != nil } }
+    }
+
+    func inspect() throws(JournalStoreError) -> StorageSpace { .ample }
+    func relieve() throws(JournalStoreError) {}
+
+    func close(at now: Timestamp) throws(JournalStoreError) {
+        disk.withLock { $0.wasClosed = true }
+    }
+
+    func abandon() {}
+
+    private func counts(_ severities: [Severity]) -> [Severity: Int] {
+        var counts = Dictionary(uniqueKeysWithValues: Severity.allCases.map { ($0, 0) })
+        for severity in severities {
+            counts[severity, default: 0] += 1
+        }
+        return counts
+    }
+}

@@ -1,0 +1,186 @@
+import Foundation
+import Testing
+
+@testable import Relay
+
+/// What the embedded engine does about its files, its limit and damage.
+@Suite struct SQLiteJournalStoreTests {
+    private let spool = TemporarySpool()
+
+    @Test func theDatabaseIsSetUpForDurability() throws {
+        let store = spool.store(limit: 1 << 24)
+        _ = try store.open(at: .sample)
+        let connection = try #require(store.statements?.connection)
+        #expect(try connection.integer("PRAGMA page_size") == 8192)
+        #expect(try connection.integer("PRAGMA synchronous") == 2)
+        #expect(try connection.integer("PRAGMA max_page_count") == 2048)
+        #expect(try connection.integer("PRAGMA journal_size_limit") == 33_554_432)
+        #expect(try connection.integer("PRAGMA user_version") == 1)
+        #expect(try connection.prepare("PRAGMA journal_mode").text() == "wal")
+        #expect(try connection.prepare("PRAGMA locking_mode").text() == "exclusive")
+        #expect(!spool.names.contains("spool.db-shm"))
+    }
+
+    @Test func theFilesAreForTheirOwnerOnly() throws {
+        let store = spool.store(ballast: 1 << 20)
+        _ = try store.open(at: .sample)
+        _ = try store.inspect()
+        #expect(spool.names == ["spool.ballast", "spool.db", "spool.db-wal", "spool.lock"])
+        for name in spool.names {
+            let attributes = try FileManager.default.attributesOfItem(atPath: spool.path + "/" + name)
+            #expect(attributes[.posixPermissions] as? Int == 0o600, "\(name)")
+        }
+    }
+
+    @Test func theLogIsCheckpointedAndDoesNotGrow() throws {
+        let store = spool.store()
+        _ = try store.open(at: .sample)
+        let body = String(repeating: "x", count: 1 << 20)
+        for id in 1...60 {
+            let row = JournalSamples.append(Int64(id), JournalSamples.notification(body: body))
+            try store.commit(JournalTransaction(appends: [[row]], at: .sample))
+            try store.maintain()
+        }
+        #expect(try spool.bytes("spool.db-wal").count < 20 << 20)
+        #expect(try spool.bytes("spool.db").count > 40 << 20)
+    }
+
+    @Test func aSecondProcessIsToldWhoHoldsTheSpool() throws {
+        let store = spool.store()
+        _ = try store.open(at: .sample)
+        #expect(throws: JournalOpenError.locked(folder: spool.path, process: getpid())) {
+            try spool.store().open(at: .sample)
+        }
+        store.abandon()
+        _ = try spool.store().open(at: .sample)
+    }
+
+    @Test func aFolderThatCannotBeMadeIsNamed() throws {
+        _ = FileManager.default.createFile(atPath: spool.path, contents: Data())
+        let store = SQLiteJournalStore(SpoolSettings(folder: spool.path + "/inner"))
+        #expect {
+            try store.open(at: .sample)
+        } throws: { error in
+            guard case .unusable(let path, let reason)? = error as? JournalOpenError else { return false }
+            return path == spool.path + "/inner" && reason == "Not a directory"
+        }
+    }
+
+    @Test func aLaterSchemaIsRefusedAndLeftAsItIs() throws {
+        try spool.fill(3)
+        try spool.edit("PRAGMA user_version = 7")
+        let before = try spool.bytes("spool.db")
+        #expect(throws: JournalOpenError.newerSchema(path: spool.database, found: 7, known: 1)) {
+            try spool.store().open(at: .sample)
+        }
+        #expect(try spool.bytes("spool.db") == before)
+    }
+
+    @Test func aForeignDatabaseIsRefused() throws {
+        try FileManager.default.createDirectory(atPath: spool.path, withIntermediateDirectories: true)
+        try spool.edit("CREATE TABLE recipes (name TEXT)")
+        let before = try spool.bytes("spool.db")
+        #expect(throws: JournalOpenError.foreign(path: spool.database)) {
+            try spool.store().open(at: .sample)
+        }
+        #expect(try spool.bytes("spool.db") == before)
+    }
+
+    @Test func anEarlierSchemaIsMigratedWithItsContent() throws {
+        try spool.fill(3)
+        let next = SQLiteSchema(migrations: SQLiteSchema.current.migrations + ["CREATE TABLE later (id INTEGER)"])
+        let store = spool.store(schema: next)
+        _ = try store.open(at: .sample)
+        #expect(try store.statements?.connection.integer("PRAGMA user_version") == 2)
+        #expect(try store.statements?.connection.integer("SELECT count(*) FROM later") == 0)
+        #expect(try spool.pending(store) == [1, 2, 3])
+    }
+
+    @Test(arguments: ["spool.db", "spool.db-wal"])
+    func aFileRemovedInUseIsNoticed(name: String) throws {
+        let store = spool.store()
+        _ = try store.open(at: .sample)
+        #expect(try store.inspect() == .ample)
+        try FileManager.default.removeItem(atPath: spool.path + "/" + name)
+        #expect {
+            try store.inspect()
+        } throws: { error in
+            guard case .broken(let reason)? = error as? JournalStoreError else { return false }
+            return reason.contains(name)
+        }
+    }
+
+    @Test func atItsLimitItRefusesAndStillSettles() throws {
+        let store = spool.store(limit: 1 << 20)
+        _ = try store.open(at: .sample)
+        let body = String(repeating: "x", count: 3000)
+        var stored: [JournalID] = []
+        #expect(throws: JournalStoreError.full(.journalLimit)) {
+            for id in 1...1000 {
+                let row = JournalSamples.append(Int64(id), JournalSamples.notification(body: body))
+                try store.commit(JournalTransaction(appends: [[row]], at: .sample))
+                stored.append(row.id)
+            }
+        }
+        #expect(stored.count > 100 && !store.hasRoom)
+        #expect(store.usage.usedBytes <= 1 << 20)
+        let dead = Settlement.dead(reason: .damaged, attempts: 1, answer: nil)
+        let letters = stored.prefix(20).map { JournalTransaction.Settled(id: $0, settlement: dead) }
+        try store.commit(JournalTransaction(settlements: letters, at: .sample))
+        let delivered = stored.dropFirst(20).map { JournalTransaction.Settled(id: $0, settlement: .delivered) }
+        try store.commit(JournalTransaction(settlements: delivered, at: .sample))
+        #expect(store.hasRoom && store.pendingCounts[.warning] == 0 && store.deadLetterCounts[.warning] == 20)
+    }
+
+    @Test func thePageLimitOfTheDatabaseIsAFullJournal() throws {
+        let store = spool.store(limit: 1 << 20)
+        _ = try store.open(at: .sample)
+        let row = JournalSamples.append(1, JournalSamples.notification(body: String(repeating: "x", count: 2 << 20)))
+        let transaction = JournalTransaction(appends: [[row]], at: .sample)
+        #expect(throws: JournalStoreError.full(.journalLimit)) {
+            try store.write(transaction, bytes: Int64(transaction.bytes))
+        }
+        #expect(store.pendingCounts[.warning] == 0)
+        let small = JournalSamples.append(1, JournalSamples.notification())
+        try store.commit(JournalTransaction(appends: [[small]], at: .sample))
+        #expect(try spool.pending(store) == [1])
+    }
+
+    @Test func theBallastOccupiesItsSpaceUntilItIsGivenUp() throws {
+        let store = spool.store(ballast: 1 << 20)
+        _ = try store.open(at: .sample)
+        #expect(try store.inspect() == .ample)
+        #expect(try spool.bytes("spool.ballast").count == 1 << 20 && store.ballast.isHeld)
+        try store.relieve()
+        #expect(!spool.names.contains("spool.ballast"))
+        #expect(try store.inspect() == .ample)
+        #expect(store.ballast.isHeld)
+    }
+
+    @Test func theBallastIsSmallBesideLimitAndDisk() {
+        let settings = SpoolSettings(folder: "", limitBytes: 1 << 30)
+        #expect(settings.ballast(freeBytes: 1 << 40) == 32 << 20)
+        #expect(settings.ballast(freeBytes: 16 << 20) == 2 << 20)
+        #expect(SpoolSettings(folder: "", limitBytes: 8 << 20).ballast(freeBytes: 1 << 40) == 1 << 20)
+    }
+
+    @Test(arguments: [0, 1, 999_999_999, -1, -1_000_000_000, .max, .min] as [Int64])
+    func momentsSurviveTheirColumn(nanoseconds: Int64) {
+        let moment = Timestamp(spoolNanoseconds: nanoseconds)
+        #expect((0..<1_000_000_000).contains(moment.nanoseconds))
+        if nanoseconds > .min {
+            #expect(moment.spoolNanoseconds == nanoseconds)
+        }
+    }
+}
+
+extension SQLiteStatement {
+    fileprivate func text() throws(SQLiteError) -> String? {
+        var text: String?
+        try query { (row) throws(SQLiteError) in
+            text = row.text(0)
+            return false
+        }
+        return text
+    }
+}

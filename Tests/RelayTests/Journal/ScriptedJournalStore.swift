@@ -1,0 +1,108 @@
+import Dispatch
+import Libevent
+
+@testable import Relay
+
+/// The engine in memory, with a hand on it: commits can be held up, made to fail, and are counted.
+final class ScriptedJournalStore: JournalStore {
+    /// Shared with the test, which goes on using it while the journal has the store.
+    final class Script: Sendable {
+        struct Plan {
+            /// Taken by the commits that come, one each.
+            var failures: [JournalStoreError] = []
+            var space = StorageSpace.ample
+            var hasRoom = true
+            var inspectionFailure: JournalStoreError?
+            var maintenanceFailure: JournalStoreError?
+            var transactions: [JournalTransaction] = []
+            var reliefs = 0
+            var isClosed = false
+            var isAbandoned = false
+        }
+
+        let plan = Locked(Plan())
+        /// One signal a commit, while `isHeld`.
+        let gate = DispatchSemaphore(value: 0)
+        let isHeld = Locked(false)
+
+        var transactions: [JournalTransaction] { plan.withLock { $0.transactions } }
+    }
+
+    let script: Script
+    private let memory: MemoryJournalStore
+
+    init(_ script: Script, disk: Locked<MemoryJournalStore.Content> = Locked(MemoryJournalStore.Content())) {
+        self.script = script
+        memory = MemoryJournalStore(disk: disk)
+    }
+
+    func commit(_ transaction: JournalTransaction) throws(JournalStoreError) {
+        if script.isHeld.withLock({ $0 }) {
+            script.gate.wait()
+        }
+        let failure = script.plan.withLock { plan -> JournalStoreError? in
+            plan.transactions.append(transaction)
+            return plan.failures.isEmpty ? nil : plan.failures.removeFirst()
+        }
+        if let failure {
+            throw failure
+        }
+        try memory.commit(transaction)
+    }
+
+    func inspect() throws(JournalStoreError) -> StorageSpace {
+        let (failure, space) = script.plan.withLock { ($0.inspectionFailure, $0.space) }
+        if let failure {
+            throw failure
+        }
+        return space
+    }
+
+    func maintain() throws(JournalStoreError) {
+        if let failure = script.plan.withLock({ $0.maintenanceFailure }) {
+            throw failure
+        }
+    }
+
+    func relieve() throws(JournalStoreError) {
+        script.plan.withLock { $0.reliefs += 1 }
+    }
+
+    func close(at now: Timestamp) throws(JournalStoreError) {
+        script.plan.withLock { $0.isClosed = true }
+        try memory.close(at: now)
+    }
+
+    func abandon() {
+        script.plan.withLock { $0.isAbandoned = true }
+    }
+
+    var hasRoom: Bool { script.plan.withLock { $0.hasRoom } }
+    var pendingCounts: [Severity: Int] { memory.pendingCounts }
+    var deadLetterCounts: [Severity: Int] { memory.deadLetterCounts }
+    var usage: JournalUsage { memory.usage }
+
+    func open(at now: Timestamp) throws(JournalOpenError) -> JournalRecovery { try memory.open(at: now) }
+
+    func pending(
+        _ severity: Severity, after: JournalID?, limit: Int, byteLimit: Int, at now: Timestamp
+    ) throws(JournalStoreError) -> StoredWindow {
+        try memory.pending(severity, after: after, limit: limit, byteLimit: byteLimit, at: now)
+    }
+
+    func oldestPending(_ severity: Severity) throws(JournalStoreError) -> Timestamp? {
+        try memory.oldestPending(severity)
+    }
+
+    func deadLetters(after: JournalID?, limit: Int) throws(JournalStoreError) -> [DeadLetter] {
+        try memory.deadLetters(after: after, limit: limit)
+    }
+
+    func deadLetter(_ id: JournalID) throws(JournalStoreError) -> DeadLetterContent? { try memory.deadLetter(id) }
+
+    func replay(_ ids: [JournalID], firstSequence: Int64) throws(JournalStoreError) -> Replay<StoredNotification> {
+        try memory.replay(ids, firstSequence: firstSequence)
+    }
+
+    func drop(_ ids: [JournalID]) throws(JournalStoreError) -> Int { try memory.drop(ids) }
+}
