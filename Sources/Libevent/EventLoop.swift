@@ -34,7 +34,9 @@ final class EventLoop: SerialExecutor, @unchecked Sendable {
         self.base = base
         wakeUpDescriptor = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
         precondition(wakeUpDescriptor >= 0, "eventfd failed: errno \(errno)")
+        // A client that is gone, and a file at its size limit, are errors of a call, not ends of the process.
         signal(SIGPIPE, SIG_IGN)
+        signal(SIGXFSZ, SIG_IGN)
         startThread()
     }
 
