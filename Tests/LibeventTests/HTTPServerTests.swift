@@ -1,4 +1,4 @@
-import Dispatch
+import Foundation
 import Libevent
 import TestSupport
 import Testing
@@ -65,7 +65,8 @@ func pause(_ duration: Duration) async {
 /// Runs blocking socket code off the loop and off the cooperative pool.
 func offLoop<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value {
     await withCheckedContinuation { done in
-        DispatchQueue.global().async { done.resume(returning: work()) }
+        // A thread of its own: Dispatch's global pool is small, and other suites' blocking calls fill it.
+        Thread { done.resume(returning: work()) }.start()
     }
 }
 
