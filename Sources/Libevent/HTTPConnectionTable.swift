@@ -22,8 +22,10 @@ final class HTTPConnectionTable {
 
     var count: Int { connections.count }
 
-    func connection(of bufferEvent: OpaquePointer) -> HTTPConnection? {
-        connections[bufferEvent]
+    /// The connection that a request came over; nil once its client is gone.
+    func connection(of request: HTTPExchange.Request) -> HTTPConnection? {
+        evhttp_request_get_connection(request).flatMap { evhttp_connection_get_bufferevent($0) }
+            .flatMap { connections[$0] }
     }
 
     /// Makes the bufferevent of a connection that evhttp is about to set up.

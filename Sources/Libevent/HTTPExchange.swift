@@ -138,8 +138,5 @@ public final class HTTPExchange {
         }
     }
 
-    private var connection: HTTPConnection? {
-        evhttp_request_get_connection(request).flatMap { evhttp_connection_get_bufferevent($0) }
-            .flatMap { server.table.connection(of: $0) }
-    }
+    private var connection: HTTPConnection? { server.table.connection(of: request) }
 }

@@ -92,7 +92,7 @@ public final class HTTPServer {
 
     private func accept(_ request: HTTPExchange.Request) {
         guard let connection = evhttp_request_get_connection(request),
-            let record = evhttp_connection_get_bufferevent(connection).flatMap({ table.connection(of: $0) }),
+            let record = table.connection(of: request),
             let head = HTTPRequestHead(request)
         else {
             evhttp_send_error(request, 400, nil)
@@ -131,9 +131,7 @@ public final class HTTPServer {
 
     func mustClose(after exchange: HTTPExchange) -> Bool {
         if closesConnections { return true }
-        guard let connection = evhttp_request_get_connection(exchange.request),
-            let record = evhttp_connection_get_bufferevent(connection).flatMap({ table.connection(of: $0) })
-        else { return true }
+        guard let record = table.connection(of: exchange.request) else { return true }
         return record.requests >= limits.requestsPerConnection
     }
 

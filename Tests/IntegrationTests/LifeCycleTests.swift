@@ -19,10 +19,7 @@ struct LifeCycleTests {
         let rig = try Rig()
         rig.setFault(#"{"hook":"critical","delayMs":1500,"times":1}"#)
         rig.post(numbered(1))
-        #expect(
-            eventually {
-                Client.request("GET", "/messages/count", port: rig.mockPort)?.body.contains("\"requests\":1") == true
-            })
+        #expect(rig.waitForOnePost())
         rig.relay.send(SIGTERM)
         #expect(rig.relay.exitCode() == 0)
         #expect(try rig.messages().count == 1)
@@ -35,10 +32,7 @@ struct LifeCycleTests {
         let rig = try Rig(environment: ["RELAY_DRAIN_TIMEOUT": "1s", "RELAY_POST_TIMEOUT": "60s"])
         rig.setFault(#"{"hook":"critical","mode":"hang"}"#)
         rig.post(numbered(1))
-        #expect(
-            eventually {
-                Client.request("GET", "/messages/count", port: rig.mockPort)?.body.contains("\"requests\":1") == true
-            })
+        #expect(rig.waitForOnePost())
         rig.relay.send(SIGTERM)
         #expect(rig.relay.exitCode(within: 10) == 0)
         rig.heal()
@@ -50,10 +44,7 @@ struct LifeCycleTests {
         let rig = try Rig(environment: ["RELAY_DRAIN_TIMEOUT": "60s", "RELAY_POST_TIMEOUT": "60s"])
         rig.setFault(#"{"hook":"critical","mode":"hang"}"#)
         rig.post(numbered(1))
-        #expect(
-            eventually {
-                Client.request("GET", "/messages/count", port: rig.mockPort)?.body.contains("\"requests\":1") == true
-            })
+        #expect(rig.waitForOnePost())
         rig.relay.send(SIGTERM)
         #expect(eventually { rig.relay.output.contains("msg=draining") })
         rig.relay.send(SIGTERM)

@@ -84,9 +84,12 @@ final class Rig {
         Client.request("GET", path, port: port)
     }
 
+    /// The folder of the captured webhook bodies.
+    static let fixtures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .appending(path: "Fixtures")
+
     static func fixture(_ name: String) throws -> [UInt8] {
-        let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        return [UInt8](try Data(contentsOf: folder.appending(path: "Fixtures/\(name)")))
+        [UInt8](try Data(contentsOf: fixtures.appending(path: name)))
     }
 
     /// One line of the relay's metrics, its value; nil where there is none.
@@ -107,6 +110,13 @@ final class Rig {
     func waitForMessages(_ count: Int, hook: String? = nil, within seconds: Double = 60) throws -> [Recorded] {
         _ = try eventually(within: seconds) { try messages(hook: hook).count >= count }
         return try messages(hook: hook)
+    }
+
+    /// Waits until the mock has begun to take exactly one post, recorded or not.
+    func waitForOnePost() -> Bool {
+        eventually {
+            Client.request("GET", "/messages/count", port: mockPort)?.body.contains("\"requests\":1") == true
+        }
     }
 
     func setFault(_ json: String) {

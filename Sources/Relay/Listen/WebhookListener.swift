@@ -23,7 +23,7 @@ final class WebhookListener {
     }
 
     private let services: Services
-    private let parser: WebhookParser
+    private let parser = WebhookParser()
     private let authentication: BearerAuthentication
     private let bodyLimit: Int
     /// Set once the program is draining: webhooks are refused, and readiness says so.
@@ -31,7 +31,6 @@ final class WebhookListener {
 
     init(configuration: RelayConfiguration, services: Services) {
         self.services = services
-        parser = WebhookParser(severities: SeverityMap())
         authentication = BearerAuthentication(tokens: configuration.authTokens)
         bodyLimit = configuration.limits.bodySize
     }

@@ -1,4 +1,4 @@
-/// A notification on its way out: its messages, how many of them have been posted, and how the current one fares.
+/// A notification on its way out: its messages that are not yet posted, and how the current one fares.
 struct OutboundDelivery {
     let notification: Journaled<Notification>
     private let payload: Payload
@@ -6,8 +6,6 @@ struct OutboundDelivery {
     private var parts: [[UInt8]]
     private(set) var progress: DeliveryProgress
     private let policy: RetryPolicy
-    /// Messages posted so far.
-    private(set) var posted = 0
 
     init(
         _ notification: Journaled<Notification>, payload: Payload, renderer: MessageRenderer, policy: RetryPolicy,
@@ -32,7 +30,6 @@ struct OutboundDelivery {
     /// The current message is in the room.
     mutating func advance() {
         parts.removeFirst()
-        posted += 1
         progress = DeliveryProgress(policy: policy)
     }
 

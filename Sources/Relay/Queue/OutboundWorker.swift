@@ -19,20 +19,16 @@ actor OutboundWorker {
     private let clock = ContinuousClock()
 
     private lazy var deliverer: any Deliverer = services.makeDeliverer()
-    private lazy var parser = WebhookParser(severities: SeverityMap())
+    private lazy var parser = WebhookParser()
     private var current: OutboundDelivery?
     /// No post before this: the current message's backoff.
     private var notBefore: Instant?
     private var isLoading = false
     private var isStopping = false
-    private var timer = TimerState()
+    /// When the timer under way rings; an earlier wish replaces a later one.
+    private var timerDue: Instant?
     /// The last failure that was logged, so that a dead hook does not fill the log with one line a retry.
     private var loggedFailure: String?
-
-    /// The one timer of the worker; an earlier wish replaces a later one.
-    private struct TimerState {
-        var due: Instant?
-    }
 
     init(severity: Severity, window: Locked<QueueWindow>, services: OutboundQueue.Services) {
         self.severity = severity
@@ -176,8 +172,8 @@ actor OutboundWorker {
     // MARK: Time
 
     private func wake(at instant: Instant) {
-        if let due = timer.due, due <= instant, due > clock.now { return }
-        timer.due = instant
+        if let timerDue, timerDue <= instant, timerDue > clock.now { return }
+        timerDue = instant
         let wait = max(.zero, instant - clock.now)
         let nanoseconds = Int(clamping: Int64(wait / .nanoseconds(1)))
         executor.queue.asyncAfter(deadline: .now() + .nanoseconds(nanoseconds)) {
