@@ -1,5 +1,6 @@
 import CLibevent
 import Glibc
+import Synchronization
 
 /// One libevent base on its own thread, and the inbox through which other threads hand it work.
 ///
@@ -21,13 +22,18 @@ final class EventLoop: SerialExecutor, @unchecked Sendable {
     let base: OpaquePointer
     private let inbox = Locked(Inbox())
     private let wakeUpDescriptor: Int32
-    private let thread = Locked<pthread_t?>(nil)
+    /// The loop's thread; 0, which no thread is, before it runs.
+    private let thread = Atomic<pthread_t>(0)
 
     init() {
         LibeventLog.install()
         let configuration = event_config_new()
         defer { event_config_free(configuration) }
-        event_config_set_flag(configuration, Int32(EVENT_BASE_FLAG_NOLOCK.rawValue))
+        // evhttp turns reading and writing on and off four times a request. The change list hands the kernel only what
+        // is left of that at the end of a turn; its one condition, that no descriptor is watched by two events through
+        // a dup, holds here.
+        let flags = EVENT_BASE_FLAG_NOLOCK.rawValue | EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST.rawValue
+        event_config_set_flag(configuration, Int32(flags))
         guard let base = event_base_new_with_config(configuration) else {
             preconditionFailure("libevent cannot make an event base")
         }
@@ -41,7 +47,7 @@ final class EventLoop: SerialExecutor, @unchecked Sendable {
     }
 
     var isCurrentThread: Bool {
-        thread.withLock { $0.map { pthread_equal($0, pthread_self()) != 0 } ?? false }
+        thread.load(ordering: .relaxed) == pthread_self()
     }
 
     // MARK: Doors in
@@ -85,21 +91,20 @@ final class EventLoop: SerialExecutor, @unchecked Sendable {
             }, context)
         event_add(wakeUp, nil)
         var created = pthread_t()
-        // Held over pthread_create, so that the new thread cannot ask who it is before the answer is stored.
-        thread.withLock { thread in
-            let code = pthread_create(
-                &created, nil,
-                { context in
-                    guard let context else { return nil }
-                    Unmanaged<EventLoop>.fromOpaque(context).takeUnretainedValue().run()
-                    return nil
-                }, context)
-            precondition(code == 0, "pthread_create failed: \(code)")
-            thread = created
-        }
+        let code = pthread_create(
+            &created, nil,
+            { context in
+                guard let context else { return nil }
+                Unmanaged<EventLoop>.fromOpaque(context).takeUnretainedValue().run()
+                return nil
+            }, context)
+        precondition(code == 0, "pthread_create failed: \(code)")
     }
 
     private func run() {
+        // Stored by the thread itself, before anything of the loop runs; any other thread compares unequal until then,
+        // as it does after.
+        thread.store(pthread_self(), ordering: .relaxed)
         event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY)
         preconditionFailure("the event loop ended by itself")
     }

@@ -80,6 +80,7 @@ final class App {
         for queue in queues { queue.start() }
         let pending = journal.snapshot.pending.values.reduce(0, +)
         logger.info("started", metadata: ["version": "\(Version.current)", "pending": "\(pending)"])
+        CodePages.release()
     }
 
     private static func makeQueues(

@@ -26,6 +26,7 @@ final class WebhookListener {
     private let parser = WebhookParser()
     private let authentication: BearerAuthentication
     private let bodyLimit: Int
+    private let counts: WebhookCounts
     /// Set once the program is draining: webhooks are refused, and readiness says so.
     var isDraining = false
 
@@ -33,6 +34,7 @@ final class WebhookListener {
         self.services = services
         authentication = BearerAuthentication(tokens: configuration.authTokens)
         bodyLimit = configuration.limits.bodySize
+        counts = WebhookCounts(services.metrics)
     }
 
     func handle(_ exchange: HTTPExchange) {
@@ -127,11 +129,13 @@ final class WebhookListener {
 
     private func succeed(_ webhook: PendingWebhook, _ outcome: AppendOutcome) {
         let alerts = webhook.counts.reduce(0) { $0 + $1.alerts }
-        answer(webhook.exchange, .ok(processed: alerts), route: Route.webhook.rawValue)
-        if outcome.isDuplicate { return services.metrics.duplicatesSuppressed[].increment() }
-        for count in webhook.counts {
-            services.metrics.alertsReceived[count.severity.rawValue, count.status.rawValue].increment(by: count.alerts)
+        // An overdue webhook was answered while its commit was still under way.
+        if webhook.exchange.isAwaitingReply {
+            send(.ok(processed: alerts), to: webhook.exchange)
+            counts.answered(after: ContinuousClock.now - webhook.exchange.arrival)
         }
+        if outcome.isDuplicate { return services.metrics.duplicatesSuppressed[].increment() }
+        counts.received(webhook.counts)
         services.dispatcher.dispatch(outcome.notifications)
     }
 
@@ -159,10 +163,12 @@ final class WebhookListener {
     }
 
     private func answer(_ exchange: HTTPExchange, _ answer: Answer, route: String) {
-        // An overdue webhook was answered while its commit was still under way.
         guard exchange.isAwaitingReply else { return }
-        exchange.reply(status: answer.status, headers: answer.headers, body: answer.body)
+        send(answer, to: exchange)
         services.metrics.httpRequests[route, String(answer.status)].increment()
         services.metrics.httpRequestDuration[route].observe(ContinuousClock.now - exchange.arrival)
+    }
+    private func send(_ answer: Answer, to exchange: HTTPExchange) {
+        exchange.reply(status: answer.status, headers: answer.headers, body: answer.body)
     }
 }

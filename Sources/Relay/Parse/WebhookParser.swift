@@ -1,4 +1,3 @@
-import CCrypto
 import CSimdjson
 
 /// Reads webhook bodies of version "4" (`contracts/alertmanager.md`, "Body").
@@ -11,6 +10,7 @@ final class WebhookParser {
 
     private let parser: OpaquePointer
     private let severities: SeverityMap
+    private let sha256 = SHA256()
     /// The tier of each alert of the body at hand.
     private var tiers: [UInt8] = []
 
@@ -88,8 +88,8 @@ final class WebhookParser {
     private func identity() throws(ParseError) -> (DedupeKey, group: UInt64) {
         var groupSize = 0
         guard let canonical = webhook_parser_canonical(parser, &groupSize).bytes else { throw .outOfMemory }
-        let key = Self.sha256(canonical)
-        let group = Self.sha256(UnsafeRawBufferPointer(rebasing: canonical[..<groupSize]))
+        let key = sha256.digest(of: canonical)
+        let group = sha256.digest(of: UnsafeRawBufferPointer(rebasing: canonical[..<groupSize]))
         return (DedupeKey(bytes: key), group[..<8].reduce(0) { $0 << 8 | UInt64($1) })
     }
 
@@ -99,14 +99,6 @@ final class WebhookParser {
         guard size > 0 else { throw .outOfMemory }
         return [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
             count = webhook_parser_subset(parser, tiers, severity.tier, buffer.baseAddress)
-        }
-    }
-
-    private static func sha256(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
-        [UInt8](unsafeUninitializedCapacity: Int(SHA256_DIGEST_LENGTH)) { digest, count in
-            let start = bytes.assumingMemoryBound(to: UInt8.self).baseAddress
-            guard SHA256(start, bytes.count, digest.baseAddress) != nil else { fatalError("no SHA-256 in libcrypto") }
-            count = Int(SHA256_DIGEST_LENGTH)
         }
     }
 }
