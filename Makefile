@@ -1,7 +1,7 @@
 # What each target needs of the machine is installed by .ci/setup, which is quick where all is there.
 
 SHELL := /bin/bash
-SCRIPTS := .ci/setup .ci/run .ci/demo .ci/serve .ci/check-release .ci/local-servers.bash Benchmarks/run
+SCRIPTS := .ci/setup .ci/run .ci/demo .ci/serve .ci/check-release .ci/local-servers.bash Benchmarks/run Benchmarks/storm
 SWIFT_SOURCES := Package.swift Sources Tests
 # XCTest has no tests here, and would say so after all the others have passed.
 SWIFT_TEST := swift test --disable-xctest
@@ -9,7 +9,7 @@ SWIFT_TEST := swift test --disable-xctest
 TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test build release test test-thread test-address lint format demo bench run clean
+.PHONY: help setup setup-test build release test test-thread test-address lint format demo bench storm run clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ demo: release ## Show alerts going through the relay to a stand-in for Rocket.Ch
 
 bench: setup-test release ## Measure durable requests a second against a bare evhttp server in C
 	@Benchmarks/run
+
+storm: setup-test release ## Measure a storm of 10,000 alerts against a room that takes 10 posts a minute
+	@Benchmarks/storm
 
 run: release ## Serve with the settings of .env
 	@.ci/serve

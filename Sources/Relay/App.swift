@@ -7,11 +7,12 @@ import Logging
 /// knows them all.
 @LoopActor
 final class App {
-    private let configuration: RelayConfiguration
+    private var configuration: RelayConfiguration
+    private let sources: ConfigurationSources
     private let logger: Logger
     private let metrics: Metrics
     private let journal: Journal<PendingWebhook>
-    private let queues: [OutboundQueue]
+    private let outbound: OutboundQueues
     private let abort = DeliveryAbort()
     private let server: HTTPServer
     private let listener: WebhookListener
@@ -24,10 +25,11 @@ final class App {
     ///
     /// - Parameter finish: called once, with the program's exit code, when all is down.
     init(
-        configuration: RelayConfiguration, metrics: Metrics, logger: Logger,
+        configuration: RelayConfiguration, sources: ConfigurationSources, metrics: Metrics, logger: Logger,
         finish: @escaping @Sendable (Int32) -> Void
     ) throws {
         self.configuration = configuration
+        self.sources = sources
         self.logger = logger
         self.metrics = metrics
         self.finish = finish
@@ -45,12 +47,14 @@ final class App {
                 LoopActor.post { mailbox.app?.listener.acknowledge(acknowledgements) }
             })
         self.journal = journal
-        queues = Self.makeQueues(configuration, journal, metrics, logger, abort)
+        outbound = OutboundQueues(
+            configuration, base: .init(journal: journal, metrics: metrics, logger: logger, abort: abort))
+        let queues = outbound.all
         listener = WebhookListener(
             configuration: configuration,
             services: WebhookListener.Services(
                 journal: journal, dispatcher: Dispatcher(queues: queues), metrics: metrics, logger: logger,
-                scrape: Self.scraper(journal, metrics)))
+                reload: { done in mailbox.app?.reload(then: done) }, scrape: Self.scraper(journal, queues, metrics)))
         let listener = listener
         server = HTTPServer(limits: configuration.limits) { listener.handle($0) }
         server.onFramingViolation = { listener.refuseFraming($0, $1) }
@@ -70,56 +74,73 @@ final class App {
     // MARK: Start
 
     func start() throws(SocketError) {
-        signals = [SIGTERM, SIGINT].map { signal in LoopEvent.signal(signal) { [unowned self] in receive(signal) } }
+        signals = [SIGTERM, SIGINT, SIGHUP].map { signal in
+            LoopEvent.signal(signal) { [unowned self] in receive(signal) }
+        }
         let ports = configuration.listen.filter { $0.isWildcard && !$0.isIPv6 && !$0.host.isEmpty }.map(\.port)
         for address in configuration.listen {
             // Beside 0.0.0.0 on the same port, [::] must not claim IPv4 too.
             let bound = try server.listen(on: address, acceptsIPv4: !ports.contains(address.port))
             logger.info("listening", metadata: ["address": "\(bound)"])
         }
-        for queue in queues { queue.start() }
+        for queue in outbound.all { queue.start() }
         let pending = journal.snapshot.pending.values.reduce(0, +)
         logger.info("started", metadata: ["version": "\(Version.current)", "pending": "\(pending)"])
         CodePages.release()
     }
 
-    private static func makeQueues(
-        _ configuration: RelayConfiguration, _ journal: Journal<PendingWebhook>, _ metrics: Metrics, _ logger: Logger,
-        _ abort: DeliveryAbort
-    ) -> [OutboundQueue] {
-        let limits = configuration.rateLimit.map { [$0] } ?? []
-        let settings = DelivererSettings(
-            userAgent: "relay/\(Version.current)", connectTimeout: configuration.connectTimeout,
-            timeout: configuration.postTimeout)
-        var gates: [HookURL: HookGate] = [:]
-        return Severity.allCases.map { severity in
-            let hook = configuration.hook(for: severity)
-            let gate = gates[hook] ?? HookGate(limiter: PostLimiter(limits: limits))
-            gates[hook] = gate
-            let services = OutboundQueue.Services(
-                hook: hook, journal: journal,
-                renderer: MessageRenderer(settings: RenderSettings(textLimit: configuration.textLimit)),
-                gate: gate, policy: RetryPolicy(), metrics: metrics, logger: logger,
-                makeDeliverer: { CurlDeliverer(hook: hook, settings: settings, abort: abort) })
-            return OutboundQueue(severity: severity, services: services)
-        }
-    }
-
     private static func scraper(
-        _ journal: Journal<PendingWebhook>, _ metrics: Metrics
+        _ journal: Journal<PendingWebhook>, _ queues: [OutboundQueue], _ metrics: Metrics
     ) -> @LoopActor (_ done: @escaping @LoopActor @Sendable (String) -> Void) -> Void {
         { done in
             // Reads files of /proc, so not on the loop.
             DispatchQueue.global(qos: .utility).async { @Sendable in
-                let text = Scrape(metrics: metrics, snapshot: journal.snapshot, now: .now()).text()
+                let breakers = queues.map { ($0.severity, $0.breakerState) }
+                let text = Scrape(
+                    metrics: metrics, snapshot: journal.snapshot, breakers: breakers, now: .now()
+                ).text()
                 LoopActor.post { done(text) }
             }
+        }
+    }
+
+    // MARK: Reload
+
+    /// Reads the configuration again, off the loop, and works with it; a bad one changes nothing.
+    ///
+    /// - Parameter done: told what was wrong; nil when the new configuration is in force.
+    func reload(then done: @escaping @LoopActor @Sendable (ConfigurationError?) -> Void = { _ in }) {
+        let sources = sources
+        DispatchQueue.global().async { @Sendable [weak self] in
+            let result = Result { () throws(ConfigurationError) in try sources.read() }
+            LoopActor.post {
+                self?.reloaded(result)
+                if case .failure(let error) = result { done(error) } else { done(nil) }
+            }
+        }
+    }
+
+    private func reloaded(_ result: Result<RelayConfiguration, ConfigurationError>) {
+        switch result {
+        case .failure(let error):
+            metrics.lastReload.failed()
+            for problem in error.problems {
+                logger.error("configuration not taken", metadata: ["err": "\(problem)"])
+            }
+        case .success(let new):
+            outbound.reconfigure(new)
+            listener.reconfigure(new)
+            sources.apply(new)
+            configuration = new
+            metrics.lastReload.succeeded(at: .now())
+            logger.notice("configuration reloaded")
         }
     }
 
     // MARK: End
 
     private func receive(_ signal: Int32) {
+        if signal == SIGHUP { return reload() }
         guard !isDraining else {
             logger.warning("second signal, leaving at once")
             return finish(1)
@@ -136,7 +157,7 @@ final class App {
         let steps = DispatchGroup()
         steps.enter()
         server.whenIdle { steps.leave() }
-        for queue in queues {
+        for queue in outbound.all {
             steps.enter()
             queue.stop { steps.leave() }
         }

@@ -8,14 +8,14 @@ final class Alertmanager {
     private let port: UInt16
     private let folder = TemporaryFolder()
 
-    init(webhook port: UInt16) throws {
+    init(webhook port: UInt16, repeatInterval: String = "1h") throws {
         let configuration = """
             route:
               receiver: relay
               group_by: [alertname]
               group_wait: 0s
               group_interval: 1s
-              repeat_interval: 1h
+              repeat_interval: \(repeatInterval)
             receivers:
               - name: relay
                 webhook_configs:
@@ -66,5 +66,23 @@ struct AlertmanagerTests {
             let states = try rig.messages(hook: hook).map { $0.text.contains("resolved") ? "resolved" : "firing" }
             #expect(states.first == "firing" && states.last == "resolved")
         }
+    }
+
+    /// Two that do not know of each other are the worst case of a cluster: each sends everything.
+    @Test func twoAlertmanagersTellOnceAndARepeatIsToldAgain() throws {
+        let rig = try Rig(environment: ["RELAY_DEDUPE_WINDOW": "5s"])
+        let pair = [
+            try Alertmanager(webhook: rig.port, repeatInterval: "10s"),
+            try Alertmanager(webhook: rig.port, repeatInterval: "10s"),
+        ]
+        let start = ISO8601DateFormatter().string(from: Date().addingTimeInterval(-60))
+        let alerts: [[String: Any]] = [
+            ["labels": ["alertname": "DiskFull", "severity": "critical", "instance": "db-1"], "startsAt": start]
+        ]
+        for alertmanager in pair { try alertmanager.post(alerts: alerts) }
+        #expect(eventually { rig.metric("relay_duplicates_suppressed_total") == 1 })
+        #expect(try rig.waitForMessages(1).count == 1)
+        #expect(eventually { rig.metric("relay_duplicates_suppressed_total") == 2 })
+        #expect(try rig.waitForMessages(2).count == 2)
     }
 }

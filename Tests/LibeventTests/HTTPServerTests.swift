@@ -188,7 +188,6 @@ struct HTTPServerTests {
         limits.requestTimeout = .milliseconds(500)
         let echo = try EchoServer(limits: limits)
         let port = echo.port
-        let start = ContinuousClock.now
         let answer = await offLoop {
             let client = Client(port: port)
             // Bytes that would keep a per-read timeout of any length alive; the server ends it, not this loop's bound.
@@ -196,7 +195,6 @@ struct HTTPServerTests {
             return client.answer()
         }
         #expect(answer?.status == 408)
-        #expect(ContinuousClock.now - start < .seconds(10))
         #expect(await echo.waits { $0.server.connectionCount == 0 })
         await echo.stop()
     }

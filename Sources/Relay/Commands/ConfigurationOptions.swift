@@ -15,15 +15,20 @@ struct ConfigurationOptions: ParsableArguments {
     @Option(name: .customLong("log.format"), help: "logfmt or json (LOG_FORMAT).")
     var logFormat: String?
 
-    /// The configuration, or the end of the program with exit code 2 and every problem on stderr.
-    func read() throws -> RelayConfiguration {
+    /// The configuration, or every problem with it.
+    func configuration() throws(ConfigurationError) -> RelayConfiguration {
         let given = [
             "RELAY_LISTEN": listen, "RELAY_STORAGE_PATH": storagePath, "LOG_LEVEL": logLevel, "LOG_FORMAT": logFormat,
         ]
         var reader = ConfigurationReader(
             flags: given.compactMapValues { $0 }, environment: ConfigurationReader.processEnvironment)
+        return try reader.read()
+    }
+
+    /// The configuration, or the end of the program with exit code 2 and every problem on stderr.
+    func read() throws -> RelayConfiguration {
         do {
-            return try reader.read()
+            return try configuration()
         } catch {
             let lines = error.problems.map { "relay: \($0)\n" }.joined()
             _ = lines.withCString { write(STDERR_FILENO, $0, strlen($0)) }

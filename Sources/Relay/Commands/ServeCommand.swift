@@ -19,7 +19,8 @@ struct ServeCommand: ParsableCommand {
         let configuration = try options.read()
         let metrics = Metrics()
         let sink = LogSink { metrics.logLinesDropped[].increment() }
-        let logger = Self.makeLogger(configuration, sink)
+        let threshold = LogThreshold(configuration.logLevel)
+        let logger = Self.makeLogger(configuration, threshold, sink)
         let end = DispatchSemaphore(value: 0)
         let code = Locked<Int32?>(nil)
         let finish: @Sendable (Int32) -> Void = { exitCode in
@@ -27,9 +28,14 @@ struct ServeCommand: ParsableCommand {
             end.signal()
         }
         try Self.probe(logger)
+        let options = options
+        let sources = ConfigurationSources(
+            read: { () throws(ConfigurationError) in try options.configuration() },
+            apply: { threshold.level = $0.logLevel })
         LoopActor.post {
             do {
-                let app = try App(configuration: configuration, metrics: metrics, logger: logger, finish: finish)
+                let app = try App(
+                    configuration: configuration, sources: sources, metrics: metrics, logger: logger, finish: finish)
                 Self.running = app
                 try app.start()
             } catch {
@@ -46,9 +52,11 @@ struct ServeCommand: ParsableCommand {
     /// The app lives as long as the process.
     @LoopActor private static var running: App?
 
-    private static func makeLogger(_ configuration: RelayConfiguration, _ sink: LogSink) -> Logger {
-        let (level, format) = (configuration.logLevel, configuration.logFormat)
-        let logger = Logger(label: "relay") { _ in LineLogHandler(level: level, format: format, sink: sink) }
+    private static func makeLogger(
+        _ configuration: RelayConfiguration, _ threshold: LogThreshold, _ sink: LogSink
+    ) -> Logger {
+        let format = configuration.logFormat
+        let logger = Logger(label: "relay") { _ in LineLogHandler(threshold: threshold, format: format, sink: sink) }
         LibeventLog.setHandler { level, text in
             switch level {
             case .debug, .message: logger.debug("libevent", metadata: ["detail": "\(text)"])

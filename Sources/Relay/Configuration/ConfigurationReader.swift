@@ -54,6 +54,11 @@ struct ConfigurationReader {
             configuration.textLimit = $0
         }
         readDuration("RELAY_DEDUPE_WINDOW") { configuration.dedupeWindow = $0 }
+        readDuration("RELAY_FALLBACK_AFTER") { patience in
+            for severity in Severity.allCases { configuration.fallbackAfter[severity] = patience }
+        }
+        read("RELAY_ENABLE_RELOAD", "true or false", { Bool($0.lowercased()) }) { configuration.isReloadEnabled = $0 }
+        readDuration("RELAY_MAX_AGE") { configuration.maxAge = $0 }
         readBytes("RELAY_JOURNAL_LIMIT", atLeast: 1 << 20) { configuration.journalLimit = $0 }
         readDuration("RELAY_DRAIN_TIMEOUT") { configuration.drainTimeout = $0 }
         readDuration("RELAY_CONNECT_TIMEOUT") { configuration.connectTimeout = $0 }

@@ -19,6 +19,14 @@ struct RelayConfiguration: Sendable {
     var journalLimit = 1 << 30
     /// From SIGTERM to exit.
     var drainTimeout = Duration.seconds(8)
+    /// How long a severity's hook may fail before the fallback takes over.
+    var fallbackAfter: [Severity: Duration] = [
+        .critical: .seconds(60), .warning: .seconds(300), .info: .seconds(300), .fallback: .seconds(300),
+    ]
+    /// A firing notification that is older, and resolved since, is not told any more.
+    var maxAge = Duration.seconds(24 * 3600)
+    /// `POST /-/reload` is answered.
+    var isReloadEnabled = false
     var logLevel = Logger.Level.info
     var logFormat = LogFormat.logfmt
     var limits = HTTPLimits()

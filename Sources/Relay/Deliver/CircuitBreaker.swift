@@ -41,6 +41,16 @@ struct CircuitBreaker: Sendable {
         if case .open(_, let probes) = state { state = .halfOpen(probes: probes) }
     }
 
+    /// The post that is under way finds out whether the hook works again.
+    var isProbing: Bool {
+        if case .halfOpen = state { true } else { false }
+    }
+
+    /// The post that was to leave did not: a probe is still to be made.
+    mutating func giveBack(at now: Instant) {
+        if case .halfOpen(let probes) = state { state = .open(until: now, probes: probes) }
+    }
+
     /// The post that left came to this.
     ///
     /// Whatever proves that Rocket.Chat works counts as a success, refusals and rate limits included.

@@ -38,6 +38,9 @@ struct DeliveryProgress: Sendable {
         self.policy = policy
     }
 
+    /// All failures so far were the hook's, not the message's, and none of the attempts can have been posted.
+    var concernsHookOnly: Bool { maybeDelivered == 0 && unknownAnswers == 0 && fixesTried.isEmpty }
+
     mutating func take(
         _ outcome: DeliveryOutcome, using random: inout some RandomNumberGenerator
     ) -> Action {

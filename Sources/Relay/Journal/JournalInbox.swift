@@ -62,7 +62,7 @@ struct JournalInbox<Ticket: Sendable> {
         return .soon
     }
 
-    /// All settlements, and the requests of one transaction in the order in which they came.
+    /// What fits into one transaction, in the order in which it came.
     mutating func take() -> Work {
         var count = 0
         var taken = 0
@@ -71,12 +71,14 @@ struct JournalInbox<Ticket: Sendable> {
             count += 1
             taken += request.bytes
         }
+        let settled = min(settlements.count, settings.settlementsPerCommit)
         defer {
             requests.removeFirst(count)
             bytes -= taken
-            settlements.removeAll()
+            settlements.removeFirst(settled)
         }
-        return Work(requests: Array(requests.prefix(count)), settlements: settlements)
+        return Work(
+            requests: Array(requests.prefix(count)), settlements: Array(settlements.prefix(settled)))
     }
 
     /// Says whether the queue must look in again at once.

@@ -42,7 +42,7 @@ struct JournalPlan<Ticket: Sendable> {
 
     private mutating func add(_ batch: AlertBatch, sequence: inout Int64, dedupe: inout DedupeIndex) -> Answer {
         guard !batch.notifications.isEmpty else { return .nothing }
-        let key = ShortDedupeKey(batch.dedupeKey)
+        let key = ShortDedupeKey(batch.dedupeKey, isRepeat: batch.isRepeat)
         guard !dedupe.contains(key, at: transaction.at) else { return .duplicate }
         if let seen = dedupe.remember(key, at: transaction.at) {
             transaction.seen.append(seen)

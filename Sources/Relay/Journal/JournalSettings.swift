@@ -7,6 +7,8 @@ struct JournalSettings: Sendable {
     /// Larger transactions are slower for each row and delay the answers (reliability.md 2.2).
     var requestsPerCommit = 128
     var bytesPerCommit = 8 << 20
+    /// A folded message settles thousands at once, which webhooks must not wait for.
+    var settlementsPerCommit = 1024
     /// What may wait for the disk at one time; a single payload is taken however large it is.
     var inboxRequests = 8192
     var inboxBytes = 64 << 20

@@ -45,8 +45,11 @@ struct ShortDedupeKey: Sendable, Hashable {
     var high: UInt64
     var low: UInt64
 
-    init(_ key: DedupeKey) {
+    /// A repeat is a duplicate of another repeat only, and news of news only: so a repeat that Alertmanager sends on
+    /// purpose is told from a retry, and from a peer that sends the same.
+    init(_ key: DedupeKey, isRepeat: Bool) {
         self.init(bytes: key.bytes)
+        if isRepeat { low = ~low }
     }
 
     /// Missing bytes count as zero.

@@ -51,16 +51,16 @@ extension JournalWriter {
                 bytes: plan.transaction.bytes, settlements: plan.transaction.settlements.count, duplicates: duplicates))
     }
 
-    /// Settles without appends while the journal is full. What was delivered goes first, since deleting needs the
+    /// Settles without appends while the journal is full. What is only deleted goes first, since that needs the
     /// least space and makes some for moving dead letters.
     func settleAlone() {
-        let isDelivered = { (settled: JournalTransaction.Settled) in settled.settlement == .delivered }
-        let parts = [unsettled.filter(isDelivered), unsettled.filter { !isDelivered($0) }]
+        let isFinal = { (settled: JournalTransaction.Settled) in settled.settlement.isFinal }
+        let parts = [unsettled.filter(isFinal), unsettled.filter { !isFinal($0) }]
         for part in parts where !part.isEmpty {
             guard case .full = state else { return }
             do throws(JournalStoreError) {
                 try store.commit(JournalTransaction(settlements: part, at: reporting.now()))
-                unsettled.removeAll { isDelivered($0) == isDelivered(part[0]) }
+                unsettled.removeAll { isFinal($0) == isFinal(part[0]) }
                 refreshBoard()
             } catch {
                 _ = conclude(error)

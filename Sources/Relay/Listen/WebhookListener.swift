@@ -18,15 +18,18 @@ final class WebhookListener {
         var dispatcher: Dispatcher
         var metrics: Metrics
         var logger: Logger
+        /// Reads the configuration again and calls back with what was wrong with it.
+        var reload: @LoopActor (_ done: @escaping @LoopActor @Sendable (ConfigurationError?) -> Void) -> Void
         /// Renders `/metrics` off the loop and calls back on it.
         var scrape: @LoopActor (_ done: @escaping @LoopActor @Sendable (String) -> Void) -> Void
     }
 
     private let services: Services
     private let parser = WebhookParser()
-    private let authentication: BearerAuthentication
+    private var authentication: BearerAuthentication
     private let bodyLimit: Int
     private let counts: WebhookCounts
+    private var isReloadEnabled: Bool
     /// Set once the program is draining: webhooks are refused, and readiness says so.
     var isDraining = false
 
@@ -35,6 +38,13 @@ final class WebhookListener {
         authentication = BearerAuthentication(tokens: configuration.authTokens)
         bodyLimit = configuration.limits.bodySize
         counts = WebhookCounts(services.metrics)
+        isReloadEnabled = configuration.isReloadEnabled
+    }
+
+    /// Works with other settings from the next request on.
+    func reconfigure(_ configuration: RelayConfiguration) {
+        authentication = BearerAuthentication(tokens: configuration.authTokens)
+        isReloadEnabled = configuration.isReloadEnabled
     }
 
     func handle(_ exchange: HTTPExchange) {
@@ -54,7 +64,7 @@ final class WebhookListener {
             services.scrape { [self] text in
                 answer(exchange, .text(text, contentType: MetricsText.contentType), route: route.rawValue)
             }
-        case .reload: answer(exchange, .error(403, "reloading over HTTP is not enabled"), route: route.rawValue)
+        case .reload: reload(exchange)
         }
     }
 
@@ -69,6 +79,25 @@ final class WebhookListener {
         reject(exchange, reason: "overdue", .unavailable("the journal takes too long"))
     }
 
+    private func reload(_ exchange: HTTPExchange) {
+        let route = Route.reload.rawValue
+        guard isReloadEnabled else {
+            return answer(exchange, .error(403, "reloading over HTTP is not enabled"), route: route)
+        }
+        guard authentication.admits(authorization: exchange.header("Authorization")) else {
+            return answer(exchange, Self.unauthorized, route: route)
+        }
+        services.reload { [self] error in
+            // The problems may name paths: they are for the log.
+            let refusal = error.map { _ in Answer.error(500, "the configuration was not taken; the log says why") }
+            answer(exchange, refusal ?? .json([("status", "ok")]), route: route)
+        }
+    }
+
+    private static let unauthorized = Answer.error(
+        401, "a valid bearer token is needed in the Authorization field",
+        headers: [("WWW-Authenticate", "Bearer realm=\"relay\"")])
+
     // MARK: Webhooks
 
     private func receive(_ exchange: HTTPExchange) {
@@ -76,10 +105,7 @@ final class WebhookListener {
             return reject(exchange, reason: "draining", .unavailable("the relay is shutting down"))
         }
         guard authentication.admits(authorization: exchange.header("Authorization")) else {
-            let challenge = Answer.Header("WWW-Authenticate", "Bearer realm=\"relay\"")
-            return reject(
-                exchange, reason: "unauthorized",
-                .error(401, "a valid bearer token is needed in the Authorization field", headers: [challenge]))
+            return reject(exchange, reason: "unauthorized", Self.unauthorized)
         }
         guard let coding = ContentCoding(field: exchange.header("Content-Encoding")) else {
             let accepted = Answer.Header("Accept-Encoding", "gzip, deflate")

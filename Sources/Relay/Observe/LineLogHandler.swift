@@ -1,4 +1,5 @@
 import Glibc
+import Libevent
 import Logging
 
 /// How a log event is written: `logfmt` (key=value) or one JSON object a line.
@@ -9,15 +10,21 @@ enum LogFormat: String, CaseIterable, Sendable {
 
 /// One line an event: time, level, message, then the keys in the order of their names.
 struct LineLogHandler: LogHandler {
-    var logLevel: Logger.Level
     var metadata: Logger.Metadata = [:]
     private let format: LogFormat
     private let sink: LogSink
+    private let threshold: LogThreshold
 
-    init(level: Logger.Level, format: LogFormat, sink: LogSink) {
-        logLevel = level
+    init(threshold: LogThreshold, format: LogFormat, sink: LogSink) {
+        self.threshold = threshold
         self.format = format
         self.sink = sink
+    }
+
+    /// One for the whole program, so that a reload can change it.
+    var logLevel: Logger.Level {
+        get { threshold.level }
+        set { threshold.level = newValue }
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -60,5 +67,19 @@ struct LineLogHandler: LogHandler {
         var writer = JSONWriter()
         writer.string(value)
         return String(decoding: writer.bytes, as: UTF8.self)
+    }
+}
+
+/// The least level that is logged; may change while the program runs.
+final class LogThreshold: Sendable {
+    private let current: Locked<Logger.Level>
+
+    init(_ level: Logger.Level) {
+        current = Locked(level)
+    }
+
+    var level: Logger.Level {
+        get { current.withLock { $0 } }
+        set { current.withLock { $0 = newValue } }
     }
 }

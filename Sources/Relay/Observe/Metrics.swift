@@ -29,6 +29,15 @@ struct Metrics: Sendable {
     let endToEnd = MetricFamily<Histogram>(
         "relay_end_to_end_seconds", "From a webhook's acceptance to its delivery.", labels: ["severity"],
         existing: severities)
+    let messagesRerouted = MetricFamily<Counter>(
+        "relay_messages_rerouted_total", "Messages posted to the fallback because the severity's hook did not work.",
+        labels: ["severity"], existing: severities)
+    let coalescedAlerts = MetricFamily<Counter>(
+        "relay_coalesced_alerts_total", "Alerts delivered in a message that stands for several notifications.",
+        labels: ["severity"], existing: severities)
+    let notificationsExpired = MetricFamily<Counter>(
+        "relay_notifications_expired_total", "Firings not told: older than the maximum age, and resolved since.",
+        labels: ["severity"], existing: severities)
     let duplicatesSuppressed = MetricFamily<Counter>(
         "relay_duplicates_suppressed_total", "Webhooks whose content was accepted before, within the window.")
     let possibleDuplicates = MetricFamily<Counter>(
@@ -37,14 +46,13 @@ struct Metrics: Sendable {
     let logLinesDropped = MetricFamily<Counter>(
         "relay_log_lines_dropped_total", "Log lines dropped because stderr did not take them.")
 
-    /// When the configuration was read.
-    let configuredAt = Timestamp.now()
+    let lastReload = LastReload()
 
     var families: [any MetricFamilyText] {
         [
             httpRequests, httpRequestDuration, alertsReceived, payloadsRejected, journalCommitDuration, notifications,
-            notificationsFailed, messagesSent, deliveryDuration, endToEnd, duplicatesSuppressed, possibleDuplicates,
-            logLinesDropped,
+            notificationsFailed, messagesSent, messagesRerouted, coalescedAlerts, notificationsExpired,
+            deliveryDuration, endToEnd, duplicatesSuppressed, possibleDuplicates, logLinesDropped,
         ]
     }
 

@@ -2,6 +2,7 @@
 struct Scrape: Sendable {
     var metrics: Metrics
     var snapshot: JournalSnapshot
+    var breakers: [(severity: Severity, state: CircuitBreaker.State)]
     var now: Timestamp
 
     func text() -> String {
@@ -9,10 +10,13 @@ struct Scrape: Sendable {
         text.begin("relay_build_info", help: "The version that runs; always 1.", type: "gauge")
         text.add("relay_build_info", labels: [("version", Version.current)], value: 1)
         writeJournal(to: &text)
-        text.addGauge("relay_config_last_reload_successful", "Whether the last reload was taken.", value: 1)
-        text.addGauge(
-            "relay_config_last_reload_success_timestamp_seconds", "When a configuration was last taken.",
-            value: Double(metrics.configuredAt.seconds))
+        text.begin(
+            "relay_circuit_state", help: "The severity's hook: 0 works, 1 is being tried out, 2 is left alone.",
+            type: "gauge")
+        for (severity, state) in breakers {
+            text.add("relay_circuit_state", labels: [("severity", severity.rawValue)], value: state.number)
+        }
+        metrics.lastReload.write(to: &text)
         ProcessMetrics()?.write(to: &text)
         return text.text
     }
@@ -39,6 +43,16 @@ struct Scrape: Sendable {
         text.begin(name, help: help, type: "gauge")
         for severity in Severity.allCases {
             text.add(name, labels: [("severity", severity.rawValue)], value: value(severity))
+        }
+    }
+}
+
+extension CircuitBreaker.State {
+    fileprivate var number: Double {
+        switch self {
+        case .closed: 0
+        case .halfOpen: 1
+        case .open: 2
         }
     }
 }

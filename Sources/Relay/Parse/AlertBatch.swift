@@ -31,6 +31,8 @@ struct AlertBatch: Sendable, Equatable {
     }
 
     var dedupeKey: DedupeKey
+    /// Alertmanager (>= 0.32) says that it sends this on purpose once more, its repeat interval being over.
+    var isRepeat = false
     var notifications: [Notification]
     var counts: [Count]
     /// The number of alerts in the payload.

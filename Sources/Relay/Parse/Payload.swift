@@ -54,4 +54,10 @@ struct Payload: Sendable, Equatable {
     /// Alertmanager >= 0.32: why it sends, for example `first notification`.
     var notificationReason: String?
     var alerts: [Alert]
+
+    /// Alertmanager says that nothing has changed, only its repeat interval is over.
+    var isRepeat: Bool { notificationReason.map(Self.meansRepeat) ?? false }
+
+    /// Whether a `notification_reason` speaks of a repeat, among the reasons that contract "Body" lists.
+    static func meansRepeat(_ reason: String) -> Bool { reason.lowercased().contains("repeat") }
 }

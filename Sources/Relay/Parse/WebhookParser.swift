@@ -81,7 +81,8 @@ final class WebhookParser {
             notifications.append(Notification(severity: severity, group: group, acceptedAt: acceptedAt, body: body))
         }
         return AlertBatch(
-            dedupeKey: key, notifications: notifications, counts: tally.counts, alerts: payload.alert_count)
+            dedupeKey: key, isRepeat: Payload.meansRepeat(payload.notification_reason.text),
+            notifications: notifications, counts: tally.counts, alerts: payload.alert_count)
     }
 
     /// The dedupe key of the body at hand and the hash of its group.

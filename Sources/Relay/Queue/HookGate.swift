@@ -1,22 +1,31 @@
 import Libevent
 
-/// Lets one post at a time through to a hook, within its budget, the most urgent severity first.
+/// Lets one post at a time through to a hook, within its budget and while it works, the most urgent severity first.
 ///
-/// Severities with hooks of their own never meet here; those that share a hook share its budget and its turn.
+/// Severities with hooks of their own never meet here; those that share a hook share its budget, its turn and its
+/// circuit breaker.
 final class HookGate: Sendable {
     typealias Instant = PostLimiter.Instant
 
     enum Permission: Sendable, Equatable {
         /// Post now, then call `finish`.
-        case granted
+        case granted(Grant)
         /// Ask again then.
         case notBefore(Instant)
         /// Another queue posts, or waits with something more urgent; `wake` is called when it has its answer.
         case taken
     }
 
+    struct Grant: Sendable, Equatable {
+        /// The hook has failed, and this post finds out whether it works again.
+        var isProbe = false
+        /// How many more posts the budget would let out at once.
+        var spare = Int.max
+    }
+
     private struct State {
         var limiter: PostLimiter
+        var breaker: CircuitBreaker
         var isPosting = false
         /// Those that were told to come again.
         var waiting: [Severity: @Sendable () -> Void] = [:]
@@ -24,8 +33,8 @@ final class HookGate: Sendable {
 
     private let state: Locked<State>
 
-    init(limiter: PostLimiter) {
-        state = Locked(State(limiter: limiter))
+    init(limiter: PostLimiter, breaker: CircuitBreaker = CircuitBreaker()) {
+        state = Locked(State(limiter: limiter, breaker: breaker))
     }
 
     /// Asks to post one message of a severity.
@@ -34,12 +43,13 @@ final class HookGate: Sendable {
             state.waiting[severity] = wake
             let mostUrgent = Severity.allCases.first { state.waiting[$0] != nil }
             guard !state.isPosting, mostUrgent == severity else { return .taken }
-            let slot = state.limiter.nextSlot(now: now)
+            let slot = max(state.limiter.nextSlot(now: now), state.breaker.nextSlot(now: now) ?? now)
             guard slot <= now else { return .notBefore(slot) }
             state.waiting[severity] = nil
             state.isPosting = true
             state.limiter.start(at: now)
-            return .granted
+            state.breaker.start(at: now)
+            return .granted(Grant(isProbe: state.breaker.isProbing, spare: state.limiter.spare(now: now)))
         }
     }
 
@@ -48,18 +58,43 @@ final class HookGate: Sendable {
     /// - Parameters:
     ///   - reachedServer: whether it may have been counted there.
     ///   - pause: how long the server wants nothing more; nil for no pause.
-    func finish(at now: Instant, reachedServer: Bool, pause: Duration?) {
+    func finish(_ outcome: DeliveryOutcome, at now: Instant, reachedServer: Bool, pause: Duration?) {
+        end { state in
+            state.limiter.finish(at: now, reachedServer: reachedServer)
+            state.breaker.finish(outcome, at: now)
+            if let pause { state.limiter.pause(until: now + pause) }
+        }
+    }
+
+    /// Nothing was posted after all.
+    func giveBack(at now: Instant) {
+        end { state in
+            state.limiter.finish(at: now, reachedServer: false)
+            state.breaker.giveBack(at: now)
+        }
+    }
+
+    /// Keeps to other limits from now on; what was posted still counts.
+    func keep(to limits: [PostLimit]) {
+        state.withLock { $0.limiter.keep(to: limits) }
+    }
+
+    /// A severity has nothing to post here after all.
+    func withdraw(_ severity: Severity) {
+        state.withLock { $0.waiting[severity] = nil }
+    }
+
+    /// Whether the hook is taken for working, for metrics.
+    var breakerState: CircuitBreaker.State {
+        state.withLock { $0.breaker.state }
+    }
+
+    private func end(_ change: (inout State) -> Void) {
         let waiting = state.withLock { state in
             state.isPosting = false
-            state.limiter.finish(at: now, reachedServer: reachedServer)
-            if let pause { state.limiter.pause(until: now + pause) }
+            change(&state)
             return Severity.allCases.compactMap { state.waiting[$0] }
         }
         for wake in waiting { wake() }
-    }
-
-    /// A severity has nothing to post after all.
-    func withdraw(_ severity: Severity) {
-        state.withLock { $0.waiting[severity] = nil }
     }
 }

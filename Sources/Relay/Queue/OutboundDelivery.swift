@@ -1,61 +1,109 @@
-/// A notification on its way out: its messages that are not yet posted, and how the current one fares.
+/// A cargo on its way out: its messages that are not yet posted, and how the current one fares on each way.
 struct OutboundDelivery {
-    let notification: Journaled<Notification>
-    private let payload: Payload
-    private let renderer: MessageRenderer
-    private var parts: [[UInt8]]
-    private(set) var progress: DeliveryProgress
+    typealias Instant = ContinuousClock.Instant
+
+    /// What differs between the rooms: a message to the fallback's room says whose it is, and starts from the
+    /// beginning, since nobody there has seen the parts that went elsewhere.
+    private struct Passage {
+        var form = Cargo.Form.full
+        var messages: ArraySlice<[UInt8]>
+        var progress: DeliveryProgress
+        /// No attempt before this: the current message's backoff.
+        var notBefore: Instant?
+    }
+
+    let cargo: Cargo
+    private let severity: Severity
     private let policy: RetryPolicy
+    private let renderer: @Sendable (Way) -> MessageRenderer
+    /// Messages are rendered when they are first needed, all with the same clock, so that a retry repeats them.
+    private let renderedAt: Timestamp
+    private var passages: [Way: Passage] = [:]
 
     init(
-        _ notification: Journaled<Notification>, payload: Payload, renderer: MessageRenderer, policy: RetryPolicy,
-        now: Timestamp
+        _ cargo: Cargo, severity: Severity, policy: RetryPolicy, now: Timestamp,
+        renderer: @escaping @Sendable (Way) -> MessageRenderer
     ) {
-        self.notification = notification
-        self.payload = payload
-        self.renderer = renderer
+        self.cargo = cargo
+        self.severity = severity
         self.policy = policy
-        parts = renderer.render(payload, severity: notification.value.severity, now: now).map { $0.json() }
-        progress = DeliveryProgress(policy: policy)
+        self.renderer = renderer
+        renderedAt = now
     }
 
-    /// The message to post next; nil when all are posted.
-    var current: [UInt8]? { parts.first }
+    /// Every message is in one of the rooms.
+    private(set) var isDone = false
 
-    mutating func take(_ outcome: DeliveryOutcome) -> DeliveryProgress.Action {
-        var random = SystemRandomNumberGenerator()
-        return progress.take(outcome, using: &random)
+    /// The message to post next.
+    mutating func message(by way: Way) -> [UInt8] {
+        guard let message = passage(way).messages.first else { preconditionFailure("a delivery is never empty") }
+        return message
     }
 
-    /// The current message is in the room.
-    mutating func advance() {
-        parts.removeFirst()
-        progress = DeliveryProgress(policy: policy)
+    func notBefore(by way: Way) -> Instant? { passages[way]?.notBefore }
+
+    /// The number of the attempt that is under way or comes next.
+    func attempt(by way: Way) -> Int { passages[way]?.progress.attempt ?? 1 }
+
+    /// Nothing of it can be in a room, and no room has found fault with it: it may as well be made anew.
+    var isUntouched: Bool {
+        !isDone
+            && passages.values.allSatisfy {
+                $0.form == .full && $0.messages.startIndex == 0 && $0.progress.concernsHookOnly
+            }
     }
 
-    /// Renders the notification anew in a form that Rocket.Chat may take; what of it was posted before comes again.
-    mutating func apply(_ fix: Fix, now: Timestamp) {
-        let severity = notification.value.severity
-        switch fix {
-        case .resplit:
-            let smaller = MessageRenderer(settings: renderer.settings.halved)
-            parts = smaller.render(payload, severity: severity, now: now).map { $0.json() }
-        case .neutraliseMentions, .plainText:
-            // The text breaks every mention already; what may notify or offend is in the rest.
-            let messages = renderer.render(payload, severity: severity, now: now)
-            parts = messages.map { Message(text: $0.text + Self.plainTextNote).json() }
+    /// Goes on where another left off that was made anew: what the hooks have done to it still counts.
+    mutating func inherit(_ earlier: OutboundDelivery) {
+        for (way, passage) in earlier.passages {
+            var mine = self.passage(way)
+            mine.progress = passage.progress
+            mine.notBefore = passage.notBefore
+            passages[way] = mine
         }
     }
 
-    private static let plainTextNote = "\n(details left out: Rocket.Chat refused the full message)"
-}
+    /// Takes what became of the message, and says what to do next.
+    mutating func take(_ outcome: DeliveryOutcome, by way: Way, at now: Instant) -> DeliveryProgress.Action {
+        var passage = passage(way)
+        var random = SystemRandomNumberGenerator()
+        let action = passage.progress.take(outcome, using: &random)
+        switch action {
+        case .settle:
+            passage.messages.removeFirst()
+            passage.progress = DeliveryProgress(policy: policy)
+            passage.notBefore = nil
+            isDone = passage.messages.isEmpty
+        case .retry(let wait), .alarm(let wait): passage.notBefore = now + wait
+        case .resend(let fix): apply(fix, to: &passage, way)
+        case .pause, .deadLetter: break
+        }
+        passages[way] = passage
+        return action
+    }
 
-extension RenderSettings {
-    /// For a room whose limits are lower than the relay was told.
-    fileprivate var halved: RenderSettings {
-        RenderSettings(
-            textLimit: max(500, textLimit / 2), maxAlertsPerMessage: max(1, maxAlertsPerMessage / 4),
-            maxBodyBytes: max(16_384, maxBodyBytes / 4), shownLabels: shownLabels, hiddenLabels: hiddenLabels,
-            emoji: emoji)
+    /// Renders the cargo anew in a form that Rocket.Chat may take; what of it was posted before comes again.
+    private func apply(_ fix: Fix, to passage: inout Passage, _ way: Way) {
+        passage.form =
+            switch fix {
+            case .resplit: .small
+            // The text breaks every mention already; what may notify or offend is in the rest.
+            case .neutraliseMentions, .plainText: .plain
+            }
+        passage.messages = render(passage.form, way)
+    }
+
+    private mutating func passage(_ way: Way) -> Passage {
+        if let passage = passages[way] { return passage }
+        let passage = Passage(messages: render(.full, way), progress: DeliveryProgress(policy: policy))
+        passages[way] = passage
+        return passage
+    }
+
+    private func render(_ form: Cargo.Form, _ way: Way) -> ArraySlice<[UInt8]> {
+        let marks = MessageMarks(rerouted: way == .fallback ? severity.rawValue : nil)
+        let messages = cargo.messages(
+            form, severity: severity, renderer: renderer(way), marks: marks, now: renderedAt)
+        return messages.map { $0.json() }[...]
     }
 }

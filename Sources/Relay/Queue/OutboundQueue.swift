@@ -9,25 +9,36 @@ import Logging
 final class OutboundQueue: Sendable {
     /// What a queue works with; nothing in it is shared with another queue but what is safe to share.
     struct Services: Sendable {
-        var hook: HookURL
+        /// The severity's own hook.
+        var own: OutboundRoute
+        /// Where messages go while the own hook cannot take them; nil where there is no other.
+        var fallback: OutboundRoute?
         var journal: any OutboundJournal
-        var renderer: MessageRenderer
-        var gate: HookGate
-        var policy: RetryPolicy
+        var policy = RetryPolicy()
+        /// How long the own hook may fail before the fallback takes over.
+        var patience: Duration
+        /// A firing that is older, and resolved since, is not told any more.
+        var maxAge: Duration
         var metrics: Metrics
         var logger: Logger
-        /// Made on the queue's own thread and used there only.
-        var makeDeliverer: @Sendable () -> any Deliverer
     }
 
     let severity: Severity
     private let window: Locked<QueueWindow>
     private let worker: OutboundWorker
+    private let gate: Locked<HookGate>
 
     init(severity: Severity, limits: QueueWindow.Limits = .init(), services: Services) {
         self.severity = severity
         window = Locked(QueueWindow(limits: limits))
+        gate = Locked(services.own.gate)
         worker = OutboundWorker(severity: severity, window: window, services: services)
+    }
+
+    /// Works with other hooks or settings from the next message on.
+    func reconfigure(_ services: Services) {
+        gate.withLock { $0 = services.own.gate }
+        worker.reconfigure(services)
     }
 
     /// Begins with what recovery found.
@@ -46,6 +57,9 @@ final class OutboundQueue: Sendable {
         if mustWake { worker.wake() }
     }
 
+    /// Whether the severity's own hook is taken for working.
+    var breakerState: CircuitBreaker.State { gate.withLock { $0 }.breakerState }
+
     /// Begins no more posts; calls back once the one in flight, if any, has ended and its outcome is with the journal.
     func stop(then done: @escaping @Sendable () -> Void) {
         worker.stop(then: done)
@@ -60,6 +74,9 @@ protocol OutboundJournal: Sendable {
         _ severity: Severity, after: JournalID?, limit: Int, byteLimit: Int,
         then done: @escaping @Sendable (PendingWindow?) -> Void)
 
+    /// As `load`, but waits for the journal's queue: never to be called on the loop or on that queue.
+    func loadNow(_ severity: Severity, after: JournalID?, limit: Int, byteLimit: Int) -> PendingWindow?
+
     /// Writes the final outcome of a notification with a coming commit, and tries until it is written.
     func settle(_ id: JournalID, as settlement: Settlement)
 }
@@ -70,5 +87,9 @@ extension Journal: OutboundJournal {
         then done: @escaping @Sendable (PendingWindow?) -> Void
     ) {
         load(severity, after: after, limit: limit, byteLimit: byteLimit) { result in done(try? result.get()) }
+    }
+
+    func loadNow(_ severity: Severity, after: JournalID?, limit: Int, byteLimit: Int) -> PendingWindow? {
+        withWriter { try? $0.load(severity, after: after, limit: limit, byteLimit: byteLimit).get() }
     }
 }

@@ -2,45 +2,53 @@ import Dispatch
 import Libevent
 import Logging
 
-/// Empties one queue: takes the oldest notification, renders it, posts it, settles it, and only then the next.
+/// Empties one queue: takes what waits, as one notification or folded into one message, posts it, settles it, and only
+/// then takes more.
 ///
 /// Posts block, so this actor runs on a Dispatch queue of its own. It is driven by `wake`: by the loop when something
-/// was accepted, by its own timers, and by the hook's gate.
+/// was accepted, by its own timers, and by the hooks' gates.
 actor OutboundWorker {
     typealias Instant = ContinuousClock.Instant
 
-    private nonisolated let executor: QueueExecutor
+    nonisolated let executor: QueueExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    private let severity: Severity
-    private let window: Locked<QueueWindow>
-    private let services: OutboundQueue.Services
-    private let classifier: AnswerClassifier
-    private let clock = ContinuousClock()
+    let severity: Severity
+    let window: Locked<QueueWindow>
+    private(set) var services: OutboundQueue.Services
+    let clock = ContinuousClock()
+    lazy var parser = WebhookParser()
 
-    private lazy var deliverer: any Deliverer = services.makeDeliverer()
-    private lazy var parser = WebhookParser()
+    private var deliverers: [Way: any Deliverer] = [:]
     private var current: OutboundDelivery?
-    /// No post before this: the current message's backoff.
-    private var notBefore: Instant?
+    private var reroute: Reroute
     private var isLoading = false
     private var isStopping = false
     /// When the timer under way rings; an earlier wish replaces a later one.
     private var timerDue: Instant?
-    /// The last failure that was logged, so that a dead hook does not fill the log with one line a retry.
-    private var loggedFailure: String?
+    private var journalist: DeliveryLog
 
     init(severity: Severity, window: Locked<QueueWindow>, services: OutboundQueue.Services) {
         self.severity = severity
         self.window = window
         self.services = services
-        classifier = AnswerClassifier(hook: services.hook)
+        reroute = Reroute(patience: services.patience)
+        journalist = DeliveryLog(severity: severity, logger: services.logger)
         executor = QueueExecutor(label: "outbound.\(severity.rawValue)")
     }
 
     /// Looks for work, now or after what runs; cheap and safe to call from anywhere.
     nonisolated func wake() {
         executor.queue.async { self.assumeIsolated { $0.run() } }
+    }
+
+    nonisolated func reconfigure(_ services: OutboundQueue.Services) {
+        executor.queue.async {
+            self.assumeIsolated {
+                $0.take(services)
+                $0.run()
+            }
+        }
     }
 
     nonisolated func stop(then done: @escaping @Sendable () -> Void) {
@@ -50,96 +58,158 @@ actor OutboundWorker {
         }
     }
 
+    /// A delivery under way goes on by the new hooks, in the words that it was rendered in.
+    private func take(_ services: OutboundQueue.Services) {
+        withdraw()
+        if services.own.hook != self.services.own.hook || services.patience != self.services.patience {
+            reroute = Reroute(patience: services.patience)
+        }
+        self.services = services
+        deliverers = [:]
+    }
+
     // MARK: The work
 
     private func run() {
         while !isStopping {
             loadMoreIfNeeded()
-            guard let body = nextBody() else { return services.gate.withdraw(severity) }
-            if let notBefore, notBefore > clock.now { return wake(at: notBefore) }
-            switch services.gate.ask(severity, now: clock.now, wake: { [weak self] in self?.wake() }) {
-            case .taken: return
-            case .notBefore(let instant): return wake(at: instant)
-            case .granted: post(body)
+            guard current != nil || window.withLock({ $0.first != nil }) else { return withdraw() }
+            guard goOn() else { return }
+        }
+    }
+
+    /// Posts one message where a hook lets it; returns false where there is nothing to do but wait.
+    private func goOn() -> Bool {
+        let now = clock.now
+        let isRerouting = services.fallback != nil && reroute.isDue(at: now)
+        var next: Instant? = isRerouting || services.fallback == nil ? nil : reroute.dueAt
+        // While rerouting, the severity's own hook is still asked first: its breaker lets a probe out now and then.
+        for way in isRerouting ? [Way.own, .fallback] : [.own] {
+            if let backoff = current?.notBefore(by: way), backoff > now, way == .fallback || !isRerouting {
+                next = min(next ?? backoff, backoff)
+                continue
             }
+            let gate = route(way).gate
+            switch gate.ask(severity, now: now, wake: { [weak self] in self?.wake() }) {
+            case .granted(let grant):
+                if prepare(grant) { post(by: way) } else { gate.giveBack(at: clock.now) }
+                return true
+            case .notBefore(let slot): next = min(next ?? slot, slot)
+            case .taken: break
+            }
+            // Standing in line for a probe would keep other severities from a shared hook.
+            if isRerouting && way == .own { gate.withdraw(severity) }
+        }
+        if let next { wake(at: next) }
+        return false
+    }
+
+    func route(_ way: Way) -> OutboundRoute {
+        switch way {
+        case .own: services.own
+        case .fallback:
+            if let fallback = services.fallback { fallback } else { preconditionFailure("there is no fallback") }
         }
     }
 
-    /// The message to post now, after taking up the next notification if none is under way.
-    private func nextBody() -> [UInt8]? {
-        while current == nil {
-            guard let next = window.withLock({ $0.first }) else { return nil }
-            begin(next)
-        }
-        return current?.current
+    private func withdraw() {
+        services.own.gate.withdraw(severity)
+        services.fallback?.gate.withdraw(severity)
     }
 
-    private func begin(_ notification: Journaled<Notification>) {
-        do {
-            let payload = try parser.decode(notification.value.body)
-            current = OutboundDelivery(
-                notification, payload: payload, renderer: services.renderer, policy: services.policy, now: .now())
-        } catch {
-            // The journal's checksum held and the body was parsed before it was stored: only a later, stricter parser
-            // can get here. A person must see it.
-            services.logger.error(
-                "notification cannot be read", metadata: metadata(notification, ["err": "\(error.message)"]))
-            finish(notification, .dead(reason: .unreadable, attempts: 0, answer: error.message))
+    /// Sees to it that there is a delivery under way that fits the moment; false where nothing readable waits.
+    private func prepare(_ grant: HookGate.Grant) -> Bool {
+        if let current, !isWorthRemaking(current, grant) { return true }
+        guard let cargo = takeUp(grant) else { return false }
+        let (own, fallback) = (services.own.renderer, services.fallback?.renderer)
+        var delivery = OutboundDelivery(cargo, severity: severity, policy: services.policy, now: .now()) { way in
+            way == .own ? own : fallback ?? own
         }
-    }
-
-    private func post(_ body: [UInt8]) {
-        let start = clock.now
-        let result = deliverer.deliver(body)
-        let end = clock.now
-        let outcome = classifier.outcome(of: result, now: .now())
-        var pause: Duration?
-        if case .rateLimited(let wait) = outcome { pause = wait }
-        services.gate.finish(at: end, reachedServer: Self.mayHaveReachedServer(result), pause: pause)
-        services.metrics.deliveryDuration[severity.rawValue].observe(end - start)
-        take(outcome)
-    }
-
-    private func take(_ outcome: DeliveryOutcome) {
-        guard var delivery = current else { preconditionFailure("an outcome without a delivery") }
-        if let reason = outcome.reason {
-            services.metrics.notificationsFailed[severity.rawValue, reason.rawValue].increment()
-        }
-        if outcome.isMaybeDelivered { services.metrics.possibleDuplicates[severity.rawValue].increment() }
-        let action = delivery.take(outcome)
-        switch action {
-        case .settle:
-            services.metrics.messagesSent[severity.rawValue].increment()
-            delivery.advance()
-            notBefore = nil
-        case .retry(let wait), .alarm(let wait): notBefore = clock.now + wait
-        case .pause: break
-        case .resend(let fix): delivery.apply(fix, now: .now())
-        case .deadLetter: break
-        }
+        if let current { delivery.inherit(current) }
         current = delivery
-        log(outcome, action, delivery)
-        if delivery.current == nil {
-            delivered(delivery.notification)
+        return true
+    }
+
+    /// A single notification that no room has seen joins what has come since, once the budget is short.
+    private func isWorthRemaking(_ delivery: OutboundDelivery, _ grant: HookGate.Grant) -> Bool {
+        guard case .single = delivery.cargo, delivery.isUntouched, !grant.isProbe else { return false }
+        return mustFold(grant)
+    }
+
+    // MARK: A post and its outcome
+
+    private func post(by way: Way) {
+        guard var delivery = current else { preconditionFailure("a post without a delivery") }
+        let route = route(way)
+        let body = delivery.message(by: way)
+        let start = clock.now
+        let result = deliverer(way).deliver(body)
+        let end = clock.now
+        let outcome = AnswerClassifier(hook: route.hook).outcome(of: result, now: .now())
+        route.gate.finish(
+            outcome, at: end, reachedServer: Self.mayHaveReachedServer(result), pause: Self.pause(outcome, result))
+        count(outcome, took: end - start, by: way)
+        let action = delivery.take(outcome, by: way, at: end)
+        current = delivery
+        if way == .own { watch(outcome, action, startedAt: start) }
+        journalist.note(outcome, action, delivery, by: way)
+        if delivery.isDone {
+            delivered(delivery.cargo, by: way)
         } else if case .deadLetter(let reason) = action {
-            let settlement = Settlement.dead(
-                reason: .init(rawValue: reason.rawValue), attempts: delivery.progress.attempt - 1,
-                answer: outcome.detail)
-            finish(delivery.notification, settlement)
+            finish(
+                delivery.cargo,
+                .dead(
+                    reason: .init(rawValue: reason.rawValue), attempts: delivery.attempt(by: way) - 1,
+                    answer: outcome.detail))
         }
     }
 
-    private func delivered(_ notification: Journaled<Notification>) {
-        services.metrics.notifications[severity.rawValue].increment()
-        services.metrics.endToEnd[severity.rawValue].observe(Timestamp.now().since(notification.value.acceptedAt))
-        finish(notification, .delivered)
+    private func deliverer(_ way: Way) -> any Deliverer {
+        if let deliverer = deliverers[way] { return deliverer }
+        let deliverer = route(way).makeDeliverer()
+        deliverers[way] = deliverer
+        return deliverer
     }
 
-    private func finish(_ notification: Journaled<Notification>, _ settlement: Settlement) {
-        services.journal.settle(notification.id, as: settlement)
-        window.withLock { $0.removeFirst() }
+    /// Keeps the verdict on the severity's own hook, and says when it changes.
+    private func watch(_ outcome: DeliveryOutcome, _ action: DeliveryProgress.Action, startedAt: Instant) {
+        let wasDue = reroute.isDue(at: startedAt)
+        var needsRepair = false
+        if case .alarm = action { needsRepair = true }
+        reroute.take(outcome, needsRepair: needsRepair, startedAt: startedAt)
+        let isDue = reroute.isDue(at: clock.now)
+        if services.fallback != nil, wasDue != isDue { journalist.noteReroute(isDue) }
+    }
+
+    private func count(_ outcome: DeliveryOutcome, took: Duration, by way: Way) {
+        let (tier, metrics) = (severity.rawValue, services.metrics)
+        metrics.deliveryDuration[tier].observe(took)
+        if let reason = outcome.reason { metrics.notificationsFailed[tier, reason.rawValue].increment() }
+        if outcome.isMaybeDelivered { metrics.possibleDuplicates[tier].increment() }
+        guard case .delivered = outcome else { return }
+        metrics.messagesSent[tier].increment()
+        if way == .fallback { metrics.messagesRerouted[tier].increment() }
+    }
+
+    private func delivered(_ cargo: Cargo, by way: Way) {
+        let now = Timestamp.now()
+        let metrics = services.metrics
+        metrics.notifications[severity.rawValue].increment(by: cargo.entries.count)
+        metrics.coalescedAlerts[severity.rawValue].increment(by: cargo.foldedAlerts)
+        let endToEnd = metrics.endToEnd[severity.rawValue]
+        for entry in cargo.entries { endToEnd.observe(now.since(entry.acceptedAt)) }
+        finish(cargo, .delivered)
+    }
+
+    private func finish(_ cargo: Cargo, _ settlement: Settlement) {
+        for entry in cargo.entries { settle(entry.id, settlement) }
         current = nil
-        notBefore = nil
+    }
+
+    /// Writes a notification's end into the journal; it leaves the window, if it is still there.
+    func settle(_ id: JournalID, _ settlement: Settlement) {
+        services.journal.settle(id, as: settlement)
+        window.withLock { $0.remove(id) }
     }
 
     private static func mayHaveReachedServer(_ result: DeliveryAnswer) -> Bool {
@@ -147,6 +217,13 @@ actor OutboundWorker {
         case .success: true
         case .failure(let failure): failure.sentRequest
         }
+    }
+
+    /// How long the server is known to want nothing more.
+    private static func pause(_ outcome: DeliveryOutcome, _ result: DeliveryAnswer) -> Duration? {
+        if case .rateLimited(let wait) = outcome { return wait }
+        guard case .success(let answer) = result else { return nil }
+        return RateLimitHint(answer, error: nil, now: .now()).untilRefill
     }
 
     // MARK: Reading on
@@ -180,38 +257,4 @@ actor OutboundWorker {
             self.assumeIsolated { $0.run() }
         }
     }
-
-    // MARK: Words
-
-    private func log(_ outcome: DeliveryOutcome, _ action: DeliveryProgress.Action, _ delivery: OutboundDelivery) {
-        guard let detail = outcome.detail else {
-            if loggedFailure != nil {
-                services.logger.notice("hook takes messages again", metadata: ["severity": "\(severity)"])
-            }
-            loggedFailure = nil
-            return
-        }
-        var keys = ["reason": outcome.reason?.rawValue ?? "", "detail": detail]
-        keys["attempt"] = String(delivery.progress.attempt - 1)
-        let level: Logger.Level
-        switch action {
-        case .deadLetter: level = .error
-        case .alarm: level = loggedFailure == detail ? .debug : .error
-        default: level = loggedFailure == detail ? .debug : .warning
-        }
-        loggedFailure = detail
-        services.logger.log(
-            level: level, "delivery attempt failed", metadata: metadata(delivery.notification, keys))
-    }
-
-    private func metadata(_ notification: Journaled<Notification>, _ keys: [String: String]) -> Logger.Metadata {
-        var metadata: Logger.Metadata = ["severity": "\(severity)", "id": "\(notification.id)"]
-        for (key, value) in keys { metadata[key] = "\(value)" }
-        return metadata
-    }
-}
-
-extension DeadLetterReason {
-    /// The body that the journal holds is none that this version understands.
-    static let unreadable = DeadLetterReason(rawValue: "unreadable")
 }

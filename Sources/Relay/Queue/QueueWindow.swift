@@ -60,10 +60,21 @@ struct QueueWindow: Sendable {
         if let known { loaded = max(loaded ?? known, known) }
     }
 
-    mutating func removeFirst() {
+    /// The notification has been dealt with; does nothing where it has left the window already.
+    mutating func remove(_ id: JournalID) {
+        guard waiting.first?.id == id else { return }
         bytes -= waiting.removeFirst().value.body.count
         // A slice keeps what it has let go of; start anew where that costs nothing.
         if waiting.isEmpty { waiting = [] }
+    }
+
+    /// Empties the window: the caller answers for what it held.
+    mutating func takeAll() -> ArraySlice<Journaled<Notification>> {
+        defer {
+            waiting = []
+            bytes = 0
+        }
+        return waiting
     }
 
     private mutating func append(_ notification: Journaled<Notification>) {

@@ -8,6 +8,7 @@ struct Headline: Sendable {
 
     private let payload: Payload
     private let severity: Severity
+    private let marks: MessageMarks
     private let now: Timestamp
     /// UTF-16 units of the whole text.
     private let limit: Int
@@ -17,9 +18,12 @@ struct Headline: Sendable {
     private var news = ""
     private let sharedLine: String?
 
-    init(payload: Payload, severity: Severity, labels: LabelTable, now: Timestamp, limit: Int) {
+    init(
+        payload: Payload, severity: Severity, labels: LabelTable, marks: MessageMarks, now: Timestamp, limit: Int
+    ) {
         self.payload = payload
         self.severity = severity
+        self.marks = marks
         self.now = now
         self.limit = limit
         firing = payload.alerts.filter { $0.status == .firing }
@@ -39,7 +43,7 @@ struct Headline: Sendable {
     /// `🔴 CRITICAL (part 2 of 3)`.
     private func lead(_ part: Part?) -> String {
         let number = part.map { " (part \($0.number) of \($0.count))" } ?? ""
-        return "\(icon) \(severity.word)\(number) "
+        return "\(icon) \(severity.word)\(marks.words)\(number) "
     }
 
     private var icon: String {
@@ -113,7 +117,7 @@ struct Headline: Sendable {
     }
 
     private var isRepeat: Bool {
-        payload.notificationReason?.lowercased().contains("repeat") == true
+        payload.isRepeat
     }
 
     /// The lines that fit, the first one shortened if it alone does not.

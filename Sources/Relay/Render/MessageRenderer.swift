@@ -9,20 +9,30 @@ struct MessageRenderer: Sendable {
 
     /// The messages in the order in which to post them, never none; firing alerts before resolved ones, else in the
     /// payload's order, each in exactly one message.
-    func render(_ payload: Payload, severity: Severity, now: Timestamp) -> [Message] {
+    func render(
+        _ payload: Payload, severity: Severity, now: Timestamp, marks: MessageMarks = MessageMarks()
+    ) -> [Message] {
         let alerts = payload.alerts.filter { $0.status == .firing } + payload.alerts.filter { $0.status == .resolved }
         let labels = LabelTable(alerts: alerts, severity: severity, settings: settings)
         let headline = Headline(
-            payload: payload, severity: severity, labels: labels, now: now, limit: settings.textBudget)
+            payload: payload, severity: severity, labels: labels, marks: marks, now: now, limit: settings.textBudget)
         let blocks = AttachmentRenderer(
             severity: severity, labels: labels, externalURL: payload.externalURL, now: now)
         let room = settings.maxBodyBytes - frameSize(headline)
         let limits = AttachmentLimits(text: settings.textBudget)
-        let parts = packed(alerts.map { blocks.render($0, limits: limits, size: room) }, room: room)
+        let parts = capped(
+            packed(alerts.map { blocks.render($0, limits: limits, size: room) }, room: room), alerts, payload)
         guard parts.count > 1 else { return [message(headline.text(), parts.first ?? [])] }
         return parts.enumerated().map { index, attachments in
             message(headline.text(part: .init(number: index + 1, count: parts.count)), attachments)
         }
+    }
+
+    /// The same as text alone.
+    func renderPlain(
+        _ payload: Payload, severity: Severity, now: Timestamp, marks: MessageMarks = MessageMarks()
+    ) -> [Message] {
+        PlainMessages(payload: payload, severity: severity, settings: settings, marks: marks, now: now).render()
     }
 
     private func message(_ text: String, _ attachments: [Message.Attachment]) -> Message {
@@ -32,6 +42,21 @@ struct MessageRenderer: Sendable {
     /// The bytes of a message before its first attachment, with the longest part number and the keys around.
     private func frameSize(_ headline: Headline) -> Int {
         message(headline.text(part: .init(number: 1, count: 99_999)), []).json().count + 64
+    }
+
+    /// No more parts than a room can bear: the last of them counts what they leave out.
+    private func capped(
+        _ parts: [[Message.Attachment]], _ alerts: [Alert], _ payload: Payload
+    ) -> [[Message.Attachment]] {
+        guard parts.count > settings.maxMessagesPerNotification else { return parts }
+        let shown = parts.prefix(settings.maxMessagesPerNotification - 1)
+        var counts: [String: Digest.Count] = [:]
+        let left = alerts.dropFirst(shown.reduce(0) { $0 + $1.count })
+        for alert in left {
+            counts[alert.displayName, default: Digest.Count()].add(alert.status == .firing ? .firing : .resolved)
+        }
+        let rest = DigestText.rest(left.count, counts, externalURL: payload.externalURL, limit: settings.textBudget)
+        return shown + [[rest]]
     }
 
     /// Fills each part up to the limits before the next begins; an attachment is never parted.

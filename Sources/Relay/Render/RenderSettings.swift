@@ -4,6 +4,8 @@ struct RenderSettings: Sendable, Equatable {
     var textLimit: Int
     /// A group of more alerts becomes several numbered messages.
     var maxAlertsPerMessage: Int
+    /// What a larger group has beyond so many messages is counted in the last of them.
+    var maxMessagesPerNotification: Int
     /// The JSON body's limit; below 1 MiB, where nginx answers 413 by default.
     var maxBodyBytes: Int
     /// The labels to show, in this order; all labels when empty.
@@ -14,7 +16,8 @@ struct RenderSettings: Sendable, Equatable {
     var emoji: String?
 
     init(
-        textLimit: Int = 5_000, maxAlertsPerMessage: Int = 50, maxBodyBytes: Int = 900_000,
+        textLimit: Int = 5_000, maxAlertsPerMessage: Int = 50, maxMessagesPerNotification: Int = 5,
+        maxBodyBytes: Int = 900_000,
         shownLabels: [String] = [], hiddenLabels: [String] = ["prometheus", "prometheus_replica"],
         emoji: String? = nil
     ) {
@@ -22,6 +25,7 @@ struct RenderSettings: Sendable, Equatable {
             textLimit >= 100 && maxBodyBytes >= 4_096 && maxAlertsPerMessage >= 1, "limits too small to render")
         self.textLimit = textLimit
         self.maxAlertsPerMessage = maxAlertsPerMessage
+        self.maxMessagesPerNotification = max(2, maxMessagesPerNotification)
         self.maxBodyBytes = maxBodyBytes
         self.shownLabels = shownLabels
         self.hiddenLabels = hiddenLabels

@@ -196,6 +196,17 @@ import Testing
         #expect(try bench.results()[3].get().isDuplicate == false)
     }
 
+    @Test func aDeliberateRepeatIsADuplicateOfAnotherRepeatOnly() async throws {
+        let bench = try JournalBench()
+        var batch = JournalSamples.batch(1)
+        for (number, isRepeat) in [false, true, true, false].enumerated() {
+            batch.isRepeat = isRepeat
+            try bench.journal.append(batch, for: number)
+            try await bench.waitForAnswers(number + 1)
+        }
+        #expect(try bench.results().map { try $0.get().isDuplicate } == [false, false, true, true])
+    }
+
     @Test func withoutAWindowNothingIsADuplicate() async throws {
         let bench = try JournalBench(settings { $0.dedupeWindow = .zero })
         try bench.append([1, 1])

@@ -38,7 +38,15 @@ import Testing
 
     private func expectHarmless(_ payload: Payload) throws {
         let renderer = MessageRenderer(settings: RenderSettings())
-        for message in renderer.render(payload, severity: .fallback, now: .start.plus(600)) {
+        var digest = Digest(settings: RenderSettings(), severity: .fallback)
+        digest.add(payload)
+        digest.add(payload)
+        let now = Timestamp.start.plus(600)
+        let messages =
+            renderer.render(payload, severity: .fallback, now: now)
+            + renderer.renderPlain(payload, severity: .fallback, now: now)
+            + [digest.message(now: now, marks: .init()), digest.plainMessage(now: now, marks: .init())]
+        for message in messages {
             expectNothing(in: message.text, as: .messageParser)
             #expect(!message.text.hasPrefix("[") && message.text.utf16.count <= 4_500)
             for attachment in message.attachments { expectHarmless(attachment) }

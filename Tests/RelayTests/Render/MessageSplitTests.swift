@@ -8,7 +8,8 @@ import Testing
 
     @Test func fiveThousandAlertsAllArriveInNumberedParts() {
         let alerts = (0..<5_000).map { Alert.numbered($0, status: $0 % 2 == 0 ? .resolved : .firing) }
-        let messages = MessageRenderer(settings: RenderSettings()).render(alerts)
+        let settings = RenderSettings(maxMessagesPerNotification: .max)
+        let messages = MessageRenderer(settings: settings).render(alerts)
         #expect(messages.count == 100)
         for (index, message) in messages.enumerated() {
             #expect(message.text.contains("(part \(index + 1) of 100)"))
@@ -20,13 +21,24 @@ import Testing
         #expect(shown == (Array(odd) + Array(even)).map { "web-\($0):9100" })
     }
 
+    @Test func aGroupIsToldInAFewMessagesAndTheRestIsCounted() throws {
+        let alerts = (0..<5_000).map { Alert.numbered($0, name: $0 < 4_000 ? "HostDown" : "DiskFull") }
+        let messages = MessageRenderer(settings: RenderSettings()).render(alerts)
+        #expect(messages.count == 5)
+        #expect(messages.dropLast().allSatisfy { $0.attachments.count == 50 })
+        let rest = try #require(messages.last?.attachments.first)
+        #expect(rest.title == "4800 more alerts are not shown one by one")
+        #expect(rest.text == "HostDown: 3800 firing; DiskFull: 1000 firing")
+        #expect(rest.titleLink == "http://alertmanager.example.org:9093")
+    }
+
     @Test func whatIsTooLargeForOneBodyIsSplitOnTheBordersOfAlerts() {
         let alerts = (0..<40).map { number in
             var alert = Alert.numbered(number)
             alert.annotations = ["summary": "S", "description": Self.long]
             return alert
         }
-        let settings = RenderSettings(maxBodyBytes: 20_000)
+        let settings = RenderSettings(maxMessagesPerNotification: .max, maxBodyBytes: 20_000)
         let messages = MessageRenderer(settings: settings).render(alerts)
         #expect(messages.count > 2)
         #expect(messages.allSatisfy { $0.json().count <= 20_000 && !$0.attachments.isEmpty })

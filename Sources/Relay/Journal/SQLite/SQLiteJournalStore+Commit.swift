@@ -34,7 +34,7 @@ extension SQLiteJournalStore {
 
     /// Deletes first, so that what is added finds the pages that become free.
     private func fill(_ transaction: JournalTransaction, _ statements: SpoolStatements) throws(SQLiteError) {
-        for settled in transaction.settlements where settled.settlement == .delivered {
+        for settled in transaction.settlements where settled.settlement.isFinal {
             try delete(settled.id, statements)
         }
         if let through = transaction.forgetSeenThrough {

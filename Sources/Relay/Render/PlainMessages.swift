@@ -1,0 +1,60 @@
+/// A notification as text alone, for a room that refuses the full message: numbered parts, every alert a few lines.
+struct PlainMessages {
+    let payload: Payload
+    let severity: Severity
+    let settings: RenderSettings
+    let marks: MessageMarks
+    let now: Timestamp
+
+    /// UTF-16 units of one alert's lines.
+    private static let alertLimit = 1_200
+
+    func render() -> [Message] {
+        let alerts = payload.alerts.filter { $0.status == .firing } + payload.alerts.filter { $0.status == .resolved }
+        let labels = LabelTable(alerts: alerts, severity: severity, settings: settings)
+        let headline = Headline(
+            payload: payload, severity: severity, labels: labels, marks: marks, now: now, limit: settings.textBudget / 2
+        )
+        let parts = packed(alerts.map { paragraph($0, labels) })
+        guard parts.count > 1 else { return [message(headline.text(), parts.first ?? [])] }
+        return parts.enumerated().map { index, paragraphs in
+            message(headline.text(part: .init(number: index + 1, count: parts.count)), paragraphs)
+        }
+    }
+
+    private func message(_ headline: String, _ paragraphs: [String]) -> Message {
+        Message(text: ([headline] + paragraphs).joined(separator: "\n"))
+    }
+
+    private func packed(_ paragraphs: [String]) -> [[String]] {
+        let room = settings.textBudget - settings.textBudget / 2 - 1
+        var parts: [[String]] = []
+        var used = 0
+        for paragraph in paragraphs {
+            let size = paragraph.utf16.count + 1
+            if let last = parts.indices.last, used + size <= room {
+                parts[last].append(paragraph)
+                used += size
+            } else {
+                parts.append([paragraph])
+                used = size
+            }
+        }
+        return parts
+    }
+
+    /// `HighCPUUsage on web-1:9100, firing since …: CPU above 90 % (job = node)`, on one line.
+    private func paragraph(_ alert: Alert, _ labels: LabelTable) -> String {
+        let limit = min(Self.alertLimit, (settings.textBudget - settings.textBudget / 2) - 2)
+        var text = Escape.text(alert.displayName, limit: limit / 4).string
+        text += AlertPlace(of: [alert]).phrase { Escape.text($0, limit: limit / 12).string }
+        text += ". " + alert.history(now: now)
+        var pieces: [String] = []
+        if let summary = alert.summary { pieces.append(Escape.text(summary, limit: limit / 4).string) }
+        pieces += labels.own(of: alert).map {
+            Escape.text($0.name, limit: 60).string + " = " + Escape.text($0.value, limit: 120).string
+        }
+        for piece in pieces where text.utf16.count + piece.utf16.count + 3 <= limit { text += " - " + piece }
+        return text
+    }
+}
