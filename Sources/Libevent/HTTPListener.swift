@@ -13,14 +13,19 @@ final class HTTPListener {
     private var pauses: Set<Pause> = []
     private var resume: LoopEvent?
 
-    init(address: SocketAddress, acceptsIPv4: Bool) throws(SocketError) {
+    convenience init(address: SocketAddress, acceptsIPv4: Bool) throws(SocketError) {
         let (descriptor, bound) = try address.makeListeningSocket(acceptsIPv4: acceptsIPv4)
+        try self.init(adopting: descriptor, address: bound)
+    }
+
+    /// Takes over a socket that listens already.
+    init(adopting descriptor: Int32, address: SocketAddress) throws(SocketError) {
         let flags = UInt32(LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC)
         guard let listener = evconnlistener_new(LoopActor.loop.base, nil, nil, flags, 0, descriptor) else {
             close(descriptor)
             throw .failed("cannot watch the socket of \(address)")
         }
-        self.address = bound
+        self.address = address
         self.listener = listener
     }
 

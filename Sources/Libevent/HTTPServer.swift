@@ -75,6 +75,13 @@ public final class HTTPServer {
         return listener.address
     }
 
+    /// Serves a socket that listens already; it is closed with the others.
+    public func listen(adopting descriptor: Int32) throws(SocketError) {
+        let listener = try HTTPListener(adopting: descriptor, address: SocketAddress(host: "", port: 0))
+        listener.attach(to: http)
+        listeners.append(listener)
+    }
+
     /// Takes no more connections; open ones are closed with their next reply.
     public func stopListening() {
         closesConnections = true

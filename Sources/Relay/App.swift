@@ -16,6 +16,7 @@ final class App {
     private let abort = DeliveryAbort()
     private let server: HTTPServer
     private let listener: WebhookListener
+    private var control: ControlListener?
     private let finish: @Sendable (Int32) -> Void
     private var signals: [LoopEvent] = []
     private var deadline: LoopEvent?
@@ -83,10 +84,24 @@ final class App {
             let bound = try server.listen(on: address, acceptsIPv4: !ports.contains(address.port))
             logger.info("listening", metadata: ["address": "\(bound)"])
         }
+        startControl()
         for queue in outbound.all { queue.start() }
         let pending = journal.snapshot.pending.values.reduce(0, +)
         logger.info("started", metadata: ["version": "\(Version.current)", "pending": "\(pending)"])
         CodePages.release()
+    }
+
+    /// Without it the relay relays all the same: only the commands on dead letters must wait for its end.
+    private func startControl() {
+        let listener = listener
+        let desk = DeadLetterDesk(journal: journal) { notifications in
+            LoopActor.post { listener.dispatch(notifications) }
+        }
+        do {
+            control = try ControlListener(folder: configuration.storagePath) { desk.carryOut($0, asJSON: $1) }
+        } catch {
+            logger.error("no control socket", metadata: ["err": "\(error)"])
+        }
     }
 
     private static func scraper(
@@ -154,6 +169,7 @@ final class App {
         isDraining = true
         listener.isDraining = true
         server.stopListening()
+        control?.stop()
         let steps = DispatchGroup()
         steps.enter()
         server.whenIdle { steps.leave() }

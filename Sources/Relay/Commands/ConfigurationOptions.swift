@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 
 /// The flags that override the environment.
 struct ConfigurationOptions: ParsableArguments {
@@ -30,8 +29,7 @@ struct ConfigurationOptions: ParsableArguments {
         do {
             return try configuration()
         } catch {
-            let lines = error.problems.map { "relay: \($0)\n" }.joined()
-            _ = lines.withCString { write(STDERR_FILENO, $0, strlen($0)) }
+            for problem in error.problems { StandardStreams.complain("\(problem)") }
             throw ExitCode(2)
         }
     }

@@ -108,6 +108,7 @@ extension CurlDeliverer {
         handle.set(milliseconds: CURLOPT_CONNECTTIMEOUT_MS, settings.connectTimeout)
         handle.set(milliseconds: CURLOPT_TIMEOUT_MS, settings.timeout)
         handle.set(pointer: CURLOPT_ERRORBUFFER, errorText)
+        if let socket = settings.unixSocket { handle.set(CURLOPT_UNIX_SOCKET_PATH, socket) }
     }
 
     private func setSecurity() {

@@ -15,6 +15,8 @@ struct DelivererSettings: Sendable, Equatable {
     var proxy: Secret?
     /// Hosts that are reached without the proxy, separated by commas; nil for what `no_proxy` says.
     var noProxy: String?
+    /// A Unix socket to connect to, in place of the URL's host.
+    var unixSocket: String?
     /// A file with the certificates to trust, in place of the system's.
     var caFile: String?
     /// A folder with the certificates to trust, in place of the system's.

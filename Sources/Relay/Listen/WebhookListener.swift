@@ -165,6 +165,11 @@ final class WebhookListener {
         services.dispatcher.dispatch(outcome.notifications)
     }
 
+    /// Hands on what is durable and pending again: replayed dead letters.
+    func dispatch(_ notifications: [Journaled<Notification>]) {
+        services.dispatcher.dispatch(notifications)
+    }
+
     private func refuse(_ exchange: HTTPExchange, _ refusal: JournalRefusal) {
         reject(exchange, reason: "journal", .unavailable(refusal.explanation))
     }

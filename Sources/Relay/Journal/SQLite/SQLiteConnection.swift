@@ -8,6 +8,8 @@ final class SQLiteConnection {
     /// Frames in the write-ahead log after the last commit, kept by SQLite's hook.
     private let frames: UnsafeMutablePointer<Int32>
 
+    static var libraryVersion: String { String(cString: sqlite3_libversion()) }
+
     /// Opens the file and makes it where there is none. SQLite reads nothing of it yet.
     init(path: String) throws(SQLiteError) {
         var opened: OpaquePointer?

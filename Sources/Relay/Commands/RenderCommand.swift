@@ -1,0 +1,60 @@
+import ArgumentParser
+import Glibc
+
+/// `relay render`: what would be posted, without posting it.
+struct RenderCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "render", abstract: "Print the messages that webhook bodies become.",
+        discussion: """
+            Reads bodies as Alertmanager posts them and prints, for each room, exactly what serve would post.
+
+              relay render alerts.json
+              curl -s http://example.com/body.json | relay render --format html - > page.html
+            """)
+
+    enum Format: String, ExpressibleByArgument, CaseIterable { case text, json, html }
+
+    @Option(help: "text, json (one object a line: room and message) or html (a page).")
+    var format = Format.json
+
+    @Argument(help: "Files with webhook bodies; - is standard input.")
+    var files: [String]
+
+    func run() throws {
+        let parser = WebhookParser()
+        let renderer = MessageRenderer(settings: RenderSettings())
+        var rendered: [RenderedMessage] = []
+        var hasFailed = false
+        for file in files {
+            do {
+                let body = try Self.read(file)
+                let now = Timestamp.now()
+                for notification in try parser.parse(body, acceptedAt: now).notifications {
+                    let payload = try parser.decode(notification.body)
+                    rendered += renderer.render(payload, severity: notification.severity, now: now)
+                        .map { RenderedMessage(room: notification.severity, message: $0) }
+                }
+            } catch {
+                StandardStreams.complain("\(file): \((error as? ParseError)?.message ?? "\(error)")")
+                hasFailed = true
+            }
+        }
+        StandardStreams.print(RenderedMessage.print(rendered, as: format))
+        if hasFailed { throw ExitCode(1) }
+    }
+
+    private static func read(_ path: String) throws -> [UInt8] {
+        let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw ControlError(description: String(cString: strerror(errno))) }
+        defer { if path != "-" { close(descriptor) } }
+        var bytes: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: 64 * 1024)
+        while true {
+            let count = Glibc.read(descriptor, &piece, piece.count)
+            guard count >= 0 else { throw ControlError(description: String(cString: strerror(errno))) }
+            guard count > 0 else { break }
+            bytes += piece[..<count]
+        }
+        return bytes
+    }
+}

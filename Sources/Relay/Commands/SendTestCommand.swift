@@ -1,0 +1,55 @@
+import ArgumentParser
+
+/// `relay send-test`: one message to one room, and in words what Rocket.Chat said to it.
+struct SendTestCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "send-test", abstract: "Post a test message to a room and say what Rocket.Chat answers.",
+        discussion: """
+            Uses the same settings as serve. Nothing is stored and nothing is tried twice.
+
+              relay send-test --severity warning
+            """)
+
+    @OptionGroup var options: ConfigurationOptions
+
+    @Option(help: "critical, warning, info or fallback.")
+    var severity = Severity.critical
+
+    @Flag(help: "Send a resolved alert.")
+    var resolved = false
+
+    func run() throws {
+        let configuration = try options.read()
+        let hook = configuration.hook(for: severity)
+        let settings = DelivererSettings(
+            userAgent: "relay/\(Version.current)", connectTimeout: configuration.connectTimeout,
+            timeout: configuration.postTimeout)
+        let renderer = MessageRenderer(settings: RenderSettings(textLimit: configuration.textLimit))
+        let marks = MessageMarks(isTest: true)
+        guard let message = renderer.render(payload, severity: severity, now: .now(), marks: marks).first else {
+            preconditionFailure("a notification always has a message")
+        }
+        let result = CurlDeliverer(hook: hook, settings: settings, abort: DeliveryAbort()).deliver(message.json())
+        let outcome = AnswerClassifier(hook: hook).outcome(of: result, now: .now())
+        StandardStreams.print("\(severity.rawValue): \(hook)\n")
+        guard let detail = outcome.detail else { return StandardStreams.print("delivered\n") }
+        StandardStreams.complain("not delivered: \(detail)")
+        StandardStreams.complain(DeliveryAdvice.sentence(for: outcome))
+        throw ExitCode(1)
+    }
+
+    private var payload: Payload {
+        let now = Timestamp.now()
+        let alert = Alert(
+            status: resolved ? .resolved : .firing,
+            labels: ["alertname": "RelayTest", "severity": severity.rawValue, "instance": "relay"],
+            annotations: ["summary": "This message was sent by hand to try out the room's hook; nothing is wrong."],
+            startsAt: now, endsAt: resolved ? now : nil, generatorURL: "", fingerprint: "relay-test")
+        return Payload(
+            receiver: "relay", status: alert.status, groupKey: "{}:{alertname=\"RelayTest\"}", truncatedAlerts: 0,
+            groupLabels: [:], commonLabels: alert.labels, commonAnnotations: alert.annotations, externalURL: "",
+            notificationReason: nil, alerts: [alert])
+    }
+}
+
+extension Severity: ExpressibleByArgument {}

@@ -1,0 +1,100 @@
+/// Dead letters for a person, or as JSON for a program.
+enum DeadLetterText {
+    static func list(_ letters: [DeadLetter], asJSON: Bool, now: Timestamp) -> String {
+        if asJSON {
+            var writer = JSONWriter()
+            writer.array(letters) { writer, letter in
+                writer.object { write(letter, to: &$0) }
+            }
+            return text(writer)
+        }
+        guard !letters.isEmpty else { return "no dead letters\n" }
+        let head = ["ID", "SEVERITY", "DIED", "REASON", "ATTEMPTS", "LAST ANSWER"]
+        let rows = letters.map { letter in
+            [
+                "\(letter.id)", letter.severity.rawValue, now.since(letter.diedAt).spoken + " ago",
+                letter.reason.rawValue, "\(letter.attempts)", printable(letter.answer ?? "none", limit: 100),
+            ]
+        }
+        return table([head] + rows)
+    }
+
+    static func content(_ content: DeadLetterContent, asJSON: Bool) -> String {
+        let body = String(decoding: content.body, as: UTF8.self)
+        if asJSON {
+            var writer = JSONWriter()
+            writer.object { writer in
+                write(content.letter, to: &writer)
+                writer.key("intact")
+                writer.bool(content.isIntact)
+                writer.key("body")
+                writer.string(body)
+            }
+            return text(writer)
+        }
+        let letter = content.letter
+        let lines = [
+            "id:          \(letter.id)", "severity:    \(letter.severity.rawValue)",
+            "accepted:    \(letter.acceptedAt.rfc3339)", "died:        \(letter.diedAt.rfc3339)",
+            "reason:      \(letter.reason.rawValue)", "attempts:    \(letter.attempts)",
+            "last answer: \(printable(letter.answer ?? "none", limit: 1000))",
+            "content:     \(letter.size) bytes, " + (content.isIntact ? "intact" : "damaged"),
+        ]
+        return lines.joined(separator: "\n") + "\n\n" + alerts(content) + "\n"
+    }
+
+    static func done(_ what: String, _ ids: [JournalID], asJSON: Bool) -> String {
+        if asJSON {
+            var writer = JSONWriter()
+            writer.object { writer in
+                writer.key(what)
+                writer.array(ids) { $0.string("\($1)") }
+            }
+            return text(writer)
+        }
+        return "\(what) \(ids.count) \(ids.count == 1 ? "dead letter" : "dead letters")\n"
+    }
+
+    /// The alerts as the room would have read them, else the body as it is.
+    private static func alerts(_ content: DeadLetterContent) -> String {
+        guard let payload = try? WebhookParser().decode(content.body) else {
+            return printable(String(decoding: content.body.prefix(4000), as: UTF8.self), limit: 4000)
+        }
+        let renderer = MessageRenderer(settings: RenderSettings())
+        return renderer.renderPlain(payload, severity: content.letter.severity, now: content.letter.acceptedAt)
+            .map { printable($0.text, limit: .max) }.joined(separator: "\n")
+    }
+
+    private static func write(_ letter: DeadLetter, to writer: inout JSONWriter) {
+        let members = [
+            ("id", "\(letter.id)"), ("severity", letter.severity.rawValue),
+            ("acceptedAt", letter.acceptedAt.rfc3339), ("diedAt", letter.diedAt.rfc3339),
+            ("reason", letter.reason.rawValue), ("attempts", "\(letter.attempts)"), ("answer", letter.answer ?? ""),
+        ]
+        for (name, value) in members {
+            writer.key(name)
+            writer.string(value)
+        }
+    }
+
+    private static func text(_ writer: JSONWriter) -> String {
+        String(decoding: writer.bytes, as: UTF8.self) + "\n"
+    }
+
+    /// What strangers wrote must not reach a terminal as control sequences.
+    private static func printable(_ text: String, limit: Int) -> String {
+        let scalars = text.unicodeScalars.lazy.filter { $0 == "\n" || $0.properties.generalCategory != .control }
+        let plain = String(String.UnicodeScalarView(scalars))
+        return plain.count > limit ? plain.prefix(limit) + "…" : plain
+    }
+
+    private static func table(_ rows: [[String]]) -> String {
+        let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+        return rows.map { row in
+            let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
+            var line = cells.joined(separator: "  ")
+            while line.last == " " { line.removeLast() }
+            return line + "\n"
+        }.joined()
+    }
+}

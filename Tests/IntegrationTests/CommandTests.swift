@@ -1,0 +1,170 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The commands of the built program.
+@Suite(.serialized, .timeLimit(.minutes(3)))
+struct CommandTests {
+    private func run(_ arguments: [String], environment: [String: String] = [:]) throws -> (
+        code: Int32?, output: String
+    ) {
+        let program = try Program("relay", arguments, environment: environment)
+        return (program.exitCode(), program.output)
+    }
+
+    /// A rig with one dead letter of each number, and its spool's folder.
+    private func rig(dead numbers: [Int]) throws -> (Rig, TemporaryFolder) {
+        let folder = TemporaryFolder()
+        let rig = try Rig(storage: folder.path + "/spool")
+        rig.setFault(#"{"hook":"critical","status":400,"body":{"success":false,"error":"odd"}}"#)
+        for number in numbers { #expect(rig.post(numbered(number, group: number))?.status == 200) }
+        #expect(
+            eventually { rig.metric(#"relay_dead_letters{severity="critical"}"#) == Double(numbers.count) })
+        return (rig, folder)
+    }
+
+    private func ids(_ folder: TemporaryFolder) throws -> [String] {
+        let list = try run(["dead-letters", "list", "--storage.path", folder.path + "/spool"])
+        #expect(list.code == 0, "\(list.output)")
+        return list.output.split(separator: "\n").dropFirst().compactMap {
+            $0.split(separator: " ").first.map(String.init)
+        }
+    }
+
+    @Test func deadLettersOfARunningRelayAreShownReplayedAndDropped() throws {
+        let (rig, folder) = try rig(dead: [1, 2, 3])
+        let storage = ["--storage.path", folder.path + "/spool"]
+        let ids = try ids(folder)
+        #expect(ids.count == 3)
+        let shown = try run(["dead-letters", "show", ids[0]] + storage)
+        #expect(shown.code == 0)
+        for part in ["unknownAnswer", "attempts:    5", "HTTP 400: odd", "Numbered", "n1x"] {
+            #expect(shown.output.contains(part), "\(shown.output)")
+        }
+        rig.heal()
+        #expect(try run(["dead-letters", "replay", ids[1]] + storage).output == "replayed 1 dead letter\n")
+        #expect(try rig.waitForMessages(1).first?.whole.contains("n2x") == true)
+        let mixed = try run(["dead-letters", "drop", ids[0], "99999"] + storage)
+        #expect(mixed.code == 1)
+        #expect(mixed.output.contains("dropped 1 dead letter"))
+        #expect(mixed.output.contains("there is no dead letter 99999"))
+        #expect(try run(["dead-letters", "replay", "--all"] + storage).code == 0)
+        #expect(try rig.waitForMessages(2).last?.whole.contains("n3x") == true)
+        #expect(try run(["dead-letters", "list"] + storage).output == "no dead letters\n")
+    }
+
+    @Test func deadLettersOfAStoppedRelayAreReplayedWithItsNextStart() throws {
+        let (rig, folder) = try rig(dead: [1, 2])
+        rig.relay.send(SIGTERM)
+        #expect(rig.relay.exitCode() == 0)
+        #expect(!FileManager.default.fileExists(atPath: folder.path + "/spool/control.sock"))
+        let ids = try ids(folder)
+        let json = try run(["dead-letters", "show", "--json", ids[0], "--storage.path", folder.path + "/spool"])
+        let object = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any]
+        #expect(object?["reason"] as? String == "unknownAnswer")
+        #expect((object?["body"] as? String)?.contains("n1x") == true)
+        #expect(try run(["dead-letters", "replay", "--all", "--storage.path", folder.path + "/spool"]).code == 0)
+        rig.heal()
+        try rig.restart()
+        #expect(try rig.waitForMessages(2).map { $0.whole.contains("n1x") } == [true, false])
+    }
+
+    @Test func theControlSocketIsTheOwnersAlone() throws {
+        let folder = TemporaryFolder()
+        let rig = try Rig(storage: folder.path + "/spool")
+        #expect(rig.get("/-/ready")?.status == 200)
+        let attributes = try FileManager.default.attributesOfItem(atPath: folder.path + "/spool/control.sock")
+        #expect(attributes[.posixPermissions] as? Int == 0o600)
+        rig.relay.killNow()
+        try rig.restart()
+        #expect(try run(["dead-letters", "list", "--storage.path", folder.path + "/spool"]).code == 0)
+    }
+
+    @Test func aFolderWithoutASpoolIsNamed() throws {
+        let folder = TemporaryFolder()
+        let list = try run(["dead-letters", "list", "--storage.path", folder.path])
+        #expect(list.code == 1)
+        #expect(list.output.contains("there is no spool in \(folder.path)"))
+    }
+
+    @Test func theHealthCheckTellsAWorkingRelayFromNone() throws {
+        let rig = try Rig()
+        #expect(try run(["healthcheck", "http://127.0.0.1:\(rig.port)/health"]).code == 0)
+        #expect(try run(["healthcheck"], environment: ["PORT": "\(rig.port)"]).code == 0)
+        #expect(try run(["healthcheck", "http://127.0.0.1:\(rig.port)/nothing"]).code == 1)
+        rig.relay.killNow()
+        #expect(try run(["healthcheck", "http://127.0.0.1:\(rig.port)/health"]).code == 1)
+    }
+
+    @Test func renderPrintsWhatServeWouldPost() throws {
+        let path = Rig.fixtures.appending(path: "14-distinct-severities.am0331.json").path
+        let json = try run(["render", path])
+        #expect(json.code == 0)
+        let rooms = try json.output.split(separator: "\n").map { line in
+            try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+        }
+        #expect(rooms.compactMap { $0?["room"] as? String } == ["critical", "warning", "info", "fallback"])
+        #expect((rooms[0]?["message"] as? [String: Any])?["parseUrls"] as? Bool == false)
+        #expect(try run(["render", "--format", "text", path]).output.contains("#critical"))
+        #expect(try run(["render", "--format", "html", path]).output.hasPrefix("<!doctype html>"))
+        let bad = try run(["render", "/nowhere.json"])
+        #expect(bad.code == 1 && bad.output.contains("/nowhere.json: No such file"))
+    }
+
+    @Test(arguments: ["legacy", "h80"])
+    func aTestMessageSaysWhatRocketChatAnswered(profile: String) throws {
+        let rig = try Rig(mockArguments: ["--limiter", "off", "--profile", profile])
+        let hook = ["ROCKETCHAT_WEBHOOK_CRITICAL": "http://127.0.0.1:\(rig.mockPort)/hooks/critical/t0ken"]
+        let good = try run(["send-test"], environment: hook)
+        #expect(good.code == 0, "\(good.output)")
+        #expect(try rig.messages(hook: "critical").first?.text.contains("TEST") == true)
+        rig.setFault(#"{"hook":"critical","integration":{"known":false}}"#)
+        let wrong = try run(["send-test", "--resolved"], environment: hook)
+        #expect(wrong.code == 1)
+        #expect(wrong.output.contains("id or token"))
+        #expect(!wrong.output.contains("t0ken"))
+    }
+
+    @Test func checkConfigTellsEveryProblemAtOnce() throws {
+        let wrong = ["PORT": "x", "RELAY_RATE_LIMIT": "ten", "RELAY_TEXT_LIMIT": "1", "LOG_LEVEL": "loud"]
+        let bad = try run(["check-config"], environment: wrong)
+        #expect(bad.code == 2)
+        for key in wrong.keys { #expect(bad.output.contains("\(key): "), "\(bad.output)") }
+        let good = try run(
+            ["check-config"], environment: ["ROCKETCHAT_WEBHOOK_INFO": "https://chat.example.com/hooks/id/s3cret"])
+        #expect(good.code == 0)
+        #expect(good.output.contains("info: https://chat.example.com/hooks/") && !good.output.contains("s3cret"))
+    }
+
+    @Test func theVersionNamesTheLibraries() throws {
+        let version = try run(["--version"])
+        #expect(version.code == 0)
+        for word in ["relay 0.", "revision:", "swift:", "libevent: 2.1", "libcurl/", "sqlite: 3."] {
+            #expect(version.output.contains(word), "\(version.output)")
+        }
+    }
+
+    @Test func aHangupReadsTheSettingsAgain() throws {
+        let folder = TemporaryFolder()
+        let file = folder.path + "/token"
+        try "first".write(toFile: file, atomically: true, encoding: .utf8)
+        let rig = try Rig(environment: ["RELAY_AUTH_TOKEN_FILE": file, "RELAY_ENABLE_RELOAD": "true"])
+        let first = ["Authorization: Bearer first"], second = ["Authorization: Bearer second"]
+        #expect(rig.post(numbered(1), headers: first)?.status == 200)
+        try "second".write(toFile: file, atomically: true, encoding: .utf8)
+        rig.relay.send(SIGHUP)
+        #expect(eventually { rig.post(numbered(2), headers: second)?.status == 200 })
+        #expect(rig.post(numbered(3), headers: first)?.status == 401)
+
+        try "".write(toFile: file, atomically: true, encoding: .utf8)
+        rig.relay.send(SIGHUP)
+        #expect(eventually { rig.metric("relay_config_last_reload_successful") == 0 })
+        #expect(rig.post(numbered(4), headers: second)?.status == 200, "a bad configuration changes nothing")
+
+        try "third".write(toFile: file, atomically: true, encoding: .utf8)
+        #expect(Client.request("POST", "/-/reload", port: rig.port)?.status == 401)
+        #expect(Client.request("POST", "/-/reload", port: rig.port, headers: second)?.status == 200)
+        #expect(rig.metric("relay_config_last_reload_successful") == 1)
+        #expect(rig.post(numbered(5), headers: ["Authorization: Bearer third"])?.status == 200)
+    }
+}
