@@ -20,6 +20,8 @@ final class App {
     private let finish: @Sendable (Int32) -> Void
     private var signals: [LoopEvent] = []
     private var deadline: LoopEvent?
+    private let notifier: ServiceNotifier
+    private var watchdog: LoopEvent?
     private var isDraining = false
 
     /// Opens the journal and starts to listen.
@@ -31,6 +33,7 @@ final class App {
     ) throws {
         self.configuration = configuration
         self.sources = sources
+        notifier = ServiceNotifier(environment: ConfigurationReader.processEnvironment)
         self.logger = logger
         self.metrics = metrics
         self.finish = finish
@@ -74,9 +77,34 @@ final class App {
 
     // MARK: Start
 
-    func start() throws(SocketError) {
+    func start() throws {
         signals = [SIGTERM, SIGINT, SIGHUP].map { signal in
             LoopEvent.signal(signal) { [unowned self] in receive(signal) }
+        }
+        try listen()
+        startControl()
+        for queue in outbound.all { queue.start() }
+        let pending = journal.snapshot.pending.values.reduce(0, +)
+        logger.info("started", metadata: ["version": "\(Version.current)", "pending": "\(pending)"])
+        notifier.notify(.ready, .status("\(pending) notifications pending"))
+        // From the loop: a loop that hangs is what the watchdog is there to notice.
+        watchdog = notifier.watchdogInterval.map { interval in
+            LoopEvent.timer(after: interval / 3, repeats: true) { [unowned self] in reportAlive() }
+        }
+        CodePages.release()
+    }
+
+    private func reportAlive() {
+        let pending = journal.snapshot.pending.values.reduce(0, +)
+        notifier.notify(.watchdog, .status("\(pending) notifications pending"))
+    }
+
+    /// On the sockets that a service manager hands over, else on the configured addresses.
+    private func listen() throws {
+        let inherited = try InheritedSockets.take(environment: ConfigurationReader.processEnvironment)
+        guard inherited.isEmpty else {
+            for descriptor in inherited { try server.listen(adopting: descriptor) }
+            return logger.info("listening", metadata: ["sockets": "\(inherited.count) inherited"])
         }
         let ports = configuration.listen.filter { $0.isWildcard && !$0.isIPv6 && !$0.host.isEmpty }.map(\.port)
         for address in configuration.listen {
@@ -84,11 +112,6 @@ final class App {
             let bound = try server.listen(on: address, acceptsIPv4: !ports.contains(address.port))
             logger.info("listening", metadata: ["address": "\(bound)"])
         }
-        startControl()
-        for queue in outbound.all { queue.start() }
-        let pending = journal.snapshot.pending.values.reduce(0, +)
-        logger.info("started", metadata: ["version": "\(Version.current)", "pending": "\(pending)"])
-        CodePages.release()
     }
 
     /// Without it the relay relays all the same: only the commands on dead letters must wait for its end.
@@ -125,11 +148,13 @@ final class App {
     ///
     /// - Parameter done: told what was wrong; nil when the new configuration is in force.
     func reload(then done: @escaping @LoopActor @Sendable (ConfigurationError?) -> Void = { _ in }) {
+        notifier.notify(.reloading(monotonicMicroseconds: ServiceNotifier.monotonicMicroseconds))
         let sources = sources
         DispatchQueue.global().async { @Sendable [weak self] in
             let result = Result { () throws(ConfigurationError) in try sources.read() }
             LoopActor.post {
                 self?.reloaded(result)
+                self?.notifier.notify(.ready)
                 if case .failure(let error) = result { done(error) } else { done(nil) }
             }
         }
@@ -168,6 +193,7 @@ final class App {
     private func drain() {
         isDraining = true
         listener.isDraining = true
+        notifier.notify(.stopping)
         server.stopListening()
         control?.stop()
         let steps = DispatchGroup()

@@ -7,12 +7,17 @@ struct Recorded {
     var hook: String
     var overlapped: Bool
     var text: String
+    var id: String
+    /// The message in whose thread it stands.
+    var threadID: String?
     var attachments: [[String: Any]]
 
     init?(_ json: [String: Any]) {
         guard let hook = json["hook"] as? String, let body = json["body"] as? [String: Any] else { return nil }
         self.hook = hook
         overlapped = json["overlapped"] as? Bool ?? false
+        id = json["id"] as? String ?? ""
+        threadID = json["tmid"] as? String
         text = body["text"] as? String ?? ""
         attachments = body["attachments"] as? [[String: Any]] ?? []
     }

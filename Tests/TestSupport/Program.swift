@@ -9,8 +9,12 @@ public final class Program: @unchecked Sendable {
 
     public enum Failure: Error { case notFound(String), notStarted(String) }
 
-    /// - Parameter executable: a path, or the name of a program beside the tests or in the PATH.
-    public init(_ executable: String, _ arguments: [String] = [], environment: [String: String] = [:]) throws {
+    /// - Parameters:
+    ///   - executable: a path, or the name of a program beside the tests or in the PATH.
+    ///   - input: a descriptor to be its standard input; it has no other of this process.
+    public init(
+        _ executable: String, _ arguments: [String] = [], environment: [String: String] = [:], input: Int32? = nil
+    ) throws {
         log = URL(filePath: folder.path + "/log")
         _ = FileManager.default.createFile(atPath: log.path, contents: nil)
         process.executableURL = try Self.find(executable)
@@ -19,7 +23,7 @@ public final class Program: @unchecked Sendable {
         let output = try FileHandle(forWritingTo: log)
         process.standardOutput = output
         process.standardError = output
-        process.standardInput = FileHandle.nullDevice
+        process.standardInput = input.map { FileHandle(fileDescriptor: $0) } ?? FileHandle.nullDevice
         try process.run()
     }
 
@@ -63,6 +67,9 @@ public final class Program: @unchecked Sendable {
         guard found, let port else { throw Failure.notStarted(output) }
         return port
     }
+
+    /// Where a program stands.
+    public static func path(_ name: String) throws -> String { try find(name).path }
 
     private static func find(_ name: String) throws -> URL {
         if name.hasPrefix("/") { return URL(filePath: name) }

@@ -57,6 +57,7 @@ struct ConfigurationReader {
         readDuration("RELAY_FALLBACK_AFTER") { patience in
             for severity in Severity.allCases { configuration.fallbackAfter[severity] = patience }
         }
+        read("RELAY_THREADS", "true or false", { Bool($0.lowercased()) }) { configuration.usesThreads = $0 }
         read("RELAY_ENABLE_RELOAD", "true or false", { Bool($0.lowercased()) }) { configuration.isReloadEnabled = $0 }
         readDuration("RELAY_MAX_AGE") { configuration.maxAge = $0 }
         readBytes("RELAY_JOURNAL_LIMIT", atLeast: 1 << 20) { configuration.journalLimit = $0 }

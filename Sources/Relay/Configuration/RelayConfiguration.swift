@@ -25,6 +25,8 @@ struct RelayConfiguration: Sendable {
     ]
     /// A firing notification that is older, and resolved since, is not told any more.
     var maxAge = Duration.seconds(24 * 3600)
+    /// A resolve is posted to its firing's thread too.
+    var usesThreads = false
     /// `POST /-/reload` is answered.
     var isReloadEnabled = false
     var logLevel = Logger.Level.info

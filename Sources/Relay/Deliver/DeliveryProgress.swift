@@ -82,3 +82,13 @@ struct DeliveryProgress: Sendable {
         return isNew ? .resend(next) : .deadLetter(.refused)
     }
 }
+
+extension DeliveryProgress.Action {
+    /// The same message again, sooner or later.
+    var isRetry: Bool {
+        switch self {
+        case .retry, .alarm, .pause: true
+        case .settle, .resend, .deadLetter: false
+        }
+    }
+}

@@ -15,18 +15,20 @@ struct OutboundDelivery {
     let cargo: Cargo
     private let severity: Severity
     private let policy: RetryPolicy
+    private let threading: Threading
     private let renderer: @Sendable (Way) -> MessageRenderer
     /// Messages are rendered when they are first needed, all with the same clock, so that a retry repeats them.
     private let renderedAt: Timestamp
     private var passages: [Way: Passage] = [:]
 
     init(
-        _ cargo: Cargo, severity: Severity, policy: RetryPolicy, now: Timestamp,
+        _ cargo: Cargo, severity: Severity, policy: RetryPolicy, threading: Threading = .none, now: Timestamp,
         renderer: @escaping @Sendable (Way) -> MessageRenderer
     ) {
         self.cargo = cargo
         self.severity = severity
         self.policy = policy
+        self.threading = threading
         self.renderer = renderer
         renderedAt = now
     }
@@ -68,7 +70,9 @@ struct OutboundDelivery {
         var passage = passage(way)
         var random = SystemRandomNumberGenerator()
         let action = passage.progress.take(outcome, using: &random)
-        switch action {
+        // What is in the room is delivered: nothing hangs on its copy in a thread.
+        let isLost = isThreadCopy(passage, way) && !action.isRetry
+        switch isLost ? .settle(DeliveryReceipt()) : action {
         case .settle:
             passage.messages.removeFirst()
             passage.progress = DeliveryProgress(policy: policy)
@@ -79,7 +83,12 @@ struct OutboundDelivery {
         case .pause, .deadLetter: break
         }
         passages[way] = passage
-        return action
+        return isLost ? .settle(DeliveryReceipt()) : action
+    }
+
+    private func isThreadCopy(_ passage: Passage, _ way: Way) -> Bool {
+        guard case .replies = threading, way == .own else { return false }
+        return passage.messages.count <= passage.messages.endIndex / 2
     }
 
     /// Renders the cargo anew in a form that Rocket.Chat may take; what of it was posted before comes again.
@@ -102,8 +111,18 @@ struct OutboundDelivery {
 
     private func render(_ form: Cargo.Form, _ way: Way) -> ArraySlice<[UInt8]> {
         let marks = MessageMarks(rerouted: way == .fallback ? severity.rawValue : nil)
-        let messages = cargo.messages(
+        var messages = cargo.messages(
             form, severity: severity, renderer: renderer(way), marks: marks, now: renderedAt)
+        switch way == .own ? threading : .none {
+        case .none: break
+        case .starts: messages[0].wantsID = true
+        case .replies(let id):
+            messages += messages.map { message in
+                var copy = message
+                copy.threadID = id
+                return copy
+            }
+        }
         return messages.map { $0.json() }[...]
     }
 }

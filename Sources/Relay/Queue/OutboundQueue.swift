@@ -19,6 +19,8 @@ final class OutboundQueue: Sendable {
         var patience: Duration
         /// A firing that is older, and resolved since, is not told any more.
         var maxAge: Duration
+        /// Put a resolve into the thread of its firing too, where the server tells messages' ids.
+        var usesThreads = false
         var metrics: Metrics
         var logger: Logger
     }

@@ -41,7 +41,8 @@ final class OutboundQueues {
             own: route(hook, configuration, base, &gates),
             fallback: fallback.map { route($0, configuration, base, &gates) },
             journal: base.journal, patience: configuration.fallbackAfter[severity] ?? .seconds(300),
-            maxAge: configuration.maxAge, metrics: base.metrics, logger: base.logger)
+            maxAge: configuration.maxAge, usesThreads: configuration.usesThreads, metrics: base.metrics,
+            logger: base.logger)
     }
 
     private static func route(

@@ -27,6 +27,7 @@ actor OutboundWorker {
     /// When the timer under way rings; an earlier wish replaces a later one.
     private var timerDue: Instant?
     private var journalist: DeliveryLog
+    private var threads = ThreadTable()
 
     init(severity: Severity, window: Locked<QueueWindow>, services: OutboundQueue.Services) {
         self.severity = severity
@@ -122,7 +123,9 @@ actor OutboundWorker {
         if let current, !isWorthRemaking(current, grant) { return true }
         guard let cargo = takeUp(grant) else { return false }
         let (own, fallback) = (services.own.renderer, services.fallback?.renderer)
-        var delivery = OutboundDelivery(cargo, severity: severity, policy: services.policy, now: .now()) { way in
+        var delivery = OutboundDelivery(
+            cargo, severity: severity, policy: services.policy, threading: threading(cargo), now: .now()
+        ) { way in
             way == .own ? own : fallback ?? own
         }
         if let current { delivery.inherit(current) }
@@ -134,6 +137,20 @@ actor OutboundWorker {
     private func isWorthRemaking(_ delivery: OutboundDelivery, _ grant: HookGate.Grant) -> Bool {
         guard case .single = delivery.cargo, delivery.isUntouched, !grant.isProbe else { return false }
         return mustFold(grant)
+    }
+
+    private func threading(_ cargo: Cargo) -> Threading {
+        guard services.usesThreads, case .single(let notification, let payload) = cargo else { return .none }
+        guard payload.status == .resolved, payload.truncatedAlerts == 0 else { return .starts }
+        return threads.take(notification.value.group, at: .now()).map { .replies(to: $0) } ?? .none
+    }
+
+    /// The room has the message: its id begins a thread, where the server tells it.
+    private func remember(_ receipt: DeliveryReceipt, _ cargo: Cargo, by way: Way) {
+        guard services.usesThreads, way == .own, case .single(let notification, let payload) = cargo,
+            payload.status == .firing, let posted = receipt.posted.first
+        else { return }
+        threads.remember(posted.messageID, of: notification.value.group, at: .now())
     }
 
     // MARK: A post and its outcome
@@ -151,6 +168,7 @@ actor OutboundWorker {
         count(outcome, took: end - start, by: way)
         let action = delivery.take(outcome, by: way, at: end)
         current = delivery
+        if case .settle(let receipt) = action { remember(receipt, delivery.cargo, by: way) }
         if way == .own { watch(outcome, action, startedAt: start) }
         journalist.note(outcome, action, delivery, by: way)
         if delivery.isDone {

@@ -9,6 +9,14 @@ extension Message {
                 writer.key("emoji")
                 writer.string(emoji)
             }
+            if let threadID {
+                writer.key("tmid")
+                writer.string(threadID)
+            }
+            if wantsID {
+                writer.key("separateResponse")
+                writer.bool(true)
+            }
             // Section 3.6: else the server fetches every link it finds.
             writer.key("parseUrls")
             writer.bool(false)
