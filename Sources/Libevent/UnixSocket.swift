@@ -1,3 +1,4 @@
+import CLibevent
 import Glibc
 
 /// A listening socket in the file system.

@@ -4,6 +4,7 @@ import Glibc
 public final class Client {
     private let descriptor: Int32
     private var received: [UInt8] = []
+    public let isConnected: Bool
 
     public struct Answer: Equatable, Sendable {
         public var status: Int
@@ -20,9 +21,11 @@ public final class Client {
         target.sin_port = port.bigEndian
         inet_pton(AF_INET, "127.0.0.1", &target.sin_addr)
         let size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        _ = withUnsafePointer(to: &target) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, size) }
-        }
+        let connection = descriptor
+        isConnected =
+            withUnsafePointer(to: &target) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(connection, $0, size) }
+            } == 0
     }
 
     deinit { close(descriptor) }

@@ -1,0 +1,179 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+/// The files of docker/ with the programs that they are for: Alertmanager posts over nginx, with TLS and a token, to the
+/// relay; Prometheus scrapes the relay and fires the shipped rules.
+@Suite(.serialized, .timeLimit(.minutes(4)))
+struct DeploymentTests {
+    /// nginx in front of a relay, by docker/nginx.conf with other ports and paths.
+    private final class Front {
+        let folder = TemporaryFolder()
+        let port: UInt16
+        private var nginx: Program?
+
+        init(relay: UInt16) throws {
+            port = Self.freePort()
+            let openssl = try Program(
+                "openssl",
+                [
+                    "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost", "-addext",
+                    "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", folder.path + "/tls_key", "-out",
+                    folder.path + "/tls_certificate",
+                ])
+            #expect(openssl.exitCode() == 0, "\(openssl.output)")
+            try "t0ken".write(toFile: folder.path + "/relay_token", atomically: true, encoding: .utf8)
+            try write(
+                "nginx.conf",
+                [
+                    "/run/secrets/": folder.path + "/", "relay:8093": "127.0.0.1:\(relay)",
+                    "listen 8443": "listen 127.0.0.1:\(port)", "/tmp/nginx": folder.path + "/nginx",
+                ])
+            try start()
+        }
+
+        func start() throws {
+            nginx = try Program("nginx", ["-g", "daemon off;", "-c", folder.path + "/nginx.conf"])
+            #expect(eventually { Client(port: port).isConnected }, "\(nginx?.output ?? "")")
+        }
+
+        func stop() {
+            nginx?.send(SIGTERM)
+            #expect(nginx?.exitCode() == 0)
+        }
+
+        deinit { nginx?.send(SIGTERM) }
+
+        /// Puts a file of docker/ into the folder, changed.
+        func write(_ name: String, _ changes: [String: String]) throws {
+            let source = Rig.fixtures.deletingLastPathComponent().deletingLastPathComponent().appending(path: "docker")
+            var text = try String(contentsOf: source.appending(path: name), encoding: .utf8)
+            for (old, new) in changes {
+                #expect(text.contains(old), "\(name) has no \(old)")
+                text = text.replacingOccurrences(of: old, with: new)
+            }
+            try text.write(toFile: folder.path + "/" + name, atomically: true, encoding: .utf8)
+        }
+
+        static func freePort() -> UInt16 {
+            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            defer { close(descriptor) }
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            inet_pton(AF_INET, "127.0.0.1", &address.sin_addr)
+            var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+            return withUnsafeMutablePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    bind(descriptor, $0, size)
+                    getsockname(descriptor, $0, &size)
+                }
+                return UInt16(bigEndian: pointer.pointee.sin_port)
+            }
+        }
+    }
+
+    private struct Chain {
+        let rig: Rig
+        let front: Front
+        let alertmanager: Program
+        let alertmanagerPort: UInt16
+
+        init() throws {
+            rig = try Rig(environment: ["RELAY_AUTH_TOKEN": "t0ken"])
+            front = try Front(relay: rig.port)
+            try front.write(
+                "alertmanager.yml",
+                [
+                    "/run/secrets/": front.folder.path + "/", "https://nginx:8443/": "https://localhost:\(front.port)/",
+                    "group_interval: 30s": "group_interval: 1s",
+                ])
+            alertmanager = try Program(
+                "prometheus-alertmanager",
+                [
+                    "--config.file=\(front.folder.path)/alertmanager.yml",
+                    "--storage.path=\(front.folder.path)/alertmanager", "--web.listen-address=127.0.0.1:0",
+                    "--cluster.listen-address=",
+                ])
+            alertmanagerPort = try alertmanager.port(after: "address=")
+        }
+
+        func fire(_ name: String) throws {
+            let alert: [String: Any] = ["labels": ["alertname": name, "severity": "critical", "instance": "db-1"]]
+            let body = [UInt8](try JSONSerialization.data(withJSONObject: [alert]))
+            #expect(Client.request("POST", "/api/v2/alerts", port: alertmanagerPort, body: body)?.status == 200)
+        }
+    }
+
+    @Test func alertsReachTheRoomThroughNginxWithTLSAndAToken() throws {
+        let chain = try Chain()
+        try chain.fire("DiskFull")
+        let message = try #require(try chain.rig.waitForMessages(1, hook: "critical").first)
+        #expect(message.text.contains("DiskFull"), "\(chain.alertmanager.output.suffix(500))")
+        #expect(chain.rig.post(numbered(1))?.status == 401, "the relay itself asks for the token")
+    }
+
+    @Test func anNginxThatRestartsLosesNothing() throws {
+        let chain = try Chain()
+        for number in 0..<20 {
+            try chain.fire("Alert\(number)x")
+            if number == 5 { chain.front.stop() }
+            if number == 15 { try chain.front.start() }
+        }
+        let found = try eventually(within: 120) {
+            let whole = try chain.rig.messages(hook: "critical").map(\.whole).joined()
+            return (0..<20).allSatisfy { whole.contains("Alert\($0)x") }
+        }
+        #expect(found, "\(chain.alertmanager.output.suffix(1000))")
+    }
+
+    @Test func prometheusScrapesTheRelayAndFiresTheShippedRules() throws {
+        let chain = try Chain()
+        try chain.front.write(
+            "prometheus.yml",
+            [
+                "relay:8093": "127.0.0.1:\(chain.rig.port)", "alertmanager:9093": "127.0.0.1:\(chain.alertmanagerPort)",
+                "scrape_interval: 15s": "scrape_interval: 1s", "evaluation_interval: 15s": "evaluation_interval: 1s",
+            ])
+        try chain.front.write("alerting-rules.yml", [:])
+        chain.rig.setFault(#"{"hook":"critical","times":5,"status":400,"body":{"success":false,"error":"odd"}}"#)
+        let post = chain.rig.post(numbered(1), headers: ["Authorization: Bearer t0ken"])
+        #expect(post?.status == 200)
+        let prometheus = try Program(
+            "prometheus",
+            [
+                "--config.file=\(chain.front.folder.path)/prometheus.yml",
+                "--storage.tsdb.path=\(chain.front.folder.path)/tsdb", "--web.listen-address=127.0.0.1:0",
+                // What it sends before it knows its Alertmanager is lost, and sent again only after this.
+                "--rules.alert.resend-delay=2s",
+            ])
+        let watchdog = try eventually(within: 60) {
+            try chain.rig.messages(hook: "info").contains { $0.text.contains("Watchdog") }
+        }
+        let texts = try chain.rig.messages().map { $0.hook + ": " + $0.text }
+        #expect(watchdog, "\(texts) \(chain.rig.relay.output.suffix(1500))")
+        let letters = try eventually(within: 90) {
+            try chain.rig.messages(hook: "warning").contains { $0.text.contains("RelayDeadLetters") }
+        }
+        #expect(letters, "\(prometheus.output.suffix(1000))")
+    }
+
+    @Test func everyMetricThatIsDrawnOrWatchedIsExported() throws {
+        let rig = try Rig()
+        rig.setFault(#"{"hook":"critical","times":1,"status":500}"#)
+        #expect(rig.post(numbered(1))?.status == 200)
+        #expect(rig.post([1])?.status == 400)
+        _ = try rig.waitForMessages(1)
+        let exported = try #require(rig.get("/metrics")).body
+        let docker = Rig.fixtures.deletingLastPathComponent().deletingLastPathComponent().appending(path: "docker")
+        var names: Set<String> = []
+        for path in ["grafana/dashboards/relay.json", "alerting-rules.yml"] {
+            let text = try String(contentsOf: docker.appending(path: path), encoding: .utf8)
+            names.formUnion(text.matches(of: /\brelay_[a-z_]+/).map { String($0.0) })
+        }
+        #expect(names.count > 15)
+        for name in names {
+            #expect(exported.contains("\n\(name){") || exported.contains("\n\(name) "), "\(name) is not exported")
+        }
+    }
+}
