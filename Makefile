@@ -32,7 +32,7 @@ test: setup-test ## Build and run every test; TESTFLAGS='--filter NAME' for some
 	$(SWIFT_TEST) --skip-build $(TESTFLAGS)
 
 # The sanitizers slow everything down tenfold: fewer tests at once, so that none waits for the others.
-test-thread test-address: export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH = 6
+test-thread test-address: export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH = 3
 
 test-thread: setup-test ## Run the tests under ThreadSanitizer
 	$(SWIFT_TEST) --sanitize=thread --scratch-path .build-thread $(TESTFLAGS)

@@ -40,6 +40,9 @@ let package = Package(
         .systemLibrary(
             name: "CCrypto", pkgConfig: "libcrypto",
             providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
+        .systemLibrary(
+            name: "CYaml", pkgConfig: "yaml-0.1",
+            providers: [.apt(["libyaml-dev"]), .brew(["libyaml"])]),
         .target(
             name: "CSimdjson",
             cxxSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
@@ -49,7 +52,7 @@ let package = Package(
         .executableTarget(
             name: "Relay",
             dependencies: [
-                "Libevent", "CLibcurl", "CSQLite", "CZlib", "CCrypto", "CSimdjson",
+                "Libevent", "CLibcurl", "CSQLite", "CZlib", "CCrypto", "CYaml", "CSimdjson",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),

@@ -136,6 +136,49 @@ struct CommandTests {
         #expect(good.output.contains("info: https://chat.example.com/hooks/") && !good.output.contains("s3cret"))
     }
 
+    @Test func checkConfigTellsTheLineOfEachOfSevenMistakes() throws {
+        let folder = TemporaryFolder()
+        let file = folder.path + "/relay.yml"
+        let yaml = """
+            webhooks:
+              critcal: https://chat.example.com/hooks/a/b
+              warning: ftp://chat.example.com/hooks/a/b
+            rate_limit: ten
+            text_limit: {a: 1}
+            log_level: loud
+            storage_pth: /data
+            max_age: 1y
+            """
+        try yaml.write(toFile: file, atomically: true, encoding: .utf8)
+        let checked = try run(["check-config", "--config.file", file])
+        #expect(checked.code == 2)
+        let lines = checked.output.split(separator: "\n")
+        #expect(lines.count == 7, "\(checked.output)")
+        #expect(lines.allSatisfy { $0.contains(#/relay\.yml:[0-9]+:[0-9]+: [a-z_.]+: /#) }, "\(checked.output)")
+    }
+
+    @Test func aHangupReadsTheFileAgain() throws {
+        let folder = TemporaryFolder()
+        let file = folder.path + "/relay.yml"
+        func write(_ level: String) throws {
+            try "log_level: \(level)\nseverity_aliases: {critical: [\(level)]}\n"
+                .write(toFile: file, atomically: true, encoding: .utf8)
+        }
+        try write("info")
+        let rig = try Rig(environment: ["RELAY_CONFIG": file])
+        try write("debug")
+        rig.relay.send(SIGHUP)
+        #expect(
+            try eventually {
+                rig.post(numbered(Int.random(in: 0...1_000_000), severity: "debug"))
+                return try !rig.messages(hook: "critical").isEmpty
+            })
+        try write("loud")
+        rig.relay.send(SIGHUP)
+        #expect(eventually { rig.relay.output.contains("relay.yml:1:12: log_level: ") })
+        #expect(rig.metric("relay_config_last_reload_successful") == 0)
+    }
+
     @Test func theVersionNamesTheLibraries() throws {
         let version = try run(["--version"])
         #expect(version.code == 0)

@@ -2,6 +2,9 @@ import ArgumentParser
 
 /// The flags that override the environment.
 struct ConfigurationOptions: ParsableArguments {
+    @Option(name: .customLong("config.file"), help: "The configuration file, YAML (RELAY_CONFIG).")
+    var configFile: String?
+
     @Option(help: "Addresses to listen on, comma separated (RELAY_LISTEN).")
     var listen: String?
 
@@ -19,8 +22,10 @@ struct ConfigurationOptions: ParsableArguments {
         let given = [
             "RELAY_LISTEN": listen, "RELAY_STORAGE_PATH": storagePath, "LOG_LEVEL": logLevel, "LOG_FORMAT": logFormat,
         ]
+        let environment = ConfigurationReader.processEnvironment
+        let path = configFile ?? environment["RELAY_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
         var reader = ConfigurationReader(
-            flags: given.compactMapValues { $0 }, environment: ConfigurationReader.processEnvironment)
+            flags: given.compactMapValues { $0 }, environment: environment, file: path.map(SettingsFile.init))
         return try reader.read()
     }
 

@@ -21,10 +21,8 @@ struct SendTestCommand: ParsableCommand {
     func run() throws {
         let configuration = try options.read()
         let hook = configuration.hook(for: severity)
-        let settings = DelivererSettings(
-            userAgent: "relay/\(Version.current)", connectTimeout: configuration.connectTimeout,
-            timeout: configuration.postTimeout)
-        let renderer = MessageRenderer(settings: RenderSettings(textLimit: configuration.textLimit))
+        let settings = configuration.delivererSettings
+        let renderer = MessageRenderer(settings: configuration.renderSettings)
         let marks = MessageMarks(isTest: true)
         guard let message = renderer.render(payload, severity: severity, now: .now(), marks: marks).first else {
             preconditionFailure("a notification always has a message")

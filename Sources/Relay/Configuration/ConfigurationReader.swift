@@ -7,8 +7,10 @@ import Logging
 struct ConfigurationProblem: Equatable, CustomStringConvertible {
     var key: String
     var message: String
+    /// Where in the file: `relay.yml:12:5`.
+    var place: String?
 
-    var description: String { "\(key): \(message)" }
+    var description: String { [place, key.isEmpty ? nil : key, message].compactMap { $0 }.joined(separator: ": ") }
 }
 
 struct ConfigurationError: Error, CustomStringConvertible {
@@ -17,19 +19,31 @@ struct ConfigurationError: Error, CustomStringConvertible {
     var description: String { problems.map(\.description).joined(separator: "\n") }
 }
 
-/// Reads the configuration: flags over environment over defaults; all problems are reported at once.
+/// Reads the configuration: flags over environment over file over defaults; all problems are reported at once.
 struct ConfigurationReader {
     private let reader: ConfigReader
     private var problems: [ConfigurationProblem] = []
+    private let file: SettingsFile?
+    /// The variables that the file does not decide.
+    private let overridden: Set<String>
 
     /// - Parameters:
     ///   - flags: values of command-line flags by the name of the environment variable that they override.
     ///   - environment: the environment variables.
-    init(flags: [String: String] = [:], environment: [String: String]) {
+    ///   - file: the configuration file, read already.
+    init(flags: [String: String] = [:], environment: [String: String], file: SettingsFile? = nil) {
+        // A value and its `_FILE` twin are one setting: whichever of them a higher source gives hides the lower's.
+        overridden = Set(flags.keys).union(environment.filter { !$0.value.isEmpty }.keys)
+        let hidden = Set(
+            overridden.flatMap { [$0, $0 + "_FILE", $0.hasSuffix("_FILE") ? String($0.dropLast(5)) : $0] })
+        self.file = file
         reader = ConfigReader(providers: [
             EnvironmentVariablesProvider(environmentVariables: flags),
             EnvironmentVariablesProvider(environmentVariables: environment),
+            EnvironmentVariablesProvider(
+                environmentVariables: file?.values.filter { !hidden.contains($0.key) } ?? [:]),
         ])
+        problems = file?.problems ?? []
     }
 
     /// The process's own environment.
@@ -57,6 +71,21 @@ struct ConfigurationReader {
         readDuration("RELAY_FALLBACK_AFTER") { patience in
             for severity in Severity.allCases { configuration.fallbackAfter[severity] = patience }
         }
+        for severity in Severity.allCases {
+            readDuration("RELAY_FALLBACK_AFTER_\(severity.rawValue.uppercased())") {
+                configuration.fallbackAfter[severity] = $0
+            }
+            guard let list = text("RELAY_SEVERITY_ALIASES_\(severity.rawValue.uppercased())") else { continue }
+            configuration.severityAliases[severity] = Self.items(list)
+        }
+        if let labels = text("RELAY_SHOWN_LABELS") { configuration.shownLabels = Self.items(labels) }
+        if let labels = text("RELAY_HIDDEN_LABELS") { configuration.hiddenLabels = Self.items(labels) }
+        read("RELAY_EMOJI", "an emoji's short name, as in :fire:", Self.emoji) { configuration.emoji = $0 }
+        configuration.proxy = secret("RELAY_PROXY").map { Secret($0) }
+        configuration.noProxy = text("RELAY_NO_PROXY")
+        read("RELAY_CA_FILE", "a file that can be read", { access($0, R_OK) == 0 ? $0 : nil }) {
+            configuration.caFile = $0
+        }
         read("RELAY_THREADS", "true or false", { Bool($0.lowercased()) }) { configuration.usesThreads = $0 }
         read("RELAY_ENABLE_RELOAD", "true or false", { Bool($0.lowercased()) }) { configuration.isReloadEnabled = $0 }
         readDuration("RELAY_MAX_AGE") { configuration.maxAge = $0 }
@@ -75,6 +104,7 @@ struct ConfigurationReader {
         if text("RELAY_BASIC_AUTH") != nil || text("RELAY_BASIC_AUTH_FILE") != nil {
             problem("RELAY_BASIC_AUTH", "not supported yet; use RELAY_AUTH_TOKEN")
         }
+        // In the order of the file, so that a person can go through them.
         guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
         return configuration
     }
@@ -193,8 +223,28 @@ struct ConfigurationReader {
         read(key, "a whole number above 0", { Int($0).flatMap { $0 > 0 ? $0 : nil } }, set)
     }
 
-    private mutating func problem(_ key: String, _ message: String) {
-        problems.append(ConfigurationProblem(key: key, message: message))
+    /// Names the file's key and place where it was the file that said so.
+    private mutating func problem(_ variable: String, _ message: String) {
+        guard let file, !overridden.contains(variable), let place = file.places[variable] else {
+            return problems.append(ConfigurationProblem(key: variable, message: message))
+        }
+        let base = variable.hasSuffix("_FILE") ? String(variable.dropLast(5)) : variable
+        let key = Setting.all.first { $0.variable == base }?.key ?? variable
+        problems.append(
+            ConfigurationProblem(
+                key: base == variable ? key : key + "_file", message: message, place: file.describe(place)))
+    }
+
+    /// The items of a list that commas part.
+    private static func items(_ list: String) -> [String] {
+        list.split(separator: ",").map(\.trimmed).filter { !$0.isEmpty }
+    }
+
+    private static func emoji(_ text: String) -> String? {
+        let name = text.dropFirst().dropLast()
+        let isName = text.hasPrefix(":") && text.hasSuffix(":") && !name.isEmpty
+        return isName && name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_-+".contains($0)) }
+            ? text : nil
     }
 }
 

@@ -25,6 +25,18 @@ struct RelayConfiguration: Sendable {
     ]
     /// A firing notification that is older, and resolved since, is not told any more.
     var maxAge = Duration.seconds(24 * 3600)
+    /// The words that stand for each tier; a word of none is of tier fallback.
+    var severityAliases = SeverityMap.defaultAliases
+    /// The labels to show, in this order; all where empty.
+    var shownLabels: [String] = []
+    var hiddenLabels = ["prometheus", "prometheus_replica"]
+    /// The avatar as a short name.
+    var emoji: String?
+    /// To Rocket.Chat; nil for what the environment's `https_proxy` says.
+    var proxy: Secret?
+    var noProxy: String?
+    /// Certificates to trust in place of the system's.
+    var caFile: String?
     /// A resolve is posted to its firing's thread too.
     var usesThreads = false
     /// `POST /-/reload` is answered.
@@ -53,5 +65,15 @@ struct RelayConfiguration: Sendable {
         case .info: [.info, .fallback, .warning, .critical]
         case .fallback: [.fallback, .warning, .critical, .info]
         }
+    }
+
+    var renderSettings: RenderSettings {
+        RenderSettings(textLimit: textLimit, shownLabels: shownLabels, hiddenLabels: hiddenLabels, emoji: emoji)
+    }
+
+    var delivererSettings: DelivererSettings {
+        DelivererSettings(
+            userAgent: "relay/\(Version.current)", connectTimeout: connectTimeout, timeout: postTimeout, proxy: proxy,
+            noProxy: noProxy, caFile: caFile)
     }
 }

@@ -25,7 +25,7 @@ final class WebhookListener {
     }
 
     private let services: Services
-    private let parser = WebhookParser()
+    private var parser: WebhookParser
     private var authentication: BearerAuthentication
     private let bodyLimit: Int
     private let counts: WebhookCounts
@@ -35,6 +35,7 @@ final class WebhookListener {
 
     init(configuration: RelayConfiguration, services: Services) {
         self.services = services
+        parser = WebhookParser(severities: SeverityMap(aliases: configuration.severityAliases))
         authentication = BearerAuthentication(tokens: configuration.authTokens)
         bodyLimit = configuration.limits.bodySize
         counts = WebhookCounts(services.metrics)
@@ -45,6 +46,7 @@ final class WebhookListener {
     func reconfigure(_ configuration: RelayConfiguration) {
         authentication = BearerAuthentication(tokens: configuration.authTokens)
         isReloadEnabled = configuration.isReloadEnabled
+        parser = WebhookParser(severities: SeverityMap(aliases: configuration.severityAliases))
     }
 
     func handle(_ exchange: HTTPExchange) {

@@ -52,13 +52,10 @@ final class OutboundQueues {
         let gate = gates[hook] ?? HookGate(limiter: PostLimiter(limits: limits))
         gate.keep(to: limits)
         gates[hook] = gate
-        let settings = DelivererSettings(
-            userAgent: "relay/\(Version.current)", connectTimeout: configuration.connectTimeout,
-            timeout: configuration.postTimeout)
-        let abort = base.abort
+        let (settings, abort) = (configuration.delivererSettings, base.abort)
         return OutboundRoute(
             hook: hook, gate: gate,
-            renderer: MessageRenderer(settings: RenderSettings(textLimit: configuration.textLimit)),
+            renderer: MessageRenderer(settings: configuration.renderSettings),
             makeDeliverer: { CurlDeliverer(hook: hook, settings: settings, abort: abort) })
     }
 }

@@ -10,6 +10,7 @@ struct ImportTests {
         "CLibevent": ["Libevent/"],
         "CSQLite": ["Relay/Journal/"],
         "CSimdjson": ["Relay/Parse/"],
+        "CYaml": ["Relay/Configuration/"],
         "CZlib": ["Relay/Journal/", "Relay/Listen/"],
     ]
 

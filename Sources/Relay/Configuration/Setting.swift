@@ -1,0 +1,37 @@
+/// Everything that can be set, by both of its names: the environment variable and the key in the file.
+struct Setting: Sendable, Equatable {
+    var variable: String
+    /// Dots part the levels of the file.
+    var key: String
+    /// It may stand in a file of its own, named by the `_FILE` variable or the `_file` key.
+    var isSecret = false
+
+    static let all: [Setting] =
+        Severity.allCases.map {
+            Setting(
+                variable: "ROCKETCHAT_WEBHOOK_\($0.rawValue.uppercased())", key: "webhooks.\($0.rawValue)",
+                isSecret: true)
+        }
+        + Severity.allCases.map {
+            Setting(
+                variable: "RELAY_FALLBACK_AFTER_\($0.rawValue.uppercased())", key: "fallback_after.\($0.rawValue)")
+        }
+        + Severity.allCases.filter { $0 != .fallback }.map {
+            Setting(
+                variable: "RELAY_SEVERITY_ALIASES_\($0.rawValue.uppercased())", key: "severity_aliases.\($0.rawValue)")
+        }
+        + [
+            "LISTEN", "STORAGE_PATH", "BASIC_AUTH", "RATE_LIMIT", "TEXT_LIMIT", "DEDUPE_WINDOW", "JOURNAL_LIMIT",
+            "DRAIN_TIMEOUT", "FALLBACK_AFTER", "MAX_AGE", "THREADS", "ENABLE_RELOAD", "CONNECT_TIMEOUT", "POST_TIMEOUT",
+            "PROXY", "NO_PROXY", "CA_FILE", "EMOJI", "SHOWN_LABELS", "HIDDEN_LABELS", "MAX_BODY_SIZE",
+            "MAX_HEADER_SIZE", "MAX_HEADER_FIELDS", "MAX_CONNECTIONS", "IDLE_TIMEOUT", "REQUEST_TIMEOUT",
+            "REPLY_TIMEOUT", "AUTH_TOKEN",
+        ].map {
+            Setting(
+                variable: "RELAY_\($0)", key: names[$0] ?? $0.lowercased(),
+                isSecret: ["AUTH_TOKEN", "BASIC_AUTH", "PROXY"].contains($0))
+        } + ["LOG_LEVEL", "LOG_FORMAT"].map { Setting(variable: $0, key: $0.lowercased()) }
+
+    /// Keys that are not the variable's name in lower case.
+    private static let names = ["FALLBACK_AFTER": "fallback_after_all", "AUTH_TOKEN": "auth_tokens"]
+}

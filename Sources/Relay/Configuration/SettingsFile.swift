@@ -1,0 +1,133 @@
+import Glibc
+
+/// The configuration file: the same settings as the environment's, and what is wrong with it.
+struct SettingsFile: Sendable {
+    let path: String
+    /// By the environment variable that would say the same; a list's items are joined by commas.
+    private(set) var values: [String: String] = [:]
+    private(set) var places: [String: YAMLNode.Place] = [:]
+    private(set) var problems: [ConfigurationProblem] = []
+
+    /// Nobody writes more by hand.
+    private static let sizeLimit = 1 << 20
+
+    init(path: String) {
+        self.path = path
+        guard let bytes = readFile(path) else { return }
+        do throws(YAMLNode.Failure) {
+            let root = try YAMLNode.read(bytes)
+            guard case .map(let members, _) = root else {
+                problem(nil, root.place, "the file must hold keys and values")
+                return
+            }
+            take(members, prefix: "")
+        } catch {
+            problem(nil, error.place, error.message)
+        }
+    }
+
+    private mutating func readFile(_ path: String) -> [UInt8]? {
+        guard let file = fopen(path, "re") else {
+            problems.append(
+                ConfigurationProblem(key: path, message: "cannot be read: \(String(cString: strerror(errno)))"))
+            return nil
+        }
+        defer { fclose(file) }
+        var bytes = [UInt8](repeating: 0, count: Self.sizeLimit + 1)
+        let count = fread(&bytes, 1, bytes.count, file)
+        guard count <= Self.sizeLimit else {
+            problems.append(ConfigurationProblem(key: path, message: "is larger than \(Self.sizeLimit) bytes"))
+            return nil
+        }
+        return Array(bytes[..<count])
+    }
+
+    private mutating func take(_ members: [YAMLNode.Member], prefix: String) {
+        var seen: Set<String> = []
+        for member in members {
+            let key = prefix + member.key
+            guard seen.insert(member.key).inserted else {
+                problem(key, member.place, "is given twice")
+                continue
+            }
+            take(key, member)
+        }
+    }
+
+    private mutating func take(_ key: String, _ member: YAMLNode.Member) {
+        if Self.sections.contains(key) {
+            switch member.value {
+            case .map(let members, _): take(members, prefix: key + ".")
+            case .scalar(nil, _): break
+            case .scalar, .list: problem(key, member.value.place, "must hold one key for each severity")
+            }
+            return
+        }
+        guard let variable = Self.variables[key] else {
+            let near = Self.nearest(to: key).map { ", did you mean \($0)?" } ?? ""
+            return problem(key, member.place, "is not a setting\(near)")
+        }
+        guard let text = text(key, member.value) else { return }
+        values[variable] = text
+        places[variable] = member.value.place
+    }
+
+    /// Nil where there is no value, or a problem was noted.
+    private mutating func text(_ key: String, _ node: YAMLNode) -> String? {
+        switch node {
+        case .scalar(let text, _): return text
+        case .list(let items, let place):
+            var texts: [String] = []
+            for item in items {
+                guard case .scalar(let text?, _) = item else {
+                    problem(key, place, "its items must be single values")
+                    return nil
+                }
+                texts.append(text)
+            }
+            return texts.joined(separator: ",")
+        case .map(_, let place):
+            problem(key, place, "must be a single value or a list")
+            return nil
+        }
+    }
+
+    private mutating func problem(_ key: String?, _ place: YAMLNode.Place, _ message: String) {
+        problems.append(ConfigurationProblem(key: key ?? "", message: message, place: describe(place)))
+    }
+
+    func describe(_ place: YAMLNode.Place) -> String { "\(path):\(place.line):\(place.column)" }
+
+    // MARK: Names
+
+    private static let variables: [String: String] = Dictionary(
+        uniqueKeysWithValues: Setting.all.flatMap { setting in
+            [(setting.key, setting.variable)]
+                + (setting.isSecret ? [(setting.key + "_file", setting.variable + "_FILE")] : [])
+        })
+
+    private static let sections = Set(
+        Setting.all.compactMap { $0.key.contains(".") ? String($0.key.prefix { $0 != "." }) : nil })
+
+    /// The known key that a mistyped one is most like; nil where none is near.
+    static func nearest(to key: String) -> String? {
+        let best = (Array(variables.keys) + sections).map { (distance($0, key), $0) }.min { $0 < $1 }
+        return best.flatMap { $0.0 <= max(2, key.count / 3) ? $0.1 : nil }
+    }
+
+    /// How many letters must be changed, added or left out (Levenshtein).
+    private static func distance(_ left: String, _ right: String) -> Int {
+        let (left, right) = (Array(left.utf8), Array(right.utf8))
+        var row = Array(0...right.count)
+        for (index, byte) in left.enumerated() {
+            var diagonal = row[0]
+            row[0] = index + 1
+            for column in right.indices {
+                let change = diagonal + (byte == right[column] ? 0 : 1)
+                diagonal = row[column + 1]
+                row[column + 1] = min(change, min(row[column], diagonal) + 1)
+            }
+        }
+        return row[right.count]
+    }
+}

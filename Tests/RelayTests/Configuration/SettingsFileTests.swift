@@ -1,0 +1,142 @@
+import Foundation
+import Libevent
+import Logging
+import Testing
+
+@testable import Relay
+
+@Suite struct SettingsFileTests {
+    private func read(
+        _ yaml: String, flags: [String: String] = [:], environment: [String: String] = [:]
+    ) throws -> Result<RelayConfiguration, ConfigurationError> {
+        let path = FileManager.default.temporaryDirectory.appending(path: "relay-\(UUID().uuidString).yml").path
+        try yaml.write(toFile: path, atomically: true, encoding: .utf8)
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        var reader = ConfigurationReader(flags: flags, environment: environment, file: SettingsFile(path: path))
+        return Result { () throws(ConfigurationError) in try reader.read() }
+    }
+
+    /// The problems without the file's path.
+    private func problems(_ yaml: String, environment: [String: String] = [:]) throws -> [String] {
+        guard case .failure(let error) = try read(yaml, environment: environment) else { return [] }
+        return error.problems.map { problem in
+            problem.description.replacing(/^.*relay-[0-9A-F-]+\.yml:/, with: "")
+        }
+    }
+
+    private let hook = "webhooks: {critical: 'https://chat.example.com/hooks/a/b'}\n"
+
+    @Test func everySettingOfTheExampleIsTaken() throws {
+        let path = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent().appending(path: "docs/examples/relay.yml")
+        let text = try String(contentsOf: path, encoding: .utf8)
+            .replacing("critical_file: /etc/relay/critical", with: "critical: https://chat.example.com/hooks/a/b")
+        let configuration = try read(text).get()
+        #expect(configuration.hooks.count == 4)
+        #expect(configuration.fallbackAfter[.critical] == .seconds(60))
+        #expect(configuration.severityAliases == SeverityMap.defaultAliases)
+        #expect(configuration.renderSettings == RenderSettings())
+        #expect(configuration.storagePath == "/var/lib/relay")
+        #expect(configuration.limits == RelayConfiguration(hooks: [:]).limits)
+    }
+
+    @Test func theExampleNamesEveryKey() throws {
+        let path = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+        let example = try String(contentsOf: path.appending(path: "docs/examples/relay.yml"), encoding: .utf8)
+        let table = try String(contentsOf: path.appending(path: "docs/CONFIGURATION.md"), encoding: .utf8)
+        for setting in Setting.all {
+            #expect(table.contains("`\(setting.key)`"), "CONFIGURATION.md has no \(setting.key)")
+            #expect(table.contains("`\(setting.variable)`"), "CONFIGURATION.md has no \(setting.variable)")
+            guard !setting.key.contains("."), setting.key != "basic_auth" else { continue }
+            #expect(example.contains(setting.key), "the example has no \(setting.key)")
+        }
+    }
+
+    @Test func aFlagGoesBeforeTheEnvironmentAndThatBeforeTheFile() throws {
+        let yaml = hook + "log_level: error\ntext_limit: 1000\nstorage_path: /file\n"
+        let configuration = try read(
+            yaml, flags: ["RELAY_STORAGE_PATH": "/flag"],
+            environment: ["RELAY_STORAGE_PATH": "/environment", "RELAY_TEXT_LIMIT": "2000"]
+        ).get()
+        #expect(configuration.storagePath == "/flag")
+        #expect(configuration.textLimit == 2000)
+        #expect(configuration.logLevel == .error)
+    }
+
+    @Test func aSecretOfTheEnvironmentHidesTheFilesTwin() throws {
+        let yaml = "webhooks: {critical_file: /nowhere}\n"
+        let environment = ["ROCKETCHAT_WEBHOOK_CRITICAL": "https://chat.example.com/hooks/a/b"]
+        #expect(try read(yaml, environment: environment).get().hooks.count == 1)
+    }
+
+    @Test func listsAndSectionsAreRead() throws {
+        let yaml =
+            hook + """
+                listen: ["127.0.0.1:1", "[::1]:2"]
+                severity_aliases: {critical: [boom, crash]}
+                fallback_after: {info: 9m}
+                auth_tokens: [one, two]
+                """
+        let configuration = try read(yaml).get()
+        #expect(configuration.listen.map(\.port) == [1, 2])
+        #expect(configuration.severityAliases[.critical] == ["boom", "crash"])
+        #expect(configuration.fallbackAfter[.info] == .seconds(540))
+        #expect(configuration.authTokens.map(\.revealed) == ["one", "two"])
+    }
+
+    @Test func sevenMistakesAreSevenProblemsWithLines() throws {
+        let yaml = """
+            webhooks:
+              critcal: https://chat.example.com/hooks/a/b
+              warning: ftp://chat.example.com/hooks/a/b
+            rate_limit: ten
+            text_limit: {a: 1}
+            log_level: loud
+            storage_pth: /data
+            max_age: 1y
+            """
+        #expect(
+            try problems(yaml) == [
+                "2:3: webhooks.critcal: is not a setting, did you mean webhooks.critical?",
+                "5:13: text_limit: must be a single value or a list",
+                "7:1: storage_pth: is not a setting, did you mean storage_path?",
+                "3:12: webhooks.warning: a webhook URL must begin with https:// or http://",
+                #"4:13: rate_limit: "ten" is not posts per time as in 10/60s, or off"#,
+                #"8:10: max_age: "1y" is not a duration as in 8s, 500ms or 1m30s"#,
+                #"6:12: log_level: "loud" is not one of trace, debug, info, notice, warning, error, critical"#,
+            ])
+    }
+
+    @Test(arguments: [
+        ("a: [", "2:1"), ("\tx: 1", "1:1"), ("- 1", "1:1"), ("text", "1:1"), ("{1: {2: 3}, [a]: b}", "1:13"),
+    ])
+    func whatIsNoMapOfSettingsIsNamedByItsPlace(yaml: String, place: String) throws {
+        let problems = try problems(hook.isEmpty ? "" : yaml)
+        #expect(problems.contains { $0.hasPrefix(place) }, "\(problems)")
+    }
+
+    @Test func aKeyThatIsGivenTwiceIsAMistake() throws {
+        #expect(try problems(hook + "max_age: 1h\nmax_age: 2h\n").contains("3:1: max_age: is given twice"))
+    }
+
+    @Test func aFileOfAliasesDoesNotExplode() throws {
+        var yaml = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+        for level in 1..<10 {
+            let item = "*a\(level - 1)"
+            yaml += "a\(level): &a\(level) [" + Array(repeating: item, count: 10).joined(separator: ", ") + "]\n"
+        }
+        #expect(try problems(yaml).contains { $0.contains("too much content") })
+    }
+
+    @Test func aFileThatIsNotThereIsNamed() {
+        var reader = ConfigurationReader(environment: [:], file: SettingsFile(path: "/nowhere/relay.yml"))
+        #expect(throws: ConfigurationError.self) { try reader.read() }
+        #expect(SettingsFile(path: "/nowhere/relay.yml").problems.first?.description.contains("No such file") == true)
+    }
+
+    @Test func noProblemRepeatsASecret() throws {
+        let problems = try problems("webhooks: {critical: 's3cret s3cret'}\nauth_tokens: ','\n")
+        #expect(!problems.isEmpty && !problems.joined().contains("s3cret"))
+    }
+}
