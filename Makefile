@@ -1,15 +1,17 @@
 # What each target needs of the machine is installed by .ci/setup, which is quick where all is there.
 
 SHELL := /bin/bash
-SCRIPTS := .ci/setup .ci/run .ci/demo .ci/serve .ci/check-release .ci/check-deploy .ci/local-servers.bash Benchmarks/run Benchmarks/storm
+SCRIPTS := .ci/setup .ci/run .ci/demo .ci/serve .ci/check-release .ci/check-deploy .ci/deb systemd/deb/postinst systemd/deb/prerm systemd/deb/postrm .ci/local-servers.bash Benchmarks/run Benchmarks/storm
 SWIFT_SOURCES := Package.swift Sources Tests
 # XCTest has no tests here, and would say so after all the others have passed.
 SWIFT_TEST := swift test --disable-xctest
 # More flags for swift test: make test TESTFLAGS='--filter JournalTests'
 TESTFLAGS ?=
+PREFIX ?= /usr
+URL ?= http://127.0.0.1:8093
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test build release test test-thread test-address lint format demo bench storm run clean
+.PHONY: help setup setup-test build release test test-thread test-address lint format demo bench storm check-deploy deb install smoke run clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +58,24 @@ bench: setup-test release ## Measure durable requests a second against a bare ev
 
 storm: setup-test release ## Measure a storm of 10,000 alerts against a room that takes 10 posts a minute
 	@Benchmarks/storm
+
+check-deploy: setup-test ## Check what is shipped for systemd, containers and Prometheus
+	@.ci/check-deploy
+
+deb: setup-test release ## Build the Debian package and try it
+	@.ci/deb
+
+# DESTDIR for packages; the release build is made before, so that this needs no compiler.
+install: ## Install the release build, units and an example configuration below PREFIX
+	install -D -m 0755 .build/release/relay $(DESTDIR)$(PREFIX)/bin/relay
+	install -D -m 0644 systemd/relay.service $(DESTDIR)/lib/systemd/system/relay.service
+	install -D -m 0644 systemd/relay.socket $(DESTDIR)/lib/systemd/system/relay.socket
+	install -D -m 0644 docs/examples/relay.yml $(DESTDIR)$(PREFIX)/share/doc/relay/examples/relay.yml
+
+smoke: ## Post a test alert to a running relay: make smoke URL=http://127.0.0.1:8093
+	@curl --fail-with-body --silent --show-error --max-time 10 -H 'Content-Type: application/json' \
+		$(if $(RELAY_AUTH_TOKEN),-H 'Authorization: Bearer $(RELAY_AUTH_TOKEN)') \
+		--data-binary @docs/examples/test-alert.json $(URL)/webhook | grep -F '"status":"ok"'
 
 run: release ## Serve with the settings of .env
 	@.ci/serve

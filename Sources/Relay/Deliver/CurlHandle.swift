@@ -1,4 +1,5 @@
 import CLibcurl
+import Glibc
 
 /// A libcurl easy handle that belongs to one owner, with the options in Swift's types.
 ///
@@ -7,7 +8,12 @@ struct CurlHandle: ~Copyable {
     private let curl: UnsafeMutableRawPointer
 
     // curl_global_init is not safe beside other threads in older versions; a static is initialised once.
-    private static let isReady = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
+    private static let isReady: Bool = {
+        // CURLOPT_NOSIGNAL leaves SIGPIPE to the program, and OpenSSL writes to sockets without MSG_NOSIGNAL: a server
+        // that hangs up must be an error of the post and not the end of the process.
+        signal(SIGPIPE, SIG_IGN)
+        return curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
+    }()
 
     init() {
         precondition(Self.isReady, "libcurl cannot be initialised")
