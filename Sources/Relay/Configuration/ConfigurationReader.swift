@@ -34,8 +34,10 @@ struct ConfigurationReader {
     init(flags: [String: String] = [:], environment: [String: String], file: SettingsFile? = nil) {
         // A value and its `_FILE` twin are one setting: whichever of them a higher source gives hides the lower's.
         overridden = Set(flags.keys).union(environment.filter { !$0.value.isEmpty }.keys)
-        let hidden = Set(
+        var hidden = Set(
             overridden.flatMap { [$0, $0 + "_FILE", $0.hasSuffix("_FILE") ? String($0.dropLast(5)) : $0] })
+        // PORT says less than a list of addresses does, but from a higher place.
+        if overridden.contains("PORT") { hidden.insert("RELAY_LISTEN") }
         self.file = file
         reader = ConfigReader(providers: [
             EnvironmentVariablesProvider(environmentVariables: flags),

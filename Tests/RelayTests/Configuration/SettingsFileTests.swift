@@ -70,6 +70,11 @@ import Testing
         #expect(try read(yaml, environment: environment).get().hooks.count == 1)
     }
 
+    @Test func aPortOfTheEnvironmentGoesBeforeTheFilesAddresses() throws {
+        let configuration = try read(hook + "listen: 127.0.0.1:1\n", environment: ["PORT": "2"]).get()
+        #expect(configuration.listen.map(\.port) == [2])
+    }
+
     @Test func listsAndSectionsAreRead() throws {
         let yaml =
             hook + """
