@@ -22,6 +22,8 @@ final class LogSink: Sendable {
         self.descriptor = descriptor
         self.limit = limit
         self.onDrop = onDrop
+        // A reader of the log that goes away must not take the program with it.
+        signal(SIGPIPE, SIG_IGN)
     }
 
     func write(_ line: String) {
