@@ -1,7 +1,7 @@
 import CLibevent
 import Glibc
 
-/// A listening socket in the file system.
+/// Sockets of this machine alone (unix(7)).
 public enum UnixSocket {
     /// The longest path that an address holds, without its NUL (unix(7)).
     public static let pathLimit = 107
@@ -28,12 +28,34 @@ public enum UnixSocket {
         return descriptor
     }
 
-    private static func withAddress(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
+    /// Sends one datagram and never blocks; what cannot be sent is lost.
+    ///
+    /// - Parameter name: a path, or a name in the abstract namespace, which begins with `@`.
+    public static func send(_ datagram: [UInt8], to name: String) {
+        guard name.utf8.count <= pathLimit else { return }
+        let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { return }
+        defer { close(descriptor) }
+        _ = withAddress(name) {
+            sendto(descriptor, datagram, datagram.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL), $0, $1)
+        }
+    }
+
+    /// Hands on the address of a path, or of a name in the abstract namespace, which begins with `@`.
+    ///
+    /// - precondition: it has at most `pathLimit` bytes.
+    private static func withAddress<Result>(
+        _ name: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
+    ) -> Result {
+        precondition(name.utf8.count <= pathLimit, "too long for a socket's address")
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name.utf8) }
+        if name.hasPrefix("@") { address.sun_path.0 = 0 }
+        // An abstract name ends with the address; a NUL in it would count.
+        let size = socklen_t(MemoryLayout<sa_family_t>.size + name.utf8.count)
         return withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, size) }
         }
     }
 }

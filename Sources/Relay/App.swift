@@ -84,20 +84,19 @@ final class App {
         try listen()
         startControl()
         for queue in outbound.all { queue.start() }
-        let pending = journal.snapshot.pending.values.reduce(0, +)
-        logger.info("started", metadata: ["version": "\(Version.current)", "pending": "\(pending)"])
-        notifier.notify(.ready, .status("\(pending) notifications pending"))
+        logger.info(
+            "started", metadata: ["version": "\(Version.current)", "pending": "\(journal.snapshot.totalPending)"])
+        notifier.notify(.ready, status)
         // From the loop: a loop that hangs is what the watchdog is there to notice.
         watchdog = notifier.watchdogInterval.map { interval in
-            LoopEvent.timer(after: interval / 3, repeats: true) { [unowned self] in reportAlive() }
+            LoopEvent.timer(after: interval / 3, repeats: true) { [unowned self] in
+                notifier.notify(.watchdog, status)
+            }
         }
         CodePages.release()
     }
 
-    private func reportAlive() {
-        let pending = journal.snapshot.pending.values.reduce(0, +)
-        notifier.notify(.watchdog, .status("\(pending) notifications pending"))
-    }
+    private var status: ServiceNotifier.State { .status("\(journal.snapshot.totalPending) notifications pending") }
 
     /// On the sockets that a service manager hands over, else on the configured addresses.
     private func listen() throws {
@@ -230,7 +229,7 @@ final class App {
         let (journal, logger, finish) = (journal, logger, finish)
         DispatchQueue.global().async { @Sendable in
             journal.close()
-            logger.info("stopped", metadata: ["pending": "\(journal.snapshot.pending.values.reduce(0, +))"])
+            logger.info("stopped", metadata: ["pending": "\(journal.snapshot.totalPending)"])
             finish(0)
         }
     }

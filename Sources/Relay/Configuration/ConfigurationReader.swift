@@ -106,7 +106,6 @@ struct ConfigurationReader {
         if text("RELAY_BASIC_AUTH") != nil || text("RELAY_BASIC_AUTH_FILE") != nil {
             problem("RELAY_BASIC_AUTH", "not supported yet; use RELAY_AUTH_TOKEN")
         }
-        // In the order of the file, so that a person can go through them.
         guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
         return configuration
     }
@@ -156,7 +155,7 @@ struct ConfigurationReader {
 
     private mutating func readTokens() -> [Secret] {
         guard let list = secret("RELAY_AUTH_TOKEN") else { return [] }
-        let tokens = list.split(separator: ",").map(\.trimmed).filter { !$0.isEmpty }
+        let tokens = Self.items(list)
         if tokens.isEmpty { problem("RELAY_AUTH_TOKEN", "is set but holds no token") }
         return tokens.map { Secret($0) }
     }
@@ -189,13 +188,11 @@ struct ConfigurationReader {
             problem(key, "is given together with \(key)_FILE; give one of them")
             return nil
         }
-        guard let file = fopen(path, "r") else {
+        guard let bytes = FileContent.read(path, limit: 64 * 1024) else {
             problem(key + "_FILE", "cannot read \(path): \(String(cString: strerror(errno)))")
             return nil
         }
-        defer { fclose(file) }
-        var bytes = [UInt8](repeating: 0, count: 64 * 1024)
-        let content = String(decoding: bytes[..<fread(&bytes, 1, bytes.count, file)], as: UTF8.self).trimmed
+        let content = String(decoding: bytes, as: UTF8.self).trimmed
         if content.isEmpty { problem(key + "_FILE", "\(path) is empty") }
         return content.isEmpty ? nil : content
     }
@@ -247,15 +244,5 @@ struct ConfigurationReader {
         let isName = text.hasPrefix(":") && text.hasSuffix(":") && !name.isEmpty
         return isName && name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_-+".contains($0)) }
             ? text : nil
-    }
-}
-
-extension StringProtocol {
-    /// Without white space and line breaks at either end.
-    fileprivate var trimmed: String {
-        var text = self[...]
-        while text.first?.isWhitespace == true { text = text.dropFirst() }
-        while text.last?.isWhitespace == true { text = text.dropLast() }
-        return String(text)
     }
 }

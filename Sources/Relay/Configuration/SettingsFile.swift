@@ -27,19 +27,16 @@ struct SettingsFile: Sendable {
     }
 
     private mutating func readFile(_ path: String) -> [UInt8]? {
-        guard let file = fopen(path, "re") else {
+        guard let bytes = FileContent.read(path, limit: Self.sizeLimit + 1) else {
             problems.append(
                 ConfigurationProblem(key: path, message: "cannot be read: \(String(cString: strerror(errno)))"))
             return nil
         }
-        defer { fclose(file) }
-        var bytes = [UInt8](repeating: 0, count: Self.sizeLimit + 1)
-        let count = fread(&bytes, 1, bytes.count, file)
-        guard count <= Self.sizeLimit else {
+        guard bytes.count <= Self.sizeLimit else {
             problems.append(ConfigurationProblem(key: path, message: "is larger than \(Self.sizeLimit) bytes"))
             return nil
         }
-        return Array(bytes[..<count])
+        return bytes
     }
 
     private mutating func take(_ members: [YAMLNode.Member], prefix: String) {

@@ -64,7 +64,7 @@ final class CurlTransfer {
             // An interim answer (1xx) came first: its fields are not the final answer's.
             answer = HTTPAnswer(status: 0)
         } else if let colon = text.firstIndex(of: ":") {
-            let value = text[text.index(after: colon)...].trimmingBlanks()
+            let value = text[text.index(after: colon)...].trimmed
             keep(field: text[..<colon].lowercased(), value: value)
         }
         return true
@@ -84,12 +84,5 @@ final class CurlTransfer {
 
     func finish(status: Int) {
         answer.status = status
-    }
-}
-
-extension Substring {
-    fileprivate func trimmingBlanks() -> String {
-        let start = drop { $0.isWhitespace }
-        return String(start.reversed().drop { $0.isWhitespace }.reversed())
     }
 }

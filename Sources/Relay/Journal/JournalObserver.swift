@@ -30,4 +30,7 @@ struct JournalSnapshot: Sendable, Equatable {
     var duplicates = 0
     /// Damaged notifications found since the start.
     var damaged = 0
+
+    /// Over all severities.
+    var totalPending: Int { pending.values.reduce(0, +) }
 }

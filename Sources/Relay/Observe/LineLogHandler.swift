@@ -1,5 +1,4 @@
 import Glibc
-import Libevent
 import Logging
 
 /// How a log event is written: `logfmt` (key=value) or one JSON object a line.
@@ -67,19 +66,5 @@ struct LineLogHandler: LogHandler {
         var writer = JSONWriter()
         writer.string(value)
         return String(decoding: writer.bytes, as: UTF8.self)
-    }
-}
-
-/// The least level that is logged; may change while the program runs.
-final class LogThreshold: Sendable {
-    private let current: Locked<Logger.Level>
-
-    init(_ level: Logger.Level) {
-        current = Locked(level)
-    }
-
-    var level: Logger.Level {
-        get { current.withLock { $0 } }
-        set { current.withLock { $0 = newValue } }
     }
 }

@@ -41,11 +41,7 @@ struct ProcessMetrics {
     }
 
     private static func read(_ path: String) -> String? {
-        guard let file = fopen(path, "r") else { return nil }
-        defer { fclose(file) }
-        var bytes = [UInt8](repeating: 0, count: 64 * 1024)
-        let count = fread(&bytes, 1, bytes.count, file)
-        return String(decoding: bytes[..<count], as: UTF8.self)
+        FileContent.read(path, limit: 64 * 1024).map { String(decoding: $0, as: UTF8.self) }
     }
 
     private static func countDescriptors() -> Int {

@@ -65,3 +65,16 @@ struct CalendarDate: Sendable, Equatable {
         return years * 365 + leapDays - Self.daysIn400Years - Self.epoch + Self.daysBefore(month, of: year) + day - 1
     }
 }
+
+extension CalendarDate: CustomStringConvertible {
+    /// `2026-11-23`.
+    var description: String { "\(year.padded(to: 4))-\(month.padded(to: 2))-\(day.padded(to: 2))" }
+}
+
+extension Int {
+    /// In decimal, with zeros before it up to `width` digits; for numbers from 0 on.
+    func padded(to width: Int) -> String {
+        let digits = String(self)
+        return String(repeating: "0", count: Swift.max(0, width - digits.utf8.count)) + digits
+    }
+}

@@ -55,6 +55,9 @@ struct Payload: Sendable, Equatable {
     var notificationReason: String?
     var alerts: [Alert]
 
+    var firing: [Alert] { alerts.filter { $0.status == .firing } }
+    var resolved: [Alert] { alerts.filter { $0.status == .resolved } }
+
     /// Alertmanager says that nothing has changed, only its repeat interval is over.
     var isRepeat: Bool { notificationReason.map(Self.meansRepeat) ?? false }
 

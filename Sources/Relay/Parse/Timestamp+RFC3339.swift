@@ -25,26 +25,25 @@ extension Timestamp {
 
     /// In UTC with `Z`, with as many fraction digits as are needed, none where the second is whole.
     var rfc3339: String {
-        let secondOfDay = ((seconds % 86_400) + 86_400) % 86_400
-        let date = CalendarDate(daysSince1970: Int((seconds - secondOfDay) / 86_400))
-        let day = "\(Self.padded(date.year, to: 4))-\(Self.padded(date.month, to: 2))-\(Self.padded(date.day, to: 2))"
-        let time = [secondOfDay / 3600, secondOfDay / 60 % 60, secondOfDay % 60]
-        return day + "T" + time.map { Self.padded(Int($0), to: 2) }.joined(separator: ":") + fractionText + "Z"
+        let second = secondOfDay
+        let time = [second / 3600, second / 60 % 60, second % 60].map { $0.padded(to: 2) }.joined(separator: ":")
+        return "\(date)T\(time)\(fractionText)Z"
     }
+
+    /// The day in UTC.
+    var date: CalendarDate { CalendarDate(daysSince1970: (Int(seconds) - secondOfDay) / 86_400) }
+
+    /// Seconds since midnight in UTC.
+    var secondOfDay: Int { ((Int(seconds) % 86_400) + 86_400) % 86_400 }
 
     /// Whether it is the zero time of Go, which stands for no time: year 1, or the end of year 0 at an offset.
     var isUnset: Bool { seconds < -62_104_060_800 }
 
     private var fractionText: String {
         guard nanoseconds != 0 else { return "" }
-        var digits = Self.padded(Int(nanoseconds), to: 9)
+        var digits = Int(nanoseconds).padded(to: 9)
         while digits.last == "0" { digits.removeLast() }
         return "." + digits
-    }
-
-    private static func padded(_ number: Int, to width: Int) -> String {
-        let digits = String(number)
-        return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
     }
 
     private static func date(_ bytes: UnsafeRawBufferPointer) -> CalendarDate? {

@@ -4,14 +4,12 @@ extension Alert {
 
     /// How long a firing alert fires, or how long a resolved one fired; nil when its times do not tell.
     func duration(now: Timestamp) -> Duration? {
-        guard let start = startsAt?.plausible else { return nil }
         switch status {
         case .firing:
+            guard let start = startsAt?.plausible else { return nil }
             let age = now.since(start)
             return age < .zero - Self.clockSkew ? nil : max(.zero, age)
-        case .resolved:
-            guard let end = endsAt?.plausible, end >= start else { return nil }
-            return end.since(start)
+        case .resolved: return Timestamp.span(from: startsAt, to: endsAt)
         }
     }
 

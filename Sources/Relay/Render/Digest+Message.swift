@@ -9,10 +9,10 @@ extension Digest {
 
     /// Exactly one message, within the limits of its settings.
     func message(now: Timestamp, marks: MessageMarks) -> Message {
-        let ranked = ranked()
+        let (ranked, text) = (ranked(), DigestText(digest: self, marks: marks, now: now))
         var full = ranked.count <= Self.fullLimit ? ranked.count : Self.leadLimit
         while true {
-            let message = message(ranked, full: full, now: now, marks: marks)
+            let message = message(ranked, text, full: full)
             if full == 0 || message.json().count <= settings.maxBodyBytes { return message }
             full /= 2
         }
@@ -21,17 +21,9 @@ extension Digest {
     /// The same without attachments: lines as far as the text reaches, and the rest as numbers.
     func plainMessage(now: Timestamp, marks: MessageMarks) -> Message {
         let text = DigestText(digest: self, marks: marks, now: now)
-        var lines = text.lines
-        var room = settings.textBudget - text.length - 400
-        var shown: Set<Key> = []
-        for (key, entry) in ranked() {
-            let line = text.line(entry, Escape.text)
-            guard line.utf16.count < room else { break }
-            room -= line.utf16.count + 1
-            lines.append(line)
-            shown.insert(key)
-        }
-        let rest = rest(without: shown)
+        let shown = fitting(ranked(), text, Escape.text, room: settings.textBudget - text.length - 400)
+        var lines = text.lines + shown.lines
+        let rest = rest(without: Set(shown.keys))
         if rest.total > 0 { lines.append("\(rest.total) more alerts are counted above and not shown one by one") }
         return Message(text: lines.joined(separator: "\n"))
     }
@@ -55,13 +47,12 @@ extension Digest {
             .sorted { $0.order < $1.order }.map { ($0.key, $0.entry) }
     }
 
-    private func message(_ ranked: [Ranked], full: Int, now: Timestamp, marks: MessageMarks) -> Message {
-        let text = DigestText(digest: self, marks: marks, now: now)
+    private func message(_ ranked: [Ranked], _ text: DigestText, full: Int) -> Message {
         var shown: Set<Key> = []
         var attachments: [Message.Attachment] = []
         for (key, entry) in ranked where attachments.count < full {
             guard entry.state != .flapped, let detail = details[key] else { continue }
-            attachments.append(attachment(detail, now: now))
+            attachments.append(attachment(detail, now: text.now))
             shown.insert(key)
         }
         for state in [State.firing, .flapped, .resolved] {
@@ -85,16 +76,8 @@ extension Digest {
 
     /// One block of lines; nil where there is nothing of that state.
     private func list(_ ranked: [Ranked], _ state: State, _ text: DigestText) -> (Message.Attachment, [Key])? {
-        var lines: [String] = []
-        var keys: [Key] = []
-        var room = settings.textBudget
-        for (key, entry) in ranked.prefix(Self.lineLimit) {
-            let line = text.line(entry, Escape.attachment)
-            guard line.utf16.count < room else { break }
-            room -= line.utf16.count + 1
-            lines.append(line)
-            keys.append(key)
-        }
+        let (lines, keys) = fitting(
+            ranked.prefix(Self.lineLimit), text, Escape.attachment, room: settings.textBudget)
         guard !lines.isEmpty else { return nil }
         let count = keys.count == ranked.count ? "\(keys.count)" : "\(keys.count) of \(ranked.count)"
         let attachment = Message.Attachment(
@@ -102,6 +85,22 @@ extension Digest {
             title: "\(count) \(keys.count == ranked.count ? "" : "more ")\(state.word)",
             text: lines.joined(separator: "\n"))
         return (attachment, keys)
+    }
+
+    /// The lines of the first entries, as many as have room.
+    private func fitting(
+        _ ranked: some Sequence<Ranked>, _ text: DigestText, _ escape: DigestText.Escaper, room: Int
+    ) -> (lines: [String], keys: [Key]) {
+        var room = room
+        var fitting: (lines: [String], keys: [Key]) = ([], [])
+        for (key, entry) in ranked {
+            let line = text.line(entry, escape)
+            guard line.utf16.count < room else { break }
+            room -= line.utf16.count + 1
+            fitting.lines.append(line)
+            fitting.keys.append(key)
+        }
+        return fitting
     }
 
     /// What is left, by name, with the way to it.

@@ -7,6 +7,8 @@ struct DigestText {
     let now: Timestamp
     private let counts: [String: Digest.Count]
     private let total: Digest.Count
+    /// What a phone shows first, then the numbers. Kept, since every look at them would count all alerts again.
+    private(set) var lines: [String] = []
 
     init(digest: Digest, marks: MessageMarks, now: Timestamp) {
         self.digest = digest
@@ -14,10 +16,10 @@ struct DigestText {
         self.now = now
         counts = digest.counts()
         total = counts.values.reduce(Digest.Count(), +)
+        lines = makeLines()
     }
 
-    /// What a phone shows first, then the numbers.
-    var lines: [String] {
+    private func makeLines() -> [String] {
         var lines = [
             headline, "\(digest.notifications) notifications folded into one message, to keep to the room's limit",
         ]
@@ -42,8 +44,7 @@ struct DigestText {
 
     /// `🔴 CRITICAL 12 firing, 3 resolved in 6 groups: HostDown (7), DiskFull (5) and 2 more kinds`.
     private var headline: String {
-        let isOver = total.firing == 0
-        let icon = isOver ? (digest.truncatedAlerts > 0 ? "⚠️" : "✅") : digest.severity.icon
+        let icon = digest.severity.icon(isFiring: total.firing > 0, isTruncated: digest.truncatedAlerts > 0)
         let groups = digest.groupCount == 1 ? "1 group" : "\(digest.groupCount) groups"
         return "\(icon) \(digest.severity.word)\(marks.words) \(Self.phrase(total)) in \(groups): \(kinds)"
     }
@@ -65,12 +66,7 @@ struct DigestText {
     }
 
     private func history(_ entry: Digest.Entry) -> String {
-        let span: Duration? =
-            if let start = entry.startsAt?.plausible, let end = entry.endsAt?.plausible, end >= start {
-                end.since(start)
-            } else {
-                nil
-            }
+        let span = Timestamp.span(from: entry.startsAt, to: entry.endsAt)
         switch entry.state {
         case .firing:
             guard let start = entry.startsAt?.plausible else { return ", firing" }

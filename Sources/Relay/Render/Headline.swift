@@ -26,8 +26,8 @@ struct Headline: Sendable {
         self.marks = marks
         self.now = now
         self.limit = limit
-        firing = payload.alerts.filter { $0.status == .firing }
-        resolved = payload.alerts.filter { $0.status == .resolved }
+        firing = payload.firing
+        resolved = payload.resolved
         sharedLine = labels.sharedLine(count: payload.alerts.count)
         news = what + reasonWhy
     }
@@ -40,16 +40,19 @@ struct Headline: Sendable {
         return Self.fitted(lines, limit: limit)
     }
 
+    /// The text of each part, numbered where there are several; one without content where there is none.
+    func messages<Part>(_ parts: [Part], empty: Part, _ make: (_ text: String, Part) -> Message) -> [Message] {
+        guard parts.count > 1 else { return [make(text(), parts.first ?? empty)] }
+        return parts.enumerated().map { index, part in
+            make(text(part: .init(number: index + 1, count: parts.count)), part)
+        }
+    }
+
     /// `🔴 CRITICAL (part 2 of 3)`.
     private func lead(_ part: Part?) -> String {
         let number = part.map { " (part \($0.number) of \($0.count))" } ?? ""
+        let icon = severity.icon(isFiring: !firing.isEmpty, isTruncated: payload.truncatedAlerts > 0)
         return "\(icon) \(severity.word)\(marks.words)\(number) "
-    }
-
-    private var icon: String {
-        if !firing.isEmpty { return severity.icon }
-        // What Alertmanager left out may still fire: no all-clear.
-        return payload.truncatedAlerts > 0 ? "⚠️" : "✅"
     }
 
     private var what: String {

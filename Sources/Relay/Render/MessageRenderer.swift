@@ -8,11 +8,11 @@ struct MessageRenderer: Sendable {
     }
 
     /// The messages in the order in which to post them, never none; firing alerts before resolved ones, else in the
-    /// payload's order, each in exactly one message.
+    /// payload's order, each in exactly one message or counted in the last one.
     func render(
         _ payload: Payload, severity: Severity, now: Timestamp, marks: MessageMarks = MessageMarks()
     ) -> [Message] {
-        let alerts = payload.alerts.filter { $0.status == .firing } + payload.alerts.filter { $0.status == .resolved }
+        let alerts = payload.firing + payload.resolved
         let labels = LabelTable(alerts: alerts, severity: severity, settings: settings)
         let headline = Headline(
             payload: payload, severity: severity, labels: labels, marks: marks, now: now, limit: settings.textBudget)
@@ -20,12 +20,9 @@ struct MessageRenderer: Sendable {
             severity: severity, labels: labels, externalURL: payload.externalURL, now: now)
         let room = settings.maxBodyBytes - frameSize(headline)
         let limits = AttachmentLimits(text: settings.textBudget)
-        let parts = capped(
-            packed(alerts.map { blocks.render($0, limits: limits, size: room) }, room: room), alerts, payload)
-        guard parts.count > 1 else { return [message(headline.text(), parts.first ?? [])] }
-        return parts.enumerated().map { index, attachments in
-            message(headline.text(part: .init(number: index + 1, count: parts.count)), attachments)
-        }
+        let parts = alerts.map { blocks.render($0, limits: limits, size: room) }
+            .packed(room: room, most: settings.maxAlertsPerMessage, size: \.jsonSize)
+        return headline.messages(capped(parts, alerts, payload), empty: [], message)
     }
 
     /// The same as text alone.
@@ -57,22 +54,5 @@ struct MessageRenderer: Sendable {
         }
         let rest = DigestText.rest(left.count, counts, externalURL: payload.externalURL, limit: settings.textBudget)
         return shown + [[rest]]
-    }
-
-    /// Fills each part up to the limits before the next begins; an attachment is never parted.
-    private func packed(_ attachments: [Message.Attachment], room: Int) -> [[Message.Attachment]] {
-        var parts: [[Message.Attachment]] = []
-        var size = 0
-        for attachment in attachments {
-            let bytes = attachment.jsonSize
-            if let last = parts.last, last.count < settings.maxAlertsPerMessage, size + bytes <= room {
-                parts[parts.count - 1].append(attachment)
-                size += bytes
-            } else {
-                parts.append([attachment])
-                size = bytes
-            }
-        }
-        return parts
     }
 }

@@ -10,42 +10,23 @@ struct PlainMessages {
     private static let alertLimit = 1_200
 
     func render() -> [Message] {
-        let alerts = payload.alerts.filter { $0.status == .firing } + payload.alerts.filter { $0.status == .resolved }
+        let alerts = payload.firing + payload.resolved
         let labels = LabelTable(alerts: alerts, severity: severity, settings: settings)
         let headline = Headline(
             payload: payload, severity: severity, labels: labels, marks: marks, now: now, limit: settings.textBudget / 2
         )
-        let parts = packed(alerts.map { paragraph($0, labels) })
-        guard parts.count > 1 else { return [message(headline.text(), parts.first ?? [])] }
-        return parts.enumerated().map { index, paragraphs in
-            message(headline.text(part: .init(number: index + 1, count: parts.count)), paragraphs)
+        let parts = alerts.map { paragraph($0, labels) }.packed(room: room - 1) { $0.utf16.count + 1 }
+        return headline.messages(parts, empty: []) { text, paragraphs in
+            Message(text: ([text] + paragraphs).joined(separator: "\n"))
         }
     }
 
-    private func message(_ headline: String, _ paragraphs: [String]) -> Message {
-        Message(text: ([headline] + paragraphs).joined(separator: "\n"))
-    }
-
-    private func packed(_ paragraphs: [String]) -> [[String]] {
-        let room = settings.textBudget - settings.textBudget / 2 - 1
-        var parts: [[String]] = []
-        var used = 0
-        for paragraph in paragraphs {
-            let size = paragraph.utf16.count + 1
-            if let last = parts.indices.last, used + size <= room {
-                parts[last].append(paragraph)
-                used += size
-            } else {
-                parts.append([paragraph])
-                used = size
-            }
-        }
-        return parts
-    }
+    /// UTF-16 units beside the headline's half.
+    private var room: Int { settings.textBudget - settings.textBudget / 2 }
 
     /// `HighCPUUsage on web-1:9100, firing since …: CPU above 90 % (job = node)`, on one line.
     private func paragraph(_ alert: Alert, _ labels: LabelTable) -> String {
-        let limit = min(Self.alertLimit, (settings.textBudget - settings.textBudget / 2) - 2)
+        let limit = min(Self.alertLimit, room - 2)
         var text = Escape.text(alert.displayName, limit: limit / 4).string
         text += AlertPlace(of: [alert]).phrase { Escape.text($0, limit: limit / 12).string }
         text += ". " + alert.history(now: now)

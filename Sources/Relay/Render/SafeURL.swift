@@ -6,7 +6,7 @@ struct SafeURL: Sendable, Equatable {
     /// Nil when it is not an absolute lower-case http or https URL with a host, hides the host behind a user name, or
     /// becomes longer than `limit`.
     init?(_ raw: String, limit: Int) {
-        let trimmed = Self.trimmed(raw)
+        let trimmed = raw.trimmed
         guard let scheme = ["https://", "http://"].first(where: trimmed.hasPrefix), trimmed.utf8.count <= limit else {
             return nil
         }
@@ -52,12 +52,5 @@ struct SafeURL: Sendable, Equatable {
     /// Whether two hex digits follow, so that the percent sign before them is an encoding already.
     private static func isEscape(_ rest: ArraySlice<UInt8>) -> Bool {
         rest.count >= 2 && rest.prefix(2).allSatisfy { Unicode.Scalar($0).properties.isASCIIHexDigit }
-    }
-
-    private static func trimmed(_ raw: String) -> Substring {
-        var text = Substring(raw)
-        while let first = text.first, first.isWhitespace { text.removeFirst() }
-        while let last = text.last, last.isWhitespace { text.removeLast() }
-        return text
     }
 }

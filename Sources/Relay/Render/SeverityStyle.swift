@@ -10,8 +10,15 @@ extension Severity {
         }
     }
 
-    /// Marks a message with something still firing.
-    var icon: String {
+    /// Marks a message by the worst that is in it.
+    ///
+    /// - Parameter isTruncated: Alertmanager left something out, which may still fire: no all-clear.
+    func icon(isFiring: Bool, isTruncated: Bool) -> String {
+        if isFiring { return firingIcon }
+        return isTruncated ? "⚠️" : "✅"
+    }
+
+    private var firingIcon: String {
         switch self {
         case .critical: "🔴"
         case .warning: "🟠"

@@ -1,4 +1,5 @@
 import Glibc
+import Libevent
 
 /// Tells systemd how the service is (sd_notify(3)): a datagram to the socket that it names, or nothing where it names
 /// none.
@@ -37,25 +38,7 @@ struct ServiceNotifier: Sendable {
     /// Never blocks; a lost datagram is no error, since systemd's own time-outs are.
     func notify(_ states: State...) {
         guard let socketName else { return }
-        let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { return }
-        defer { close(descriptor) }
-        let text = states.map(\.text).joined(separator: "\n")
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        var name = Array(socketName.utf8)
-        guard name.count < MemoryLayout.size(ofValue: address.sun_path) else { return }
-        if name[0] == UInt8(ascii: "@") { name[0] = 0 }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name) }
-        // An abstract name ends with the address, not with a NUL.
-        let size = socklen_t(MemoryLayout<sa_family_t>.size + name.count)
-        withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { target in
-                _ = text.utf8.withContiguousStorageIfAvailable {
-                    sendto(descriptor, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL), target, size)
-                }
-            }
-        }
+        UnixSocket.send(Array(states.map(\.text).joined(separator: "\n").utf8), to: socketName)
     }
 
     /// The clock that `RELOADING=1` is told by.

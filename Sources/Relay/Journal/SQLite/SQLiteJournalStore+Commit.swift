@@ -10,13 +10,20 @@ extension SQLiteJournalStore {
     /// Commits without a look at the limit for appends.
     func write(_ transaction: JournalTransaction, bytes: Int64) throws(JournalStoreError) {
         attemptedBytes = bytes
+        try change { (statements) throws(SQLiteError) in try fill(transaction, statements) }
+    }
+
+    /// Runs `body` in one transaction, and measures the space after it; where it fails, the counts in memory are what
+    /// they were.
+    func change<Value>(
+        _ body: (SpoolStatements) throws(SQLiteError) -> Value
+    ) throws(JournalStoreError) -> Value {
         let (pending, dead, next, reserved) = (pendingCounts, deadLetterCounts, nextSequence, reservedSequence)
         do throws(JournalStoreError) {
-            try use { (statements) throws(SQLiteError) in
-                try statements.connection.transaction { () throws(SQLiteError) in
-                    try fill(transaction, statements)
-                }
+            return try use { (statements) throws(SQLiteError) in
+                let value = try statements.connection.transaction { () throws(SQLiteError) in try body(statements) }
                 try measure(statements)
+                return value
             }
         } catch {
             (pendingCounts, deadLetterCounts, nextSequence, reservedSequence) = (pending, dead, next, reserved)

@@ -19,43 +19,24 @@ extension SQLiteJournalStore {
         _ ids: [JournalID], firstSequence: Int64
     ) throws(JournalStoreError) -> Replay<StoredNotification> {
         guard usedBytes <= settings.appendLimitBytes else { throw .full(.journalLimit) }
-        var replay = Replay<StoredNotification>()
-        let (pending, dead, next, reserved) = (pendingCounts, deadLetterCounts, nextSequence, reservedSequence)
-        do throws(JournalStoreError) {
-            try use { (statements) throws(SQLiteError) in
-                try statements.connection.transaction { () throws(SQLiteError) in
-                    for id in ids {
-                        let sequence = firstSequence + Int64(replay.entries.count)
-                        try revive(id, as: sequence, into: &replay, statements)
-                    }
-                    try reserve(statements)
-                }
-                try measure(statements)
+        return try change { (statements) throws(SQLiteError) in
+            var replay = Replay<StoredNotification>()
+            for id in ids {
+                try revive(id, as: firstSequence + Int64(replay.entries.count), into: &replay, statements)
             }
-        } catch {
-            (pendingCounts, deadLetterCounts, nextSequence, reservedSequence) = (pending, dead, next, reserved)
-            throw error
+            try reserve(statements)
+            return replay
         }
-        return replay
     }
 
     func drop(_ ids: [JournalID]) throws(JournalStoreError) -> Int {
-        let before = deadLetterCounts
-        do throws(JournalStoreError) {
-            return try use { (statements) throws(SQLiteError) in
-                let dropped = try statements.connection.transaction { () throws(SQLiteError) in
-                    var dropped = 0
-                    for id in ids {
-                        dropped += try remove(id, statements)
-                    }
-                    return dropped
-                }
-                try measure(statements)
-                return dropped
+        try change { (statements) throws(SQLiteError) in
+            var dropped = 0
+            for id in ids {
+                let severity = try content(id, statements)?.letter.severity ?? id.severity
+                dropped += try remove(id, of: severity, statements)
             }
-        } catch {
-            deadLetterCounts = before
-            throw error
+            return dropped
         }
     }
 
@@ -76,7 +57,7 @@ extension SQLiteJournalStore {
             id: JournalID(sequence: sequence, severity: letter.severity),
             notification: Notification(
                 severity: letter.severity, group: letter.group, acceptedAt: letter.acceptedAt, body: content.body))
-        _ = try remove(id, statements)
+        _ = try remove(id, of: letter.severity, statements)
         try insert(stored, statements)
         replay.entries.append(stored)
     }
@@ -94,8 +75,9 @@ extension SQLiteJournalStore {
     }
 
     /// Returns how many rows that were: 1 or 0.
-    private func remove(_ id: JournalID, _ statements: SpoolStatements) throws(SQLiteError) -> Int {
-        let severity = try content(id, statements)?.letter.severity ?? id.severity
+    private func remove(
+        _ id: JournalID, of severity: Severity, _ statements: SpoolStatements
+    ) throws(SQLiteError) -> Int {
         try statements.dropDeadLetter.bind(id.rawValue).run()
         let count = statements.connection.changes
         deadLetterCounts[severity, default: 0] -= count

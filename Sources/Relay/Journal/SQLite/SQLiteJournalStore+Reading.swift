@@ -32,18 +32,13 @@ extension SQLiteJournalStore {
     /// On a full disk the rows stay where they are; they are passed over in any case and found again at the next start.
     private func bury(_ damaged: [Int64], of severity: Severity, at now: Timestamp) throws(JournalStoreError) {
         guard !damaged.isEmpty else { return }
-        let (pending, dead) = (pendingCounts, deadLetterCounts)
         do throws(JournalStoreError) {
-            try use { (statements) throws(SQLiteError) in
-                try statements.connection.transaction { () throws(SQLiteError) in
-                    for id in damaged {
-                        try bury(
-                            id, of: severity, reason: .damaged, attempts: 0, answer: nil, at: now, statements)
-                    }
+            try change { (statements) throws(SQLiteError) in
+                for id in damaged {
+                    try bury(id, of: severity, reason: .damaged, attempts: 0, answer: nil, at: now, statements)
                 }
             }
         } catch {
-            (pendingCounts, deadLetterCounts) = (pending, dead)
             guard case .full = error else { throw error }
         }
     }
