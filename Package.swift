@@ -68,8 +68,9 @@ let package = Package(
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(name: "LibeventTests", dependencies: ["Libevent", "TestSupport"], swiftSettings: strict),
-        .testTarget(name: "RelayTests", dependencies: ["Relay"], swiftSettings: strict),
-        .testTarget(name: "MockRocketChatTests", dependencies: ["MockRocketChat"], swiftSettings: strict),
+        .testTarget(name: "RelayTests", dependencies: ["Relay", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "MockRocketChatTests", dependencies: ["MockRocketChat", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests", dependencies: ["Relay", "MockRocketChat", "TestSupport"],
             swiftSettings: strict),

@@ -137,24 +137,13 @@ struct CommandTests {
     }
 
     @Test func checkConfigTellsTheLineOfEachOfSevenMistakes() throws {
-        let folder = TemporaryFolder()
-        let file = folder.path + "/relay.yml"
-        let yaml = """
-            webhooks:
-              critcal: https://chat.example.com/hooks/a/b
-              warning: ftp://chat.example.com/hooks/a/b
-            rate_limit: ten
-            text_limit: {a: 1}
-            log_level: loud
-            storage_pth: /data
-            max_age: 1y
-            """
-        try yaml.write(toFile: file, atomically: true, encoding: .utf8)
+        let file = Rig.fixtures.appending(path: "seven-mistakes.yml").path
         let checked = try run(["check-config", "--config.file", file])
         #expect(checked.code == 2)
         let lines = checked.output.split(separator: "\n")
         #expect(lines.count == 7, "\(checked.output)")
-        #expect(lines.allSatisfy { $0.contains(#/relay\.yml:[0-9]+:[0-9]+: [a-z_.]+: /#) }, "\(checked.output)")
+        #expect(
+            lines.allSatisfy { $0.contains(#/seven-mistakes\.yml:[0-9]+:[0-9]+: [a-z_.]+: /#) }, "\(checked.output)")
     }
 
     @Test func aHangupReadsTheFileAgain() throws {

@@ -14,15 +14,10 @@ struct DeploymentTests {
         private var nginx: Program?
 
         init(relay: UInt16) throws {
-            port = Self.freePort()
-            let openssl = try Program(
-                "openssl",
-                [
-                    "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost", "-addext",
-                    "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", folder.path + "/tls_key", "-out",
-                    folder.path + "/tls_certificate",
-                ])
-            #expect(openssl.exitCode() == 0, "\(openssl.output)")
+            port = try Loopback.freePort()
+            try SelfSigned.make(
+                certificate: folder.path + "/tls_certificate", key: folder.path + "/tls_key",
+                names: "DNS:localhost,IP:127.0.0.1")
             try "t0ken".write(toFile: folder.path + "/relay_token", atomically: true, encoding: .utf8)
             try write(
                 "nginx.conf",
@@ -35,7 +30,7 @@ struct DeploymentTests {
 
         func start() throws {
             nginx = try Program("nginx", ["-g", "daemon off;", "-c", folder.path + "/nginx.conf"])
-            #expect(eventually { Client(port: port).isConnected }, "\(nginx?.output ?? "")")
+            #expect(eventually { Loopback.isListening(on: port) }, "\(nginx?.output ?? "")")
         }
 
         func stop() {
@@ -43,33 +38,20 @@ struct DeploymentTests {
             #expect(nginx?.exitCode() == 0)
         }
 
-        deinit { nginx?.send(SIGTERM) }
+        deinit {
+            // nginx must end its workers itself: killed, it would leave them behind.
+            nginx?.send(SIGTERM)
+            _ = nginx?.exitCode()
+        }
 
         /// Puts a file of docker/ into the folder, changed.
         func write(_ name: String, _ changes: [String: String]) throws {
-            let source = Rig.fixtures.deletingLastPathComponent().deletingLastPathComponent().appending(path: "docker")
-            var text = try String(contentsOf: source.appending(path: name), encoding: .utf8)
+            var text = try Checkout.text("docker/\(name)")
             for (old, new) in changes {
                 #expect(text.contains(old), "\(name) has no \(old)")
                 text = text.replacingOccurrences(of: old, with: new)
             }
             try text.write(toFile: folder.path + "/" + name, atomically: true, encoding: .utf8)
-        }
-
-        static func freePort() -> UInt16 {
-            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-            defer { close(descriptor) }
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            inet_pton(AF_INET, "127.0.0.1", &address.sin_addr)
-            var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-            return withUnsafeMutablePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    bind(descriptor, $0, size)
-                    getsockname(descriptor, $0, &size)
-                }
-                return UInt16(bigEndian: pointer.pointee.sin_port)
-            }
         }
     }
 
@@ -165,10 +147,9 @@ struct DeploymentTests {
         #expect(rig.post([1])?.status == 400)
         _ = try rig.waitForMessages(1)
         let exported = try #require(rig.get("/metrics")).body
-        let docker = Rig.fixtures.deletingLastPathComponent().deletingLastPathComponent().appending(path: "docker")
         var names: Set<String> = []
         for path in ["grafana/dashboards/relay.json", "alerting-rules.yml"] {
-            let text = try String(contentsOf: docker.appending(path: path), encoding: .utf8)
+            let text = try Checkout.text("docker/\(path)")
             names.formUnion(text.matches(of: /\brelay_[a-z_]+/).map { String($0.0) })
         }
         #expect(names.count > 15)

@@ -90,8 +90,7 @@ final class Rig {
     }
 
     /// The folder of the captured webhook bodies.
-    static let fixtures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .appending(path: "Fixtures")
+    static let fixtures = Checkout.fixtures
 
     static func fixture(_ name: String) throws -> [UInt8] {
         [UInt8](try Data(contentsOf: fixtures.appending(path: name)))

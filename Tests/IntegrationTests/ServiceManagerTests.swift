@@ -93,17 +93,8 @@ struct ServiceManagerTests {
     /// Without CLOEXEC, so that a child has it.
     private func listeningSocket() throws -> (Int32, UInt16) {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        inet_pton(AF_INET, "127.0.0.1", &address.sin_addr)
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let port: UInt16? = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
-                guard bind(descriptor, generic, size) == 0, listen(descriptor, 16) == 0 else { return nil }
-                getsockname(descriptor, generic, &size)
-                return UInt16(bigEndian: pointer.pointee.sin_port)
-            }
-        }
-        return (descriptor, try #require(port))
+        let port = try Loopback.bindToFreePort(descriptor)
+        try #require(listen(descriptor, 16) == 0)
+        return (descriptor, port)
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 
 /// A blocking HTTP client of one request a connection, which tells a reset from an orderly close.
 struct LoopbackClient: Sendable {
@@ -50,16 +51,7 @@ struct LoopbackClient: Sendable {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var wait = timeval(tv_sec: timeout / 1000, tv_usec: timeout % 1000 * 1000)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &wait, socklen_t(MemoryLayout<timeval>.size))
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        let result = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        guard result == 0 else {
+        guard Loopback.connect(descriptor, to: port) else {
             close(descriptor)
             throw CannotConnect(code: errno)
         }

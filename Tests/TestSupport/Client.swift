@@ -4,7 +4,6 @@ import Glibc
 public final class Client {
     private let descriptor: Int32
     private var received: [UInt8] = []
-    public let isConnected: Bool
 
     public struct Answer: Equatable, Sendable {
         public var status: Int
@@ -16,16 +15,7 @@ public final class Client {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var timeout = timeval(tv_sec: 20, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
-        var target = sockaddr_in()
-        target.sin_family = sa_family_t(AF_INET)
-        target.sin_port = port.bigEndian
-        inet_pton(AF_INET, "127.0.0.1", &target.sin_addr)
-        let size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let connection = descriptor
-        isConnected =
-            withUnsafePointer(to: &target) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(connection, $0, size) }
-            } == 0
+        _ = Loopback.connect(descriptor, to: port)
     }
 
     deinit { close(descriptor) }

@@ -30,8 +30,13 @@ public final class Program: @unchecked Sendable {
     deinit {
         if process.isRunning {
             kill(process.processIdentifier, SIGKILL)
-            process.waitUntilExit()
+            waitForEnd()
         }
+    }
+
+    /// Not for ever: Foundation sees an end only once all that the program started has ended too.
+    private func waitForEnd() {
+        _ = eventually { !process.isRunning }
     }
 
     public var id: Int32 { process.processIdentifier }
@@ -50,7 +55,7 @@ public final class Program: @unchecked Sendable {
 
     public func killNow() {
         send(SIGKILL)
-        process.waitUntilExit()
+        waitForEnd()
     }
 
     /// The port in the first log line that says where the program listens.

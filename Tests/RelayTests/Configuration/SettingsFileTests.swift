@@ -1,6 +1,7 @@
 import Foundation
 import Libevent
 import Logging
+import TestSupport
 import Testing
 
 @testable import Relay
@@ -27,9 +28,7 @@ import Testing
     private let hook = "webhooks: {critical: 'https://chat.example.com/hooks/a/b'}\n"
 
     @Test func everySettingOfTheExampleIsTaken() throws {
-        let path = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent().appending(path: "docs/examples/relay.yml")
-        let text = try String(contentsOf: path, encoding: .utf8)
+        let text = try Checkout.text("docs/examples/relay.yml")
             .replacing("critical_file: /etc/relay/critical", with: "critical: https://chat.example.com/hooks/a/b")
         let configuration = try read(text).get()
         #expect(configuration.hooks.count == 4)
@@ -41,10 +40,8 @@ import Testing
     }
 
     @Test func theExampleNamesEveryKey() throws {
-        let path = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent()
-        let example = try String(contentsOf: path.appending(path: "docs/examples/relay.yml"), encoding: .utf8)
-        let table = try String(contentsOf: path.appending(path: "docs/CONFIGURATION.md"), encoding: .utf8)
+        let example = try Checkout.text("docs/examples/relay.yml")
+        let table = try Checkout.text("docs/CONFIGURATION.md")
         for setting in Setting.all {
             #expect(table.contains("`\(setting.key)`"), "CONFIGURATION.md has no \(setting.key)")
             #expect(table.contains("`\(setting.variable)`"), "CONFIGURATION.md has no \(setting.variable)")
@@ -91,16 +88,7 @@ import Testing
     }
 
     @Test func sevenMistakesAreSevenProblemsWithLines() throws {
-        let yaml = """
-            webhooks:
-              critcal: https://chat.example.com/hooks/a/b
-              warning: ftp://chat.example.com/hooks/a/b
-            rate_limit: ten
-            text_limit: {a: 1}
-            log_level: loud
-            storage_pth: /data
-            max_age: 1y
-            """
+        let yaml = try Checkout.text("Tests/Fixtures/seven-mistakes.yml")
         #expect(
             try problems(yaml) == [
                 "2:3: webhooks.critcal: is not a setting, did you mean webhooks.critical?",

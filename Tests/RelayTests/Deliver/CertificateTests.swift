@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Relay
@@ -9,51 +10,42 @@ import Testing
 struct CertificateTests {
     /// A server with a fresh certificate of its own making, for the name `localhost`.
     private final class TLSServer {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "relay-tls-\(UUID().uuidString)")
-        var certificate: String { folder.appending(path: "certificate.pem").path }
-        private let server = Process()
-        private(set) var port = 0
+        private let folder = TemporaryFolder()
+        var certificate: String { folder.path + "/certificate.pem" }
+        private let server: Program
+        private let input: [Int32]
+        private(set) var port: UInt16 = 0
 
         init() throws {
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-            let key = folder.appending(path: "key.pem").path
-            let make = Process()
-            Self.prepare(
-                make,
-                "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
-                    + " -addext subjectAltName=DNS:localhost -keyout \(key) -out \(certificate)")
-            try make.run()
-            make.waitUntilExit()
-            try LoopbackServer.withDeafPort { port = Int($0) }
-            Self.prepare(server, "s_server -accept 127.0.0.1:\(port) -cert \(certificate) -key \(key)")
+            let key = folder.path + "/key.pem"
+            let certificate = folder.path + "/certificate.pem"
+            try SelfSigned.make(certificate: certificate, key: key, names: "DNS:localhost")
             // It ends at the end of its input, so it must have one that stays open.
-            server.standardInput = Pipe()
-            try server.run()
-            let deadline = ContinuousClock.now + .seconds(10)
-            while !LoopbackServer.isListening(on: UInt16(port)) {
-                try #require(ContinuousClock.now < deadline && server.isRunning)
-                usleep(10_000)
-            }
+            var ends: [Int32] = [0, 0]
+            try #require(pipe(&ends) == 0)
+            input = ends
+            let port = try Loopback.freePort()
+            let server = try Program(
+                "openssl", ["s_server", "-accept", "127.0.0.1:\(port)", "-cert", certificate, "-key", key],
+                input: ends[0])
+            self.server = server
+            self.port = port
+            #expect(eventually { Loopback.isListening(on: port) || !server.isRunning })
+            try #require(server.isRunning)
         }
 
         deinit {
-            // The test runner's threads block SIGTERM, and a child inherits that.
-            kill(server.processIdentifier, SIGKILL)
-            server.waitUntilExit()
-            try? FileManager.default.removeItem(at: folder)
-        }
-
-        private static func prepare(_ process: Process, _ arguments: String) {
-            process.executableURL = URL(fileURLWithPath: "/usr/bin/openssl")
-            process.arguments = arguments.split(separator: " ").map(String.init)
-            process.standardOutput = FileHandle.nullDevice
-            process.standardError = FileHandle.nullDevice
+            for end in input { close(end) }
         }
     }
 
     private static func post(to host: String, _ server: TLSServer, caFile: String?) throws -> TransportFailure? {
         let hook = try HookURL("https://\(host):\(server.port)/hooks/integrationID/tokenTokenToken")
         let settings = DelivererSettings(timeout: .seconds(1), noProxy: "*", caFile: caFile)
+        return failure(of: hook, settings)
+    }
+
+    private static func failure(of hook: HookURL, _ settings: DelivererSettings) -> TransportFailure? {
         let answer = CurlDeliverer(hook: hook, settings: settings, abort: DeliveryAbort()).deliver([0x7B, 0x7D])
         guard case .failure(let failure) = answer else { return nil }
         return failure
@@ -91,11 +83,7 @@ struct CertificateTests {
         defer { server.stop() }
         let hook = try HookURL("https://127.0.0.1:\(server.port)/hooks/a/b")
         let settings = DelivererSettings(connectTimeout: .milliseconds(300), noProxy: "*")
-        let answer = CurlDeliverer(hook: hook, settings: settings, abort: DeliveryAbort()).deliver([0x7B, 0x7D])
-        guard case .failure(let failure) = answer else {
-            Issue.record("an answer")
-            return
-        }
+        let failure = try #require(Self.failure(of: hook, settings))
         #expect(failure.kind == .timeout)
         #expect(!failure.sentRequest)
     }
@@ -105,11 +93,7 @@ struct CertificateTests {
         defer { server.stop() }
         let hook = try HookURL("https://127.0.0.1:\(server.port)/hooks/a/b")
         let settings = DelivererSettings(noProxy: "*")
-        let answer = CurlDeliverer(hook: hook, settings: settings, abort: DeliveryAbort()).deliver([0x7B, 0x7D])
-        guard case .failure(let failure) = answer else {
-            Issue.record("an answer")
-            return
-        }
+        let failure = try #require(Self.failure(of: hook, settings))
         #expect(failure.kind == .handshake)
         #expect(!failure.sentRequest)
     }

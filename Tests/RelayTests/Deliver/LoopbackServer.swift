@@ -1,5 +1,6 @@
 import Foundation
 import Libevent
+import TestSupport
 import Testing
 
 /// A server on 127.0.0.1 that does to each connection what a test says, on plain sockets: real HTTP clients
@@ -26,7 +27,7 @@ final class LoopbackServer: Sendable {
 
     init(_ serve: @escaping @Sendable (Connection) -> Void) throws {
         listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        port = try Self.bindToFreePort(listener)
+        port = try Loopback.bindToFreePort(listener)
         try #require(listen(listener, 16) == 0)
         Thread.detachNewThread { [listener, weak self] in
             var accepted = 0
@@ -61,35 +62,7 @@ final class LoopbackServer: Sendable {
     static func withDeafPort(_ body: (UInt16) throws -> Void) throws {
         let taken = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(taken) }
-        try body(bindToFreePort(taken))
-    }
-
-    static func isListening(on port: UInt16) -> Bool {
-        let probe = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(probe) }
-        return withAddress(port: port) { connect(probe, $0, $1) } == 0
-    }
-
-    private static func withAddress<Result>(
-        port: UInt16, _ body: (UnsafeMutablePointer<sockaddr>, socklen_t) throws -> Result
-    ) rethrows -> Result {
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        return try withUnsafeMutableBytes(of: &address) {
-            try body($0.assumingMemoryBound(to: sockaddr.self).baseAddress!, socklen_t($0.count))
-        }
-    }
-
-    private static func bindToFreePort(_ socket: Int32) throws -> UInt16 {
-        try withAddress(port: 0) { address, length in
-            var length = length
-            try #require(bind(socket, address, length) == 0 && getsockname(socket, address, &length) == 0)
-            return address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
-                UInt16(bigEndian: $0.pointee.sin_port)
-            }
-        }
+        try body(Loopback.bindToFreePort(taken))
     }
 
     fileprivate func record(_ request: Request) {

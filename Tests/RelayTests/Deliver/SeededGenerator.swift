@@ -1,4 +1,4 @@
-/// The same random numbers in every run (SplitMix64), so that a failing case can be repeated.
+/// The same random numbers in every run (SplitMix64; Steele, Lea and Flood 2014), so that a failing case can be repeated.
 struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 

@@ -2,25 +2,12 @@ import Testing
 
 @testable import Relay
 
-/// SplitMix64 (Steele, Lea and Flood 2014): a fixed seed gives the same mutations on every run.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
-
 @Suite struct MutationTests {
     let parser = WebhookParser()
 
     @Test(arguments: WebhookFixture.all.filter { $0.body.count < 6000 })
     func aMutatedBodyIsRefusedOrDecodesWhole(fixture: WebhookFixture) throws {
-        var random = SplitMix(state: UInt64(fixture.body.count))
+        var random = SeededGenerator(seed: UInt64(fixture.body.count))
         var accepted = 0
         for _ in 0..<300 {
             var body = fixture.body
@@ -50,7 +37,7 @@ private struct SplitMix: RandomNumberGenerator {
     private static let interesting: [UInt8] =
         Array("\"\\{}[]:,0-9eEtfnu \n".utf8) + [0, 0x7F, 0x80, 0xC0, 0xED, 0xF4, 0xFF]
 
-    private func mutate(_ body: inout [UInt8], using random: inout SplitMix) {
+    private func mutate(_ body: inout [UInt8], using random: inout SeededGenerator) {
         let position = Int.random(in: 0..<body.count, using: &random)
         let length = Int.random(in: 1...20, using: &random)
         let range = position..<min(body.count, position + length)

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Relay
@@ -30,9 +31,7 @@ struct WebhookFixture: CustomTestStringConvertible, Sendable {
 
     var testDescription: String { name }
 
-    static let folder = URL(filePath: #filePath)
-        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        .appending(path: "Fixtures")
+    static let folder = Checkout.fixtures
 
     /// Every captured body but 28, which is none of the contract.
     static let all: [WebhookFixture] = {

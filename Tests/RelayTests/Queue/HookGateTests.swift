@@ -55,12 +55,18 @@ import Testing
         #expect(ask(gate, .critical, after: 1) == .notBefore(start + .seconds(30)))
     }
 
-    @Test func aHookThatFailsIsLeftAloneAndTriedOutWithOnePost() {
+    /// Its breaker has just opened.
+    private func gateOfAFailedHook() -> HookGate {
         let gate = HookGate(
             limiter: PostLimiter(limits: []), breaker: CircuitBreaker(settings: .init(threshold: 1)))
         #expect(isGranted(gate, .critical))
         gate.finish(
             .retry(.network, maybeDelivered: false, detail: ""), at: start, reachedServer: false, pause: nil)
+        return gate
+    }
+
+    @Test func aHookThatFailsIsLeftAloneAndTriedOutWithOnePost() {
+        let gate = gateOfAFailedHook()
         #expect(ask(gate, .critical, after: 1) == .notBefore(start + .seconds(5)))
         #expect(ask(gate, .critical, after: 5) == .granted(.init(isProbe: true)))
         gate.finish(.delivered(.init()), at: start + .seconds(6), reachedServer: true, pause: nil)
@@ -68,11 +74,7 @@ import Testing
     }
 
     @Test func aProbeThatWasNotMadeIsStillToBeMade() {
-        let gate = HookGate(
-            limiter: PostLimiter(limits: []), breaker: CircuitBreaker(settings: .init(threshold: 1)))
-        #expect(isGranted(gate, .critical))
-        gate.finish(
-            .retry(.network, maybeDelivered: false, detail: ""), at: start, reachedServer: false, pause: nil)
+        let gate = gateOfAFailedHook()
         #expect(isGranted(gate, .critical, after: 5))
         gate.giveBack(at: start + .seconds(5))
         #expect(ask(gate, .critical, after: 5) == .granted(.init(isProbe: true)))

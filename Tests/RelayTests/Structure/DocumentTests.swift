@@ -1,14 +1,12 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// What the documents say of the code is checked against it.
 @Suite struct DocumentTests {
-    private static let root = URL(filePath: #filePath)
-        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-
     /// `Suite` and `Suite.test` for everything in `Tests/`.
     private static func tests() throws -> Set<String> {
-        let folder = root.appending(path: "Tests")
+        let folder = Checkout.root.appending(path: "Tests")
         var names: Set<String> = []
         for path in try FileManager.default.subpathsOfDirectory(atPath: folder.path) where path.hasSuffix("Tests.swift")
         {
@@ -21,7 +19,7 @@ import Testing
     }
 
     @Test func everyRowOfTheTablesNamesTestsThatExist() throws {
-        let document = try String(contentsOf: Self.root.appending(path: "docs/rocketchat.md"), encoding: .utf8)
+        let document = try Checkout.text("docs/rocketchat.md")
         let tests = try Self.tests()
         let rows = document.split(separator: "\n").filter { $0.hasPrefix("| ") && !$0.hasSuffix("| test |") }
         #expect(rows.count > 55)

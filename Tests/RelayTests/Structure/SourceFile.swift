@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// One file under `Sources/`, as the tests of the tree's structure see it.
 struct SourceFile: Sendable {
@@ -32,7 +33,7 @@ struct SourceFile: Sendable {
 
     /// Every file under `Sources/` whose name ends in one of `extensions`.
     static func all(withExtensions extensions: Set<String>) throws -> [SourceFile] {
-        let folder = root.appending(path: "Sources")
+        let folder = Checkout.root.appending(path: "Sources")
         let paths = try FileManager.default.subpathsOfDirectory(atPath: folder.path)
         return try paths.filter { extensions.contains(URL(filePath: $0).pathExtension) }.sorted().map {
             SourceFile(path: $0, text: try String(contentsOf: folder.appending(path: $0), encoding: .utf8))
@@ -43,8 +44,4 @@ struct SourceFile: Sendable {
     static func cModules() throws -> Set<String> {
         Set(try all(withExtensions: ["modulemap", "c", "cc", "cpp"]).map { String($0.path.prefix { $0 != "/" }) })
     }
-
-    /// The checkout.
-    private static let root = URL(filePath: #filePath)
-        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 }

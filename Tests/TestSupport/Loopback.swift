@@ -1,0 +1,52 @@
+import Glibc
+
+/// Plain sockets on 127.0.0.1.
+public enum Loopback {
+    public struct Failure: Error {
+        public var code: Int32
+    }
+
+    public static func connect(_ descriptor: Int32, to port: UInt16) -> Bool {
+        withAddress(port: port) { Glibc.connect(descriptor, $0, $1) } == 0
+    }
+
+    /// Binds the socket to a port that is free, and returns it.
+    public static func bindToFreePort(_ descriptor: Int32) throws -> UInt16 {
+        try withAddress(port: 0) { address, length in
+            var length = length
+            guard bind(descriptor, address, length) == 0, getsockname(descriptor, address, &length) == 0 else {
+                throw Failure(code: errno)
+            }
+            return address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
+                UInt16(bigEndian: $0.pointee.sin_port)
+            }
+        }
+    }
+
+    /// A port on which nobody listens now.
+    public static func freePort() throws -> UInt16 {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        return try bindToFreePort(descriptor)
+    }
+
+    public static func isListening(on port: UInt16) -> Bool {
+        let probe = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(probe) }
+        return connect(probe, to: port)
+    }
+
+    private static func withAddress<Result>(
+        port: UInt16, _ body: (UnsafeMutablePointer<sockaddr>, socklen_t) throws -> Result
+    ) rethrows -> Result {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        return try withUnsafeMutablePointer(to: &address) { pointer in
+            try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                try body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+    }
+}
