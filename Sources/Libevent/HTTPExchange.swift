@@ -68,6 +68,18 @@ public final class HTTPExchange {
         return address.map { String(cString: $0) } ?? ""
     }
 
+    /// The user that the process at the other end of a Unix socket runs as (unix(7), SO_PEERCRED); nil where there is
+    /// no such process.
+    public var peerUser: UInt32? {
+        guard isAwaitingReply, let descriptor = connection?.descriptor else { return nil }
+        // struct ucred, which Glibc's module leaves out: process, user, group.
+        var peer: (pid: Int32, uid: UInt32, gid: UInt32) = (0, .max, .max)
+        var size = socklen_t(MemoryLayout.size(ofValue: peer))
+        guard getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 else { return nil }
+        // What a socket of another kind says.
+        return peer.uid == .max ? nil : peer.uid
+    }
+
     // MARK: The reply
 
     /// Replies; where the client is gone, only lets go of the request.

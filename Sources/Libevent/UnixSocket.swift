@@ -4,28 +4,43 @@ import Glibc
 /// Sockets of this machine alone (unix(7)).
 public enum UnixSocket {
     /// The longest path that an address holds, without its NUL (unix(7)).
-    public static let pathLimit = 107
+    static let pathLimit = 107
+
+    /// Calls `body` with a path of the socket that an address can hold: its own, or where that is too long one through
+    /// an open descriptor of its folder, which is good for this process and this call.
+    public static func withShortPath<Value>(_ path: String, _ body: (String) -> Value) throws(SocketError) -> Value {
+        guard path.utf8.count > pathLimit, let slash = path.lastIndex(of: "/") else { return body(path) }
+        let folder = open(String(path[...slash]), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard folder >= 0 else { throw .failed("cannot open the folder of \(path)") }
+        defer { close(folder) }
+        return body("/proc/self/fd/\(folder)/" + path[path.index(after: slash)...])
+    }
 
     /// Listens at `path`, for the owner only; a socket that is there is replaced, so the caller must know that nobody
     /// serves it.
     public static func listen(at path: String) throws(SocketError) -> Int32 {
-        guard path.utf8.count <= pathLimit else {
-            throw SocketError(description: "\(path) is longer than the \(pathLimit) bytes of a socket's path")
-        }
         let flags = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
         let descriptor = socket(AF_UNIX, flags, 0)
         guard descriptor >= 0 else { throw .failed("cannot make a socket for \(path)") }
+        do throws(SocketError) {
+            let code = try withShortPath(path) { bind(descriptor, to: $0) }
+            guard code == 0 else { throw .failed("cannot listen at \(path)", errno: code) }
+            guard Glibc.listen(descriptor, 16) == 0 else { throw .failed("cannot listen at \(path)") }
+        } catch {
+            close(descriptor)
+            throw error
+        }
+        return descriptor
+    }
+
+    /// Returns 0, or what errno says.
+    private static func bind(_ descriptor: Int32, to path: String) -> Int32 {
+        guard path.utf8.count <= pathLimit else { return ENAMETOOLONG }
         unlink(path)
         // The mode must be right from the first moment on, not after a chmod.
         let mask = umask(0o177)
-        let isBound = withAddress(path) { bind(descriptor, $0, $1) } == 0
-        let code = errno
-        umask(mask)
-        guard isBound, Glibc.listen(descriptor, 16) == 0 else {
-            close(descriptor)
-            throw .failed("cannot listen at \(path)", errno: isBound ? errno : code)
-        }
-        return descriptor
+        defer { umask(mask) }
+        return withAddress(path) { Glibc.bind(descriptor, $0, $1) } == 0 ? 0 : errno
     }
 
     /// Sends one datagram and never blocks; what cannot be sent is lost.

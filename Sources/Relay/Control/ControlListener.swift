@@ -2,7 +2,7 @@ import Dispatch
 import Glibc
 import Libevent
 
-/// The control socket: how commands reach a running relay. Whoever may open it, the owner, may do everything.
+/// The control socket: how commands reach a running relay. Its own user and root may do everything, others nothing.
 @LoopActor
 final class ControlListener {
     private let server: HTTPServer
@@ -25,9 +25,15 @@ final class ControlListener {
         unlink(path)
     }
 
+    nonisolated static func mayCommand(_ user: UInt32, of owner: UInt32) -> Bool { user == owner || user == 0 }
+
     private static func handle(
         _ exchange: HTTPExchange, _ desk: @escaping @Sendable (DeadLetterRequest, Bool) -> DeadLetterReply
     ) {
+        // The socket's mode says so already, unless somebody changes it.
+        guard let user = exchange.peerUser, Self.mayCommand(user, of: geteuid()) else {
+            return exchange.reply(status: 403, body: "not the relay's user".utf8)
+        }
         let prefix = "/dead-letters/"
         let (path, body) = (exchange.head.path, String(decoding: exchange.body(), as: UTF8.self))
         guard exchange.head.method == .post, path.hasPrefix(prefix),
