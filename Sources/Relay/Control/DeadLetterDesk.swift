@@ -5,75 +5,98 @@ struct DeadLetterDesk<Ticket: Sendable>: Sendable {
     /// Takes what is pending again.
     let dispatch: @Sendable ([Journaled<Notification>]) -> Void
 
-    /// Letters in memory at a time.
+    /// Letters read or replayed at a time.
     private static var page: Int { 100 }
 
     func carryOut(_ request: DeadLetterRequest, asJSON: Bool) -> DeadLetterReply {
+        switch request {
+        case .list: list(asJSON: asJSON)
+        case .show(let id): show(id, asJSON: asJSON)
+        case .replay(let choice): replay(choice, asJSON: asJSON)
+        case .drop(let ids): drop(ids, asJSON: asJSON)
+        }
+    }
+
+    private func list(asJSON: Bool) -> DeadLetterReply {
         do throws(JournalRefusal) {
-            switch request {
-            case .list: return DeadLetterReply(output: try list(asJSON: asJSON))
-            case .show(let id): return try show(id, asJSON: asJSON)
-            case .replay(let choice): return try replay(choice, asJSON: asJSON)
-            case .drop(let ids): return try drop(ids, asJSON: asJSON)
+            let parser = WebhookParser()
+            var listed: [ListedLetter] = []
+            for letter in try letters() {
+                let content = try journal.deadLetter(letter.id)
+                listed.append(content.map { ListedLetter($0, parser: parser) } ?? ListedLetter(letter, names: []))
             }
+            return DeadLetterReply(output: DeadLetterText.list(listed, asJSON: asJSON, now: .now()))
         } catch {
-            return DeadLetterReply(output: "", problems: ["the spool cannot be used now: \(error.explanation)"])
+            return DeadLetterReply(output: "", problems: [Self.unusable(error)])
         }
     }
 
-    private func list(asJSON: Bool) throws(JournalRefusal) -> String {
-        var letters: [DeadLetter] = []
-        while true {
-            let more = try journal.deadLetters(after: letters.last?.id, limit: Self.page)
-            letters += more
-            if more.count < Self.page { return DeadLetterText.list(letters, asJSON: asJSON, now: .now()) }
+    private func show(_ id: JournalID, asJSON: Bool) -> DeadLetterReply {
+        do throws(JournalRefusal) {
+            guard let content = try journal.deadLetter(id) else {
+                return DeadLetterReply(output: "", problems: [Self.missing(id)])
+            }
+            return DeadLetterReply(output: DeadLetterText.content(content, asJSON: asJSON))
+        } catch {
+            return DeadLetterReply(output: "", problems: [Self.unusable(error)])
         }
     }
 
-    private func show(_ id: JournalID, asJSON: Bool) throws(JournalRefusal) -> DeadLetterReply {
-        guard let content = try journal.deadLetter(id) else {
-            return DeadLetterReply(output: "", problems: [Self.missing(id)])
-        }
-        return DeadLetterReply(output: DeadLetterText.content(content, asJSON: asJSON))
-    }
-
-    private func replay(
-        _ choice: DeadLetterRequest.Choice, asJSON: Bool
-    ) throws(JournalRefusal) -> DeadLetterReply {
+    /// What was done before the spool failed is told all the same: those letters are on their way.
+    private func replay(_ choice: DeadLetterRequest.Choice, asJSON: Bool) -> DeadLetterReply {
         var replayed: [JournalID] = []
         var problems: [String] = []
-        func replay(_ ids: [JournalID]) throws(JournalRefusal) {
-            let replay = try journal.replay(ids)
-            dispatch(replay.entries)
-            let failed = Set(replay.damaged + replay.missing)
-            replayed += ids.filter { !failed.contains($0) }
-            problems += replay.missing.map(Self.missing)
-            problems += replay.damaged.map { "dead letter \($0) is damaged: it can be shown, but not sent" }
-        }
-        switch choice {
-        case .some(let ids):
+        do throws(JournalRefusal) {
+            let ids = try ids(of: choice)
             for start in stride(from: 0, to: ids.count, by: Self.page) {
-                try replay(Array(ids[start..<min(start + Self.page, ids.count)]))
+                let page = Array(ids[start..<min(start + Self.page, ids.count)])
+                let replay = try journal.replay(page)
+                dispatch(replay.entries)
+                let left = Set(replay.damaged + replay.missing)
+                replayed += page.filter { !left.contains($0) }
+                problems += replay.missing.map(Self.missing)
+                problems += replay.damaged.map { "dead letter \($0) is damaged: it can be shown, but not sent" }
             }
-        case .all:
-            var last: JournalID?
-            while true {
-                let letters = try journal.deadLetters(after: last, limit: Self.page)
-                guard let end = letters.last else { break }
-                try replay(letters.map(\.id))
-                last = end.id
-            }
+        } catch {
+            problems.append(Self.unusable(error))
         }
         return DeadLetterReply(
             output: DeadLetterText.done("replayed", replayed, asJSON: asJSON), problems: problems)
     }
 
-    private func drop(_ ids: [JournalID], asJSON: Bool) throws(JournalRefusal) -> DeadLetterReply {
+    private func drop(_ ids: [JournalID], asJSON: Bool) -> DeadLetterReply {
         var dropped: [JournalID] = []
-        for id in ids where try journal.drop([id]) > 0 { dropped.append(id) }
-        let problems = ids.filter { !dropped.contains($0) }.map(Self.missing)
+        var problems: [String] = []
+        do throws(JournalRefusal) {
+            for id in ids.distinct {
+                if try journal.drop([id]) > 0 { dropped.append(id) } else { problems.append(Self.missing(id)) }
+            }
+        } catch {
+            problems.append(Self.unusable(error))
+        }
         return DeadLetterReply(output: DeadLetterText.done("dropped", dropped, asJSON: asJSON), problems: problems)
     }
 
+    /// All are those that there are now: one that dies again meanwhile is not sent again.
+    private func ids(of choice: DeadLetterRequest.Choice) throws(JournalRefusal) -> [JournalID] {
+        switch choice {
+        case .all: try letters().map(\.id)
+        case .some(let ids): ids.distinct
+        }
+    }
+
+    private func letters() throws(JournalRefusal) -> [DeadLetter] {
+        var letters: [DeadLetter] = []
+        while true {
+            let more = try journal.deadLetters(after: letters.last?.id, limit: Self.page)
+            letters += more
+            if more.count < Self.page { return letters }
+        }
+    }
+
     private static func missing(_ id: JournalID) -> String { "there is no dead letter \(id)" }
+
+    private static func unusable(_ refusal: JournalRefusal) -> String {
+        "the spool cannot be used now: \(refusal.explanation)"
+    }
 }

@@ -1,19 +1,25 @@
 /// Dead letters for a person, or as JSON for a program.
 enum DeadLetterText {
-    static func list(_ letters: [DeadLetter], asJSON: Bool, now: Timestamp) -> String {
+    static func list(_ letters: [ListedLetter], asJSON: Bool, now: Timestamp) -> String {
         if asJSON {
             var writer = JSONWriter()
-            writer.array(letters) { writer, letter in
-                writer.object { write(letter, to: &$0) }
+            writer.array(letters) { writer, listed in
+                writer.object { writer in
+                    write(listed.letter, to: &writer)
+                    writer.key("alertNames")
+                    writer.array(listed.names.distinct) { $0.string($1) }
+                }
             }
             return text(writer)
         }
         guard !letters.isEmpty else { return "no dead letters\n" }
-        let head = ["ID", "SEVERITY", "DIED", "REASON", "ATTEMPTS", "LAST ANSWER"]
-        let rows = letters.map { letter in
-            [
+        let head = ["ID", "SEVERITY", "DIED", "ALERTS", "REASON", "ATTEMPTS", "LAST ANSWER"]
+        let rows = letters.map { listed in
+            let letter = listed.letter
+            return [
                 "\(letter.id)", letter.severity.rawValue, now.since(letter.diedAt).spoken + " ago",
-                letter.reason.rawValue, "\(letter.attempts)", printable(letter.answer ?? "none", limit: 100),
+                line(listed.summary, limit: 40), letter.reason.rawValue, "\(letter.attempts)",
+                line(letter.answer ?? "none", limit: 100),
             ]
         }
         return table([head] + rows)
@@ -37,7 +43,7 @@ enum DeadLetterText {
             "id:          \(letter.id)", "severity:    \(letter.severity.rawValue)",
             "accepted:    \(letter.acceptedAt.rfc3339)", "died:        \(letter.diedAt.rfc3339)",
             "reason:      \(letter.reason.rawValue)", "attempts:    \(letter.attempts)",
-            "last answer: \(printable(letter.answer ?? "none", limit: 1000))",
+            "last answer: \(line(letter.answer ?? "none", limit: 1000))",
             "content:     \(letter.size) bytes, " + (content.isIntact ? "intact" : "damaged"),
         ]
         return lines.joined(separator: "\n") + "\n\n" + alerts(content) + "\n"
@@ -58,22 +64,26 @@ enum DeadLetterText {
     /// The alerts as the room would have read them, else the body as it is.
     private static func alerts(_ content: DeadLetterContent) -> String {
         guard let payload = try? WebhookParser().decode(content.body) else {
-            return printable(String(decoding: content.body.prefix(4000), as: UTF8.self), limit: 4000)
+            return lines(String(decoding: content.body.prefix(4000), as: UTF8.self))
         }
         let renderer = MessageRenderer(settings: RenderSettings())
         return renderer.renderPlain(payload, severity: content.letter.severity, now: content.letter.acceptedAt)
-            .map { printable($0.text, limit: .max) }.joined(separator: "\n")
+            .map { lines($0.text) }.joined(separator: "\n")
     }
 
     private static func write(_ letter: DeadLetter, to writer: inout JSONWriter) {
         let members = [
             ("id", "\(letter.id)"), ("severity", letter.severity.rawValue),
             ("acceptedAt", letter.acceptedAt.rfc3339), ("diedAt", letter.diedAt.rfc3339),
-            ("reason", letter.reason.rawValue), ("attempts", "\(letter.attempts)"), ("answer", letter.answer ?? ""),
+            ("reason", letter.reason.rawValue), ("answer", letter.answer ?? ""),
         ]
         for (name, value) in members {
             writer.key(name)
             writer.string(value)
+        }
+        for (name, value) in [("attempts", letter.attempts), ("size", letter.size)] {
+            writer.key(name)
+            writer.integer(value)
         }
     }
 
@@ -81,11 +91,17 @@ enum DeadLetterText {
         String(decoding: writer.bytes, as: UTF8.self) + "\n"
     }
 
-    /// What strangers wrote must not reach a terminal as control sequences.
-    private static func printable(_ text: String, limit: Int) -> String {
-        let scalars = text.unicodeScalars.lazy.filter { $0 == "\n" || $0.properties.generalCategory != .control }
-        let plain = String(String.UnicodeScalarView(scalars))
-        return plain.count > limit ? plain.prefix(limit) + "…" : plain
+    /// What strangers wrote must neither reach a terminal as control sequences nor reorder or break a line.
+    private static func line(_ text: String, limit: Int) -> String {
+        clean(CleanText(text, keepsLines: false, limit: limit))
+    }
+
+    private static func lines(_ text: String) -> String {
+        clean(CleanText(text, keepsLines: true, limit: .max))
+    }
+
+    private static func clean(_ text: CleanText) -> String {
+        String(String.UnicodeScalarView(text.scalars)) + (text.isCut ? "…" : "")
     }
 
     private static func table(_ rows: [[String]]) -> String {

@@ -1,0 +1,81 @@
+import Libevent
+import Testing
+
+@testable import Relay
+
+/// The commands on dead letters, on a journal in memory.
+@Suite(.timeLimit(.minutes(1)))
+struct DeadLetterDeskTests {
+    private static let body = #"{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"DiskFull"}}]}"#
+
+    /// A desk whose journal holds dead letters of the sequence numbers 1 to `count`, and what it dispatched.
+    private func desk(dead count: Int) throws -> (DeadLetterDesk<Int>, Locked<[Journaled<Relay.Notification>]>) {
+        let disk = Locked(MemoryJournalStore.Content())
+        let store = MemoryJournalStore(disk: disk)
+        _ = try store.open(at: .sample)
+        for sequence in stride(from: 1, through: Int64(count), by: 1) {
+            let row = JournalSamples.append(sequence, JournalSamples.notification(.critical, body: Self.body))
+            try store.commit(JournalTransaction(appends: [[row]], at: .sample))
+            let death = Settlement.dead(
+                reason: DeadLetterReason(rawValue: "unknownAnswer"), attempts: 5, answer: "HTTP 400: odd")
+            let settled = JournalTransaction.Settled(id: row.id, settlement: death)
+            try store.commit(JournalTransaction(settlements: [settled], at: .sample))
+        }
+        try store.close(at: .sample)
+        let journal = try Journal<Int>(
+            opening: MemoryJournalStore(disk: disk), onFailure: { _ in }, acknowledge: { _ in })
+        let dispatched = Locked<[Journaled<Relay.Notification>]>([])
+        return (DeadLetterDesk(journal: journal) { more in dispatched.withLock { $0 += more } }, dispatched)
+    }
+
+    private func id(_ sequence: Int64) -> JournalID { JournalID(sequence: sequence, severity: .critical) }
+
+    @Test func aListNamesTheAlerts() throws {
+        let (desk, _) = try desk(dead: 2)
+        let reply = desk.carryOut(.list, asJSON: false)
+        #expect(reply.problems.isEmpty)
+        #expect(reply.output.split(separator: "\n").count == 3)
+        #expect(reply.output.contains("DiskFull"))
+        #expect(desk.carryOut(.list, asJSON: true).output.contains(#""alertNames":["DiskFull"]"#))
+    }
+
+    @Test func anIDNamedTwiceIsReplayedOnceWithoutAProblem() throws {
+        let (desk, dispatched) = try desk(dead: 1)
+        let reply = desk.carryOut(.replay(.some([id(1), id(1)])), asJSON: false)
+        #expect(reply == DeadLetterReply(output: "replayed 1 dead letter\n"))
+        #expect(dispatched.withLock { $0.count } == 1)
+    }
+
+    @Test func anIDNamedTwiceIsDroppedOnceWithoutAProblem() throws {
+        let (desk, _) = try desk(dead: 1)
+        #expect(
+            desk.carryOut(.drop([id(1), id(1)]), asJSON: false) == DeadLetterReply(output: "dropped 1 dead letter\n"))
+    }
+
+    @Test func goodIDsAreDoneBesideUnknownOnes() throws {
+        let (desk, dispatched) = try desk(dead: 2)
+        let replay = desk.carryOut(.replay(.some([id(9), id(1)])), asJSON: true)
+        #expect(replay.output == "{\"replayed\":[\"16\"]}\n")
+        #expect(replay.problems == ["there is no dead letter 144"])
+        #expect(dispatched.withLock { $0.map(\.value.severity) } == [.critical])
+        let drop = desk.carryOut(.drop([id(9), id(2)]), asJSON: false)
+        #expect(drop == DeadLetterReply(output: "dropped 1 dead letter\n", problems: ["there is no dead letter 144"]))
+        #expect(desk.carryOut(.list, asJSON: false).output == "no dead letters\n")
+    }
+
+    @Test func allAreReplayedOverManyPagesInOrder() throws {
+        let (desk, dispatched) = try desk(dead: 250)
+        #expect(desk.carryOut(.replay(.all), asJSON: false).output == "replayed 250 dead letters\n")
+        let ids = dispatched.withLock { $0.map(\.id) }
+        #expect(ids.count == 250 && ids == ids.sorted())
+    }
+
+    @Test func aClosedJournalIsAProblemAndNoResult() throws {
+        let (desk, _) = try desk(dead: 1)
+        desk.journal.close()
+        for request in [DeadLetterRequest.list, .show(id(1)), .replay(.all), .drop([id(1)])] {
+            let problems = desk.carryOut(request, asJSON: false).problems
+            #expect(problems.count == 1 && problems[0].hasPrefix("the spool cannot be used now: "), "\(request)")
+        }
+    }
+}
