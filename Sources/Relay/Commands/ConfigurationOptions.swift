@@ -22,11 +22,26 @@ struct ConfigurationOptions: ParsableArguments {
         let given = [
             "RELAY_LISTEN": listen, "RELAY_STORAGE_PATH": storagePath, "LOG_LEVEL": logLevel, "LOG_FORMAT": logFormat,
         ]
-        let environment = ConfigurationReader.processEnvironment
-        let path = configFile ?? environment["RELAY_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
-        var reader = ConfigurationReader(
-            flags: given.compactMapValues { $0 }, environment: environment, file: path.map(SettingsFile.init))
+        var reader = Self.reader(file: configFile, flags: given)
         return try reader.read()
+    }
+
+    /// What a command that posts nothing goes by, without any secret; a value with a problem is its default.
+    static func withoutSecrets(
+        file: String?, flags: [String: String?] = [:]
+    ) -> (configuration: RelayConfiguration, problems: [ConfigurationProblem]) {
+        var reader = reader(file: file, flags: flags, readsSecrets: false)
+        return reader.readLeniently()
+    }
+
+    private static func reader(
+        file: String?, flags: [String: String?], readsSecrets: Bool = true
+    ) -> ConfigurationReader {
+        let environment = ConfigurationReader.processEnvironment
+        let path = file ?? environment["RELAY_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
+        return ConfigurationReader(
+            flags: flags.compactMapValues { $0 }, environment: environment, file: path.map(SettingsFile.init),
+            readsSecrets: readsSecrets)
     }
 
     /// The configuration, or the end of the program with exit code 2 and every problem on stderr.

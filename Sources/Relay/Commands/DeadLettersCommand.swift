@@ -20,6 +20,9 @@ struct DeadLettersCommand: ParsableCommand {
         @Option(name: .customLong("storage.path"), help: "The folder of the spool (RELAY_STORAGE_PATH).")
         var storagePath: String?
 
+        @Option(name: .customLong("config.file"), help: "The configuration file, YAML (RELAY_CONFIG).")
+        var configFile: String?
+
         @Flag(help: "Print JSON.")
         var json = false
 
@@ -31,25 +34,45 @@ struct DeadLettersCommand: ParsableCommand {
         }
 
         private func reply(_ request: DeadLetterRequest) throws -> DeadLetterReply {
-            let folder = storagePath ?? getenv("RELAY_STORAGE_PATH").map { String(cString: $0) } ?? "./data"
+            let (configuration, problems) = ConfigurationOptions.withoutSecrets(
+                file: configFile, flags: ["RELAY_STORAGE_PATH": storagePath])
+            let folder = configuration.storagePath
             do {
                 if let reply = try ControlClient(folder: folder).ask(request, asJSON: json) { return reply }
                 return try onFile(folder, request)
             } catch {
+                // They matter where the folder is the wrong one for their sake.
+                for problem in problems { StandardStreams.complain("\(problem)") }
                 StandardStreams.complain("\(error)")
                 throw ExitCode(1)
             }
         }
 
-        /// No relay runs: the spool is opened, which its lock makes safe.
+        /// No relay answers: the spool is opened, which its lock makes safe.
         private func onFile(_ folder: String, _ request: DeadLetterRequest) throws -> DeadLetterReply {
-            guard access(folder + "/spool.db", F_OK) == 0 else {
+            try Self.findSpool(in: folder)
+            do throws(JournalOpenError) {
+                let journal = try Journal<Never>(
+                    opening: SQLiteJournalStore(SpoolSettings(folder: folder)), onFailure: { _ in },
+                    acknowledge: { _ in })
+                defer { journal.close() }
+                return DeadLetterDesk(journal: journal) { _ in }.carryOut(request, asJSON: json)
+            } catch .locked(let folder, let process) {
+                let lock = JournalOpenError.locked(folder: folder, process: process)
+                throw ControlError(
+                    description: "\(lock), which takes no commands now: it starts, stops, or has no control socket, "
+                        + "of which its log tells")
+            }
+        }
+
+        private static func findSpool(in folder: String) throws(ControlError) {
+            guard access(folder + "/spool.db", F_OK) != 0 else { return }
+            if errno == ENOENT || errno == ENOTDIR {
                 throw ControlError(description: "there is no spool in \(folder); name its folder with --storage.path")
             }
-            let journal = try Journal<Never>(
-                opening: SQLiteJournalStore(SpoolSettings(folder: folder)), onFailure: { _ in }, acknowledge: { _ in })
-            defer { journal.close() }
-            return DeadLetterDesk(journal: journal) { _ in }.carryOut(request, asJSON: json)
+            throw ControlError(
+                description: "the spool in \(folder) cannot be reached: \(String(cString: strerror(errno))); "
+                    + "run this as the user that the relay runs as")
         }
     }
 

@@ -1,22 +1,43 @@
 import ArgumentParser
-import Glibc
+import Libevent
 
 /// `relay healthcheck`: for a container's health check, so that the image needs no other client.
 struct HealthcheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "healthcheck", abstract: "Ask a running relay whether it works.",
-        discussion: "Exits with 0 where the answer is 200 within five seconds, else with 1.")
+        discussion: """
+            Exits with 0 where the answer is 200 within five seconds, else with 1. Asks /health at the address that serve
+            would listen on with the same environment and file.
 
-    @Argument(help: "The address to ask; /health on this machine, on the port of PORT, by default.")
+              relay healthcheck
+              relay healthcheck http://127.0.0.1:8093/-/ready
+            """)
+
+    @Option(name: .customLong("config.file"), help: "The configuration file, YAML (RELAY_CONFIG).")
+    var configFile: String?
+
+    @Argument(help: "The address to ask in place of it.")
     var url: String?
 
     func run() throws {
-        let port = getenv("PORT").map { String(cString: $0) } ?? "8093"
-        switch CurlProbe.get(url ?? "http://127.0.0.1:\(port)/health", timeout: .seconds(5)) {
+        switch CurlProbe.get(url ?? configured, timeout: .seconds(5)) {
         case .status(200): return
         case .status(let status): StandardStreams.complain("unhealthy: HTTP \(status)")
         case .failed(let reason): StandardStreams.complain(reason)
         }
         throw ExitCode(1)
+    }
+
+    /// Whatever else is wrong with the settings says nothing about the relay that runs.
+    private var configured: String {
+        Self.address(of: ConfigurationOptions.withoutSecrets(file: configFile).configuration.listen)
+    }
+
+    /// The first of the addresses that can be known, seen from this machine.
+    static func address(of listen: [SocketAddress]) -> String {
+        // Port 0 is any port, which only the log of the relay tells.
+        var address = listen.first { $0.port != 0 } ?? SocketAddress(host: "127.0.0.1", port: 8093)
+        if address.isWildcard { address.host = address.isIPv6 ? "::1" : "127.0.0.1" }
+        return "http://\(address)/health"
     }
 }

@@ -6,7 +6,8 @@ struct RenderCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "render", abstract: "Print the messages that webhook bodies become.",
         discussion: """
-            Reads bodies as Alertmanager posts them and prints, for each room, exactly what serve would post.
+            Reads bodies as Alertmanager posts them and prints, for each room, exactly what serve would post with the same
+            environment and file. Needs no hook, and contacts nobody.
 
               relay render alerts.json
               curl -s http://example.com/body.json | relay render --format html - > page.html
@@ -17,14 +18,19 @@ struct RenderCommand: ParsableCommand {
     @Option(help: "text, json (one object a line: room and message) or html (a page).")
     var format = Format.json
 
+    @Option(name: .customLong("config.file"), help: "The configuration file, YAML (RELAY_CONFIG).")
+    var configFile: String?
+
     @Argument(help: "Files with webhook bodies; - is standard input.")
     var files: [String]
 
     func run() throws {
-        let parser = WebhookParser()
-        let renderer = MessageRenderer(settings: RenderSettings())
+        let (configuration, problems) = ConfigurationOptions.withoutSecrets(file: configFile)
+        for problem in problems { StandardStreams.complain("\(problem)") }
+        let parser = WebhookParser(severities: SeverityMap(aliases: configuration.severityAliases))
+        let renderer = MessageRenderer(settings: configuration.renderSettings)
         var rendered: [RenderedMessage] = []
-        var hasFailed = false
+        var hasFailed = !problems.isEmpty
         for file in files {
             do {
                 let body = try Self.read(file)

@@ -26,12 +26,19 @@ struct ConfigurationReader {
     private let file: SettingsFile?
     /// The variables that the file does not decide.
     private let overridden: Set<String>
+    private let readsSecrets: Bool
 
     /// - Parameters:
     ///   - flags: values of command-line flags by the name of the environment variable that they override.
     ///   - environment: the environment variables.
     ///   - file: the configuration file, read already.
-    init(flags: [String: String] = [:], environment: [String: String], file: SettingsFile? = nil) {
+    ///   - readsSecrets: false for a command that posts nothing: it needs no hook, and may run as another user, who
+    ///     cannot read the files of secrets.
+    init(
+        flags: [String: String] = [:], environment: [String: String], file: SettingsFile? = nil,
+        readsSecrets: Bool = true
+    ) {
+        self.readsSecrets = readsSecrets
         // A value and its `_FILE` twin are one setting: whichever of them a higher source gives hides the lower's.
         overridden = Set(flags.keys).union(environment.filter { !$0.value.isEmpty }.keys)
         var hidden = Set(
@@ -61,6 +68,14 @@ struct ConfigurationReader {
     }
 
     mutating func read() throws(ConfigurationError) -> RelayConfiguration {
+        let (configuration, problems) = readLeniently()
+        // In the order of the file, so that a person can go through them.
+        guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
+        return configuration
+    }
+
+    /// The default stands in for each value with a problem.
+    mutating func readLeniently() -> (configuration: RelayConfiguration, problems: [ConfigurationProblem]) {
         var configuration = RelayConfiguration(hooks: readHooks())
         readListen(&configuration)
         if let path = text("RELAY_STORAGE_PATH") { configuration.storagePath = path }
@@ -103,11 +118,10 @@ struct ConfigurationReader {
         ) { configuration.logLevel = $0 }
         read("LOG_FORMAT", "logfmt or json", { LogFormat(rawValue: $0.lowercased()) }) { configuration.logFormat = $0 }
         readLimits(&configuration.limits)
-        if text("RELAY_BASIC_AUTH") != nil || text("RELAY_BASIC_AUTH_FILE") != nil {
+        if readsSecrets, text("RELAY_BASIC_AUTH") != nil || text("RELAY_BASIC_AUTH_FILE") != nil {
             problem("RELAY_BASIC_AUTH", "not supported yet; use RELAY_AUTH_TOKEN")
         }
-        guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
-        return configuration
+        return (configuration, problems)
     }
 
     // MARK: Groups of settings
@@ -125,7 +139,7 @@ struct ConfigurationReader {
                 problem(key, "\(error)")
             }
         }
-        if !isAnyGiven && problems.isEmpty {
+        if !isAnyGiven && problems.isEmpty && readsSecrets {
             problem(
                 "ROCKETCHAT_WEBHOOK_CRITICAL", "no hook is set; give the incoming-webhook URL of at least one severity")
         }
@@ -150,7 +164,7 @@ struct ConfigurationReader {
             }
         }
         if addresses.isEmpty && problems.isEmpty { problem("RELAY_LISTEN", "holds no address") }
-        configuration.listen = addresses
+        if !addresses.isEmpty { configuration.listen = addresses }
     }
 
     private mutating func readTokens() -> [Secret] {
@@ -182,6 +196,7 @@ struct ConfigurationReader {
 
     /// A value that may stand in a file instead, named by the key's `_FILE` twin.
     private mutating func secret(_ key: String) -> String? {
+        guard readsSecrets else { return nil }
         let value = text(key)
         guard let path = text(key + "_FILE") else { return value?.trimmed }
         if value != nil {

@@ -3,7 +3,7 @@ import Logging
 
 /// Everything that can be set, with its defaults: what `serve` runs on.
 struct RelayConfiguration: Sendable {
-    /// The hook of each severity that has one of its own; never empty.
+    /// The hook of each severity that has one of its own; empty only where secrets were not read.
     var hooks: [Severity: HookURL]
     var listen: [SocketAddress] = [SocketAddress(host: "0.0.0.0", port: 8093)]
     var storagePath = "./data"

@@ -1,0 +1,100 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// How the commands find a spool, who may command, and which settings they go by, with the built program.
+@Suite(.serialized, .timeLimit(.minutes(3)))
+struct DeadLetterTests {
+    private func run(_ arguments: [String], environment: [String: String] = [:]) throws -> (
+        code: Int32?, output: String
+    ) {
+        let program = try Program("relay", arguments, environment: environment)
+        return (program.exitCode(), program.output)
+    }
+
+    private func dieOne(_ rig: Rig) {
+        rig.setFault(#"{"hook":"critical","status":400,"body":{"success":false,"error":"odd"}}"#)
+        #expect(rig.post(numbered(1))?.status == 200)
+        #expect(eventually { rig.metric(#"relay_dead_letters{severity="critical"}"#) == 1 })
+    }
+
+    @Test func aFolderWhosePathIsTooLongForASocketHasOneAllTheSame() throws {
+        let folder = TemporaryFolder()
+        let storage = folder.path + "/" + String(repeating: "x", count: 120)
+        let rig = try Rig(storage: storage)
+        dieOne(rig)
+        let list = try run(["dead-letters", "list", "--storage.path", storage])
+        #expect(list.code == 0 && list.output.contains("Numbered"), "\(list.output)")
+        #expect(FileManager.default.fileExists(atPath: storage + "/control.sock"))
+        rig.relay.send(SIGTERM)
+        #expect(rig.relay.exitCode() == 0)
+        #expect(!FileManager.default.fileExists(atPath: storage + "/control.sock"))
+    }
+
+    @Test func theFileNamesTheStorageAndTheAddress() throws {
+        let folder = TemporaryFolder()
+        let rig = try Rig(storage: folder.path + "/spool")
+        let file = folder.path + "/relay.yml"
+        // Neither the missing hook nor the secret that cannot be read matters to these commands.
+        let yaml = "storage_path: \(folder.path)/spool\nlisten: 127.0.0.1:\(rig.port)\nauth_tokens_file: /nowhere\n"
+        try yaml.write(toFile: file, atomically: true, encoding: .utf8)
+        let list = try run(["dead-letters", "list", "--config.file", file])
+        #expect(list.code == 0 && list.output == "no dead letters\n", "\(list.output)")
+        let check = try run(["healthcheck"], environment: ["RELAY_CONFIG": file])
+        #expect(check.code == 0, "\(check.output)")
+        let environment = ["RELAY_LISTEN": "127.0.0.1:\(rig.port)"]
+        #expect(try run(["healthcheck"], environment: environment).code == 0)
+    }
+
+    @Test func renderGoesByTheSettingsOfServe() throws {
+        let folder = TemporaryFolder()
+        let (file, body) = (folder.path + "/relay.yml", folder.path + "/body.json")
+        let yaml = "severity_aliases: {critical: [boom]}\nemoji: \":fire:\"\n"
+        try yaml.write(toFile: file, atomically: true, encoding: .utf8)
+        try Data(numbered(1, severity: "boom")).write(to: URL(filePath: body))
+        let rendered = try run(["render", "--config.file", file, body])
+        #expect(rendered.code == 0, "\(rendered.output)")
+        #expect(rendered.output.hasPrefix(#"{"room":"critical","#) && rendered.output.contains(":fire:"))
+        try "log_level: loud\n".write(toFile: file, atomically: true, encoding: .utf8)
+        let wrong = try run(["render", "--config.file", file, body])
+        #expect(wrong.code == 1 && wrong.output.contains("relay.yml:1:12: log_level: "), "\(wrong.output)")
+    }
+
+    @Test func aSpoolWithoutAnAnsweringRelayIsSaidToBeInUse() throws {
+        let folder = TemporaryFolder()
+        let rig = try Rig(storage: folder.path + "/spool")
+        try FileManager.default.removeItem(atPath: folder.path + "/spool/control.sock")
+        let list = try run(["dead-letters", "list", "--storage.path", folder.path + "/spool"])
+        #expect(list.code == 1)
+        #expect(list.output.contains("in use by process \(rig.relay.id), which takes no commands now"))
+    }
+
+    /// Needs root, to run the command as somebody else.
+    @Test(.enabled(if: geteuid() == 0 && FileManager.default.isExecutableFile(atPath: "/usr/bin/setpriv")))
+    func anotherUserMayNotCommandEvenWhereTheSocketIsOpenToAll() throws {
+        let folder = TemporaryFolder()
+        let storage = folder.path + "/spool"
+        let rig = try Rig(storage: storage)
+        #expect(rig.get("/-/ready")?.status == 200)
+        let list = try [Program.path("relay"), "dead-letters", "list", "--storage.path", storage]
+        let stranger = ["--reuid", "65534", "--regid", "65534", "--clear-groups", "--"] + list
+        func asStranger() throws -> (code: Int32?, output: String) {
+            let program = try Program("/usr/bin/setpriv", stranger)
+            return (program.exitCode(), program.output)
+        }
+        let closed = try asStranger()
+        #expect(closed.code == 1)
+        #expect(closed.output.contains("cannot be reached: Permission denied"), "\(closed.output)")
+        #expect(chmod(folder.path, 0o755) == 0 && chmod(storage, 0o755) == 0)
+        #expect(chmod(storage + "/control.sock", 0o666) == 0)
+        let open = try asStranger()
+        #expect(open.code == 1)
+        #expect(open.output.contains("from its own user and from root only"), "\(open.output)")
+    }
+
+    @Test(arguments: ["bash", "zsh", "fish"])
+    func aCompletionScriptNamesTheCommands(shell: String) throws {
+        let script = try run(["--generate-completion-script", shell])
+        #expect(script.code == 0 && script.output.contains("dead-letters") && script.output.contains("send-test"))
+    }
+}
