@@ -1,7 +1,7 @@
 # What each target needs of the machine is installed by .ci/setup, which is quick where all is there.
 
 SHELL := /bin/bash
-SCRIPTS := .ci/setup .ci/run .ci/demo .ci/serve .ci/check-release .ci/check-deploy .ci/deb systemd/deb/postinst systemd/deb/prerm systemd/deb/postrm .ci/local-servers.bash Benchmarks/run Benchmarks/storm
+SCRIPTS := .ci/setup .ci/run .ci/demo .ci/serve .ci/check-release .ci/check-deploy .ci/deb .ci/check-sandbox .ci/smoke systemd/deb/postinst systemd/deb/prerm systemd/deb/postrm .ci/local-servers.bash Benchmarks/run Benchmarks/storm
 SWIFT_SOURCES := Package.swift Sources Tests
 # XCTest has no tests here, and would say so after all the others have passed.
 SWIFT_TEST := swift test --disable-xctest
@@ -70,12 +70,11 @@ install: ## Install the release build, units and an example configuration below 
 	install -D -m 0755 .build/release/relay $(DESTDIR)$(PREFIX)/bin/relay
 	install -D -m 0644 systemd/relay.service $(DESTDIR)/lib/systemd/system/relay.service
 	install -D -m 0644 systemd/relay.socket $(DESTDIR)/lib/systemd/system/relay.socket
+	install -d -m 0700 $(DESTDIR)/etc/relay/hooks $(DESTDIR)/etc/relay/secrets
 	install -D -m 0644 docs/examples/relay.yml $(DESTDIR)$(PREFIX)/share/doc/relay/examples/relay.yml
 
 smoke: ## Post a test alert to a running relay: make smoke URL=http://127.0.0.1:8093
-	@curl --fail-with-body --silent --show-error --max-time 10 -H 'Content-Type: application/json' \
-		$(if $(RELAY_AUTH_TOKEN),-H 'Authorization: Bearer $(RELAY_AUTH_TOKEN)') \
-		--data-binary @docs/examples/test-alert.json $(URL)/webhook | grep -F '"status":"ok"'
+	@.ci/smoke $(URL)
 
 run: release ## Serve with the settings of .env
 	@.ci/serve
