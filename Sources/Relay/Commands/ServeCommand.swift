@@ -16,6 +16,8 @@ struct ServeCommand: ParsableCommand {
     @OptionGroup var options: ConfigurationOptions
 
     func run() throws {
+        // First, while there are no threads: the environment has no lock.
+        ServiceCredentials.take()
         let configuration = try options.read()
         let metrics = Metrics()
         let sink = LogSink { metrics.logLinesDropped[].increment() }
