@@ -86,17 +86,27 @@ final class App {
         for queue in outbound.all { queue.start() }
         logger.info(
             "started", metadata: ["version": "\(Version.current)", "pending": "\(journal.snapshot.totalPending)"])
-        notifier.notify(.ready, status)
-        // From the loop: a loop that hangs is what the watchdog is there to notice.
+        notifier.notify(.ready, .status(ServiceStatus.line(journal.snapshot)))
         watchdog = notifier.watchdogInterval.map { interval in
-            LoopEvent.timer(after: interval / 3, repeats: true) { [unowned self] in
-                notifier.notify(.watchdog, status)
-            }
+            LoopEvent.timer(after: interval / 3, repeats: true) { [unowned self] in reportAlive() }
         }
         CodePages.release()
     }
 
-    private var status: ServiceNotifier.State { .status("\(journal.snapshot.totalPending) notifications pending") }
+    /// The sign of life goes from the loop to the journal's queue, back, and out: where either hangs there is none, and
+    /// the service manager starts the program anew.
+    private func reportAlive() {
+        journal.pulse { [weak self] in
+            LoopActor.post {
+                guard let self else { return }
+                self.notifier.notify(.watchdog, .status(self.statusLine))
+            }
+        }
+    }
+
+    private var statusLine: String {
+        isDraining ? "draining" : ServiceStatus.line(journal.snapshot)
+    }
 
     /// On the sockets that a service manager hands over, else on the configured addresses.
     private func listen() throws {
@@ -147,13 +157,16 @@ final class App {
     ///
     /// - Parameter done: told what was wrong; nil when the new configuration is in force.
     func reload(then done: @escaping @LoopActor @Sendable (ConfigurationError?) -> Void = { _ in }) {
-        notifier.notify(.reloading(monotonicMicroseconds: ServiceNotifier.monotonicMicroseconds))
+        // Whoever is ready again after STOPPING=1 would not be stopping.
+        if !isDraining {
+            notifier.notify(.reloading(monotonicMicroseconds: ServiceNotifier.monotonicMicroseconds))
+        }
         let sources = sources
         DispatchQueue.global().async { @Sendable [weak self] in
             let result = Result { () throws(ConfigurationError) in try sources.read() }
             LoopActor.post {
                 self?.reloaded(result)
-                self?.notifier.notify(.ready)
+                if self?.isDraining == false { self?.notifier.notify(.ready) }
                 if case .failure(let error) = result { done(error) } else { done(nil) }
             }
         }
@@ -188,11 +201,14 @@ final class App {
         drain()
     }
 
+    /// What the end takes beyond the drain timeout at most: posts notice the cut, the journal commits and closes.
+    private static let closingTime = Duration.seconds(10)
+
     /// Takes no more, answers what was taken, lets posts in flight end; what is not delivered stays in the journal.
     private func drain() {
         isDraining = true
         listener.isDraining = true
-        notifier.notify(.stopping)
+        notifier.notify(.stopping(within: configuration.drainTimeout + Self.closingTime), .status(statusLine))
         server.stopListening()
         control?.stop()
         let steps = DispatchGroup()
@@ -236,6 +252,7 @@ final class App {
 
     /// Storage failed in a way that must not be retried: recovery at the next start finds what is on disk.
     private func journalFailed(_ reason: String) {
+        notifier.notify(.stopping(within: Self.closingTime), .status("storage failed: \(reason)"))
         listener.isDraining = true
         server.stopListening()
         let finish = finish

@@ -44,11 +44,11 @@ struct ServiceManagerTests {
         let rig = try Rig(environment: ["NOTIFY_SOCKET": socket.name, "WATCHDOG_USEC": "600000"])
         #expect(eventually { socket.has("READY=1") })
         #expect(rig.get("/-/ready")?.status == 200)
-        #expect(eventually { socket.has("WATCHDOG=1") && socket.has("STATUS=0 notifications pending") })
+        #expect(eventually { socket.has("WATCHDOG=1") && socket.has("STATUS=relaying; nothing pending") })
         rig.relay.send(SIGHUP)
         #expect(eventually { socket.has("RELOADING=1") && socket.has("MONOTONIC_USEC=") })
         rig.relay.send(SIGTERM)
-        #expect(eventually { socket.has("STOPPING=1") })
+        #expect(eventually { socket.has("STOPPING=1") && socket.has("EXTEND_TIMEOUT_USEC=18000000") })
         #expect(rig.relay.exitCode() == 0)
     }
 

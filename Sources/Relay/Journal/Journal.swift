@@ -82,6 +82,11 @@ final class Journal<Ticket: Sendable>: Sendable {
         return snapshot
     }
 
+    /// Calls `done` on the journal's queue once what it was given before is done: a sign that it is not stuck.
+    func pulse(_ done: @escaping @Sendable () -> Void) {
+        writer.queue.async(execute: done)
+    }
+
     /// Takes no more, commits what was taken and ends the store so that the next start finds it closed. Blocks for
     /// that; acknowledgements come before it returns. A second call does nothing.
     func close() {

@@ -7,7 +7,8 @@ struct ServiceNotifier: Sendable {
     enum State: Sendable, Equatable {
         case ready
         case reloading(monotonicMicroseconds: UInt64)
-        case stopping
+        /// The end has begun, and takes no longer than this: systemd waits for it beyond the unit's TimeoutStopSec.
+        case stopping(within: Duration)
         case watchdog
         /// One line for `systemctl status`.
         case status(String)
@@ -16,7 +17,8 @@ struct ServiceNotifier: Sendable {
             switch self {
             case .ready: "READY=1"
             case .reloading(let now): "RELOADING=1\nMONOTONIC_USEC=\(now)"
-            case .stopping: "STOPPING=1"
+            case .stopping(let limit):
+                "STOPPING=1\nEXTEND_TIMEOUT_USEC=\(limit.components.seconds * 1_000_000)"
             case .watchdog: "WATCHDOG=1"
             case .status(let line): "STATUS=" + line.split(separator: "\n").joined(separator: " ")
             }

@@ -1,0 +1,19 @@
+import Dispatch
+import Libevent
+import Testing
+
+@testable import Relay
+
+/// The sign that the journal is not stuck.
+@Suite(.timeLimit(.minutes(1))) struct JournalPulseTests {
+    @Test func aPulseWaitsForACommitThatHangs() async throws {
+        let bench = try JournalBench()
+        bench.script.isHeld.withLock { $0 = true }
+        try bench.append([0])
+        let answersAtPulse = await withCheckedContinuation { continuation in
+            bench.journal.pulse { continuation.resume(returning: bench.answers.withLock { $0.count }) }
+            bench.script.gate.signal()
+        }
+        #expect(answersAtPulse == 1)
+    }
+}
