@@ -25,6 +25,8 @@ setup-test:
 build: setup ## Build for debugging
 	swift build
 
+# The commit goes into the program. Without git, as in an unpacked archive, it is what the caller has set, or unknown.
+release: export RELAY_REVISION ?= $(shell git describe --always --abbrev=40 --exclude='*' --dirty 2>/dev/null)
 release: setup ## Build relay and mock-rocketchat for release, Swift's runtime linked in
 	swift build -c release --static-swift-stdlib --product relay
 	swift build -c release --static-swift-stdlib --product mock-rocketchat

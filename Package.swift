@@ -12,6 +12,11 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+/// The commit that is built: `make release` and the image's build set it. Only characters that need no quoting are let in.
+let revision = (Context.environment["RELAY_REVISION"] ?? "").filter {
+    $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-")
+}
+
 let package = Package(
     name: "alertmanager-rocketchat-relay",
     products: [
@@ -47,12 +52,15 @@ let package = Package(
             name: "CSimdjson",
             cxxSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
             linkerSettings: [.linkedLibrary("simdjson")]),
+        .target(
+            name: "CRevision",
+            cSettings: [.define("RELAY_REVISION", to: "\"\(revision.isEmpty ? "unknown" : revision)\"")]),
 
         .target(name: "Libevent", dependencies: ["CLibevent"], swiftSettings: strict),
         .executableTarget(
             name: "Relay",
             dependencies: [
-                "Libevent", "CLibcurl", "CSQLite", "CZlib", "CCrypto", "CYaml", "CSimdjson",
+                "Libevent", "CLibcurl", "CSQLite", "CZlib", "CCrypto", "CYaml", "CSimdjson", "CRevision",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),

@@ -1,10 +1,11 @@
+import CRevision
 import Libevent
 
 /// The program's version; the package file and the changelog name the same.
 enum Version {
     static let current = "0.1.0"
-    /// The commit that was built; the release build puts it here.
-    static let revision = "unknown"
+    /// The commit that was built, in full; `make release` and the image's build tell it to the package.
+    static let revision = String(cString: relay_revision())
 
     /// One line for each library whose version an operator may be asked for.
     static var text: String {

@@ -8,7 +8,7 @@ struct Scrape: Sendable {
     func text() -> String {
         var text = metrics.text()
         text.begin("relay_build_info", help: "The version that runs; always 1.", type: "gauge")
-        text.add("relay_build_info", labels: [("version", Version.current)], value: 1)
+        text.add("relay_build_info", labels: [("version", Version.current), ("revision", Version.revision)], value: 1)
         writeJournal(to: &text)
         text.begin(
             "relay_circuit_state", help: "The severity's hook: 0 works, 1 is being tried out, 2 is left alone.",

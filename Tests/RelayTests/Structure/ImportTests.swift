@@ -8,6 +8,7 @@ struct ImportTests {
         "CCrypto": ["Relay/Authenticate/", "Relay/Parse/"],
         "CLibcurl": ["Relay/Deliver/"],
         "CLibevent": ["Libevent/"],
+        "CRevision": ["Relay/Version.swift"],
         "CSQLite": ["Relay/Journal/"],
         "CSimdjson": ["Relay/Parse/"],
         "CYaml": ["Relay/Configuration/"],

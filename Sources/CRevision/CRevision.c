@@ -1,0 +1,3 @@
+#include "CRevision.h"
+
+const char *relay_revision(void) { return RELAY_REVISION; }
