@@ -1,7 +1,7 @@
 # What each target needs of the machine is installed by .ci/setup, which is quick where all is there.
 
 SHELL := /bin/bash
-SCRIPTS := .ci/setup .ci/run .ci/demo .ci/serve .ci/check-release .ci/check-deploy .ci/deb .ci/check-sandbox .ci/smoke systemd/deb/postinst systemd/deb/prerm systemd/deb/postrm .ci/local-servers.bash Benchmarks/run Benchmarks/storm
+SCRIPTS := .ci/setup .ci/run .ci/demo .ci/serve .ci/check-release .ci/check-deploy .ci/deb .ci/image .ci/check-sandbox .ci/smoke systemd/deb/postinst systemd/deb/prerm systemd/deb/postrm docker/make-secrets .ci/local-servers.bash Benchmarks/run Benchmarks/storm
 SWIFT_SOURCES := Package.swift Sources Tests
 # XCTest has no tests here, and would say so after all the others have passed.
 SWIFT_TEST := swift test --disable-xctest
@@ -11,7 +11,7 @@ PREFIX ?= /usr
 URL ?= http://127.0.0.1:8093
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test build release test test-thread test-address lint format demo bench storm check-deploy deb install smoke run clean
+.PHONY: help setup setup-test build release test test-thread test-address lint format demo bench storm check-deploy deb image install smoke run clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,10 @@ check-deploy: setup-test ## Check what is shipped for systemd, containers and Pr
 
 deb: setup-test release ## Build the Debian package and try it
 	@.ci/deb
+
+image: release ## Build the container image and run it, as root; COMPILE=1 compiles inside of it
+	@.ci/setup image
+	@.ci/image $(if $(COMPILE),compile)
 
 # DESTDIR for packages; the release build is made before, so that this needs no compiler.
 install: ## Install the release build, units and an example configuration below PREFIX
