@@ -1,13 +1,36 @@
+#ifndef RELAY_CLIBEVENT_H
+#define RELAY_CLIBEVENT_H
+
 // First, so that <features.h> is read before libevent's configuration defines _GNU_SOURCE: Swift's Glibc and Dispatch
 // modules are built without it, and the three must agree on fd_set.
 #include <sys/select.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 #include <event2/util.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509err.h>
 #include <sys/eventfd.h>
+
+/// OpenSSL's calls for versions, options and modes are macros, or take constants that Swift cannot import. Raises the
+/// least version to TLS 1.2, which leaves a higher one of the machine's openssl.cnf; returns 0 where that fails.
+static inline int relay_ssl_require_tls12(SSL_CTX *context) {
+    return SSL_CTX_get_min_proto_version(context) >= TLS1_2_VERSION ||
+           SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+}
+
+/// A client could keep the processor busy with renegotiation, and compression gives secrets away (CRIME). Idle
+/// connections give their buffers of 16 kB back.
+static inline void relay_ssl_harden(SSL_CTX *context) {
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+}
+
+#endif

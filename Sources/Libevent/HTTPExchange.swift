@@ -21,6 +21,8 @@ public final class HTTPExchange {
     let request: Request
     private unowned let server: HTTPServer
     public let head: HTTPRequestHead
+    /// The body of the reply, between `reply` and `sendReply`.
+    private var content: OpaquePointer?
     /// When the whole request had been read.
     public let arrival: ContinuousClock.Instant
 
@@ -93,18 +95,29 @@ public final class HTTPExchange {
         evhttp_add_header(fields, "Content-Length", String(body.count))
         if server.mustClose(after: self) { evhttp_add_header(fields, "Connection", "close") }
         let buffer = evbuffer_new()
-        defer { evbuffer_free(buffer) }
         if head.method != .head {
             _ =
                 body.withContiguousStorageIfAvailable { evbuffer_add(buffer, $0.baseAddress, $0.count) }
                 ?? Array(body).withUnsafeBufferPointer { evbuffer_add(buffer, $0.baseAddress, $0.count) }
         }
+        state = .replied
+        content = buffer
+        let connection = connection
+        let isInterimPossible = evhttp_find_header(evhttp_request_get_input_headers(request), "Expect") != nil
+        if isInterimPossible, let connection, connection.mayReportInterimReply {
+            LoopActor.post { self.sendReply(status, on: connection) }
+        } else {
+            sendReply(status, on: connection)
+        }
+    }
+
+    private func sendReply(_ status: Int, on connection: HTTPConnection?) {
+        defer { evbuffer_free(content) }
         // A request whose client left while it waited has no connection any more; evhttp_send_reply then only frees it,
         // and no callback follows.
         let hasConnection = evhttp_request_get_connection(request) != nil
-        state = .replied
-        evhttp_send_reply(request, Int32(status), nil, buffer)
-        if !hasConnection { connectionIsDone() }
+        evhttp_send_reply(request, Int32(status), nil, content)
+        if hasConnection { connection?.replyQueued() } else { connectionIsDone() }
     }
 
     /// The reply is written out, or the connection has ended before.
@@ -120,7 +133,7 @@ public final class HTTPExchange {
 
     // MARK: Faults, for servers that play broken ones
 
-    /// Writes bytes to the socket as they are, past evhttp. To be followed by `drop`.
+    /// Writes bytes to the socket as they are, past evhttp and past TLS. To be followed by `drop`.
     public func writeRaw(_ bytes: [UInt8]) {
         guard let descriptor = connection?.descriptor else { return }
         _ = bytes.withUnsafeBytes {

@@ -11,7 +11,7 @@ public struct HTTPLimits: Sendable, Equatable {
     /// Silence after which a connection is closed, between requests and within one. Longer than nginx's upstream
     /// keepalive_timeout of 60 s, so that nginx is the one that closes and never posts into a closing connection.
     public var idleTimeout = Duration.seconds(75)
-    /// From a request's first byte to its last; a peer that drips bytes is cut here.
+    /// From a request's first byte to its last, and as long for a TLS handshake; a peer that drips bytes is cut here.
     public var requestTimeout = Duration.seconds(30)
     /// From a request's last byte to our reply; the handler is told to give up then.
     public var replyTimeout = Duration.seconds(10)

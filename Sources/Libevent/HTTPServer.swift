@@ -27,6 +27,14 @@ public final class HTTPServer {
         didSet { table.onReplyOverdue = onReplyOverdue }
     }
     public var connectionCount: Int { table.count }
+    /// What new connections are accepted with; nil, as at first, for plain HTTP. Those that are open go on with theirs.
+    public var tls: TLSContext? {
+        get { table.tls }
+        set { table.tls = newValue }
+    }
+    /// Connections whose client began a TLS handshake and did not finish it: no certificate that is asked for, an old
+    /// version, plain HTTP. Only ever rises; counted once the connection is found closed.
+    public var failedHandshakes: Int { table.failedHandshakes }
 
     public init(limits: HTTPLimits, handler: @escaping Handler) {
         guard let http = evhttp_new(LoopActor.loop.base) else { preconditionFailure("evhttp_new failed") }

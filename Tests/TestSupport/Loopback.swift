@@ -30,6 +30,19 @@ public enum Loopback {
         return try bindToFreePort(descriptor)
     }
 
+    /// The port that a descriptor's own end is bound to; nil where it is no socket of IPv4.
+    public static func port(of descriptor: Int32) -> UInt16? {
+        withAddress(port: 0) { address, length in
+            var length = length
+            guard getsockname(descriptor, address, &length) == 0, address.pointee.sa_family == AF_INET else {
+                return nil
+            }
+            return address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
+                UInt16(bigEndian: $0.pointee.sin_port)
+            }
+        }
+    }
+
     public static func isListening(on port: UInt16) -> Bool {
         let probe = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(probe) }
