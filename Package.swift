@@ -43,6 +43,9 @@ let package = Package(
             name: "CZlib", pkgConfig: "zlib",
             providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
         .systemLibrary(
+            name: "CCrypt", pkgConfig: "libxcrypt",
+            providers: [.apt(["libcrypt-dev"])]),
+        .systemLibrary(
             name: "CCrypto", pkgConfig: "libcrypto",
             providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
         .systemLibrary(
@@ -60,7 +63,7 @@ let package = Package(
         .executableTarget(
             name: "Relay",
             dependencies: [
-                "Libevent", "CLibcurl", "CSQLite", "CZlib", "CCrypto", "CYaml", "CSimdjson", "CRevision",
+                "Libevent", "CLibcurl", "CSQLite", "CZlib", "CCrypt", "CCrypto", "CYaml", "CSimdjson", "CRevision",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),

@@ -10,12 +10,11 @@ struct BearerAuthentication: Sendable {
     /// - Parameter authorization: the request's `Authorization` field (RFC 6750 section 2.1).
     func admits(authorization: String?) -> Bool {
         if tokens.isEmpty { return true }
-        guard let authorization else { return false }
-        let parts = authorization.split(separator: " ", maxSplits: 1)
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return false }
-        let given = Array(parts[1].utf8)
+        guard let authorization, let field = AuthorizationField(authorization), field.scheme == "bearer" else {
+            return false
+        }
         // Every token is compared, and each to its end: the time taken tells nothing about which byte was wrong.
-        return tokens.map { Self.isEqual($0, given) }.contains(true)
+        return tokens.map { Self.isEqual($0, field.credentials) }.contains(true)
     }
 
     private static func isEqual(_ token: [UInt8], _ given: [UInt8]) -> Bool {

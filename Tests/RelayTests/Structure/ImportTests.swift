@@ -5,6 +5,7 @@ import Testing
 struct ImportTests {
     /// Where each C module may be imported: the beginnings of paths under `Sources/`.
     static let homes: [String: [String]] = [
+        "CCrypt": ["Relay/Authenticate/"],
         "CCrypto": ["Relay/Authenticate/", "Relay/Parse/"],
         "CLibcurl": ["Relay/Deliver/"],
         "CLibevent": ["Libevent/"],

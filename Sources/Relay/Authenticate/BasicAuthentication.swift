@@ -1,0 +1,138 @@
+import Dispatch
+import Libevent
+
+/// Tells whether a user and password are of the configured users, who are known by bcrypt hashes, as in Prometheus's
+/// `basic_auth_users`.
+///
+/// bcrypt takes long on purpose, so it runs on a queue of its own, one check at a time, and what is proven once is
+/// remembered: `isProven` answers on the loop. A user has one password, so that one memory a user is enough, and no
+/// stranger can drive it out. It holds a keyed digest, never the password, and ends with this object: another
+/// configuration is proven anew.
+final class BasicAuthentication: Sendable {
+    enum Outcome: Sendable, Equatable {
+        case admitted
+        case refused
+        /// Nothing was found out: too many checks wait, or libcrypt failed. The client may come again.
+        case busy
+    }
+
+    private struct Checks {
+        /// By user: the digest of the credentials that were proven.
+        var proven: [[UInt8]: [UInt8]] = [:]
+        /// By digest of the credentials: who waits for the one check of them.
+        var waiting: [[UInt8]: [@Sendable (Outcome) -> Void]] = [:]
+    }
+
+    private let hashes: [[UInt8]: BcryptHash]
+    /// The hashes that stand in for those of unknown users.
+    private let standIns: [BcryptHash]
+    private let keyed = KeyedDigest()
+    private let checks = Locked(Checks())
+    private let waitingLimit: Int
+    private let queue: DispatchQueue
+
+    /// - Parameters:
+    ///   - entries: `user:bcrypt-hash` each; with none, nobody is admitted.
+    ///   - waitingLimit: how many different credentials may wait for their check. 16 of cost 10 take a second, of the
+    ///     highest cost a quarter of a minute, which is less than proxies and Alertmanager wait.
+    ///   - queue: a serial one.
+    init(
+        _ entries: [Secret], waitingLimit: Int = 16,
+        queue: DispatchQueue = DispatchQueue(label: "basic-authentication")
+    ) throws(BasicAuthenticationError) {
+        var hashes: [[UInt8]: BcryptHash] = [:]
+        for (index, secret) in entries.enumerated() {
+            let (user, hash) = try Self.read(secret, entry: index + 1)
+            guard hashes.updateValue(hash, forKey: Array(user.utf8)) == nil else {
+                throw BasicAuthenticationError(entry: index + 1, user: user, problem: .repeated)
+            }
+        }
+        self.hashes = hashes
+        standIns = Array(hashes.values)
+        self.waitingLimit = waitingLimit
+        self.queue = queue
+    }
+
+    var isEmpty: Bool { hashes.isEmpty }
+
+    /// Whether these credentials have been proven before. Takes microseconds.
+    func isProven(_ credentials: BasicCredentials) -> Bool {
+        let digest = digest(of: credentials)
+        return checks.withLock { Self.isProven(digest, of: credentials.user, in: $0) }
+    }
+
+    /// Checks credentials, and calls back once: from the private queue, or before it returns where there is nothing to
+    /// wait for. Those who ask for the same credentials at once share one check.
+    func prove(_ credentials: BasicCredentials, completion: @escaping @Sendable (Outcome) -> Void) {
+        if isEmpty { return completion(.refused) }
+        let digest = digest(of: credentials)
+        let (outcome, isFirst): (Outcome?, Bool) = checks.withLock { checks in
+            if Self.isProven(digest, of: credentials.user, in: checks) { return (.admitted, false) }
+            if checks.waiting[digest] != nil {
+                checks.waiting[digest]?.append(completion)
+                return (nil, false)
+            }
+            if checks.waiting.count >= waitingLimit { return (.busy, false) }
+            checks.waiting[digest] = [completion]
+            return (nil, true)
+        }
+        if let outcome { return completion(outcome) }
+        if isFirst { queue.async { self.check(credentials, digest) } }
+    }
+
+    private func check(_ credentials: BasicCredentials, _ digest: [UInt8]) {
+        dispatchPrecondition(condition: .onQueue(queue))
+        let outcome = compute(credentials)
+        let waiting = checks.withLock { checks in
+            if outcome == .admitted { checks.proven[credentials.user] = digest }
+            return checks.waiting.removeValue(forKey: digest) ?? []
+        }
+        for completion in waiting { completion(outcome) }
+    }
+
+    private func compute(_ credentials: BasicCredentials) -> Outcome {
+        let known = hashes[credentials.user]
+        do {
+            let matches = try (known ?? standIn(for: credentials.user)).matches(credentials.password)
+            return matches && known != nil ? .admitted : .refused
+        } catch {
+            return .busy
+        }
+    }
+
+    /// The hash that an unknown user is checked against, so that the time does not tell who is known. It is the same
+    /// whenever a name is tried again: where hashes differ in cost, a stranger's name takes the time of some user's.
+    private func standIn(for user: [UInt8]) -> BcryptHash {
+        standIns[Int(keyed.digest(user)[0]) % standIns.count]
+    }
+
+    /// Of as much of the password as bcrypt reads, so that a user has one digest that can be proven.
+    private func digest(of credentials: BasicCredentials) -> [UInt8] {
+        keyed.digest(credentials.user, Array(credentials.password.prefix(BcryptHash.passwordLimit)))
+    }
+
+    private static func isProven(_ digest: [UInt8], of user: [UInt8], in checks: Checks) -> Bool {
+        checks.proven[user].map { KeyedDigest.isEqual($0, digest) } ?? false
+    }
+
+    private static func read(_ secret: Secret, entry: Int) throws(BasicAuthenticationError) -> (String, BcryptHash) {
+        func wrong(_ problem: BasicAuthenticationError.Problem, _ user: String? = nil) -> BasicAuthenticationError {
+            BasicAuthenticationError(entry: entry, user: user, problem: problem)
+        }
+        let text = secret.revealed
+        guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")) else { throw wrong(.noColon) }
+        let user = String(text[..<colon])
+        if user.isEmpty { throw wrong(.noUser) }
+        // Whatever stands before the colon is shown in errors, so it must not be a hash.
+        if user.hasPrefix("$") { throw wrong(.hashFirst) }
+        if user.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) { throw wrong(.controlCharacter) }
+        do {
+            return (user, try BcryptHash(text[text.utf8.index(after: colon)...]))
+        } catch {
+            switch error {
+            case .form: throw wrong(.notBcrypt, user)
+            case .cost(let cost): throw wrong(.cost(cost), user)
+            }
+        }
+    }
+}

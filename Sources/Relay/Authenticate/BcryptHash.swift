@@ -1,0 +1,69 @@
+import CCrypt
+import CCrypto
+import Glibc
+
+/// A bcrypt hash as `htpasswd -B` writes it: `$2y$10$`, 22 digits of salt, 31 digits of digest.
+struct BcryptHash: Sendable {
+    /// The costs that are taken; each more doubles the time of a check. bcrypt begins at 4. It goes to 31, but at 14 a
+    /// check takes a second already, and anyone who reaches the port can ask for one: more would let a handful of
+    /// requests keep rightful senders waiting for minutes. `htpasswd` makes 5, Prometheus's guide 10.
+    static let costs = 4...14
+    /// bcrypt reads no more bytes of a password than these; what follows counts for nothing, as in Prometheus.
+    static let passwordLimit = 72
+
+    enum Fault: Error, Equatable {
+        case form
+        case cost(Int)
+    }
+
+    /// libcrypt could not compute: no memory, or this form is switched off on the machine.
+    struct Failure: Error {
+        let code: Int32
+    }
+
+    /// Three names of one algorithm. `$2x$` and `$2$` are of programs with faults, and no longer made.
+    private static let forms = ["$2a$", "$2b$", "$2y$"].map { Array($0.utf8) }
+    private static let digestSize = 31
+
+    private let text: [UInt8]
+    let cost: Int
+
+    init(_ text: some StringProtocol) throws(Fault) {
+        let bytes = Array(text.utf8)
+        guard bytes.count == 60, Self.forms.contains(where: { bytes.starts(with: $0) }), bytes[6] == UInt8(ascii: "$"),
+            bytes[7...].allSatisfy(Self.isDigit), bytes[4...5].allSatisfy({ (0x30...0x39).contains($0) })
+        else { throw .form }
+        let cost = Int(bytes[4] - 0x30) * 10 + Int(bytes[5] - 0x30)
+        guard (4...31).contains(cost) else { throw .form }
+        guard Self.costs.contains(cost) else { throw .cost(cost) }
+        self.text = bytes
+        self.cost = cost
+    }
+
+    /// Whether this is the password's hash. Takes milliseconds to a second, by the cost: never to be called on the loop.
+    ///
+    /// - precondition: no NUL in the password.
+    func matches(_ password: [UInt8]) throws(Failure) -> Bool {
+        precondition(!password.contains(0), "a NUL would cut the password short")
+        let phrase = (password.prefix(Self.passwordLimit) + [0]).map { CChar(bitPattern: $0) }
+        let setting = (text + [0]).map { CChar(bitPattern: $0) }
+        var work: UnsafeMutableRawPointer?
+        var size: Int32 = 0
+        defer { free(work) }
+        guard let hash = crypt_ra(phrase, setting, &work, &size) else { throw Failure(code: errno) }
+        let computed = Array(UnsafeRawBufferPointer(start: hash, count: strlen(hash)))
+        guard computed.count == text.count else { throw Failure(code: EINVAL) }
+        // Without the salt before them: libcrypt clears unused bits of its last digit, which other programs leave.
+        return CRYPTO_memcmp(computed.suffix(Self.digestSize), text.suffix(Self.digestSize), Self.digestSize) == 0
+    }
+
+    /// bcrypt's own base 64.
+    private static func isDigit(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+            UInt8(ascii: ".")...UInt8(ascii: "9"):
+            true
+        default: false
+        }
+    }
+}
