@@ -5,7 +5,7 @@ import Testing
 @Suite struct BearerAuthenticationTests {
     private let authentication = BearerAuthentication(tokens: [Secret("old"), Secret("brand-new")])
 
-    @Test(arguments: ["Bearer old", "Bearer brand-new", "bearer old", "BEARER brand-new"])
+    @Test(arguments: ["Bearer old", "Bearer brand-new", "bearer old", "BEARER brand-new", "Bearer   old"])
     func anyOfTheTokensIsAdmitted(field: String) {
         #expect(authentication.admits(authorization: field))
     }
