@@ -47,6 +47,22 @@ public final class HTTPExchange {
         return evhttp_find_header(evhttp_request_get_input_headers(request), name).map { String(cString: $0) }
     }
 
+    /// The values of all fields of a name, in the order of the request; `header` gives the first alone.
+    ///
+    /// - precondition: the exchange awaits its reply; evhttp frees the request after it.
+    public func headers(_ name: String) -> [String] {
+        precondition(isAwaitingReply, "the request is gone once it is replied to")
+        var values: [String] = []
+        var field = evhttp_request_get_input_headers(request)?.pointee.tqh_first
+        while let current = field {
+            if let key = current.pointee.key, let value = current.pointee.value, strcasecmp(key, name) == 0 {
+                values.append(String(cString: value))
+            }
+            field = current.pointee.next.tqe_next
+        }
+        return values
+    }
+
     public var bodySize: Int {
         precondition(isAwaitingReply, "the request is gone once it is replied to")
         return evbuffer_get_length(evhttp_request_get_input_buffer(request))

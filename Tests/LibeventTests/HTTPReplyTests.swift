@@ -19,6 +19,23 @@ struct HTTPReplyTests {
         #expect(await answer?.headers["connection"] == "close")
     }
 
+    @Test @LoopActor func allFieldsOfANameAreGivenInTheirOrder() async throws {
+        let echo = try EchoServer()
+        echo.holds = true
+        let port = echo.port
+        async let answer = offLoop {
+            let client = Client(port: port)
+            client.send("GET / HTTP/1.1\r\nHost: t\r\nX-Of: a, b\r\nx-of: c\r\nX-Other: d\r\nX-OF: \r\n\r\n")
+            return client.answer()
+        }
+        #expect(await echo.waits { $0.held.count == 1 })
+        #expect(echo.held[0].headers("X-Of") == ["a, b", "c", ""])
+        #expect(echo.held[0].header("X-Of") == "a, b")
+        #expect(echo.held[0].headers("X-None").isEmpty)
+        await echo.stop()
+        #expect(await answer?.status == 200)
+    }
+
     @Test @LoopActor func aClientThatLeavesBeforeTheReplyHarmsNothing() async throws {
         let echo = try EchoServer()
         echo.holds = true

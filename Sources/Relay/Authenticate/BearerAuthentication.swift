@@ -7,6 +7,8 @@ struct BearerAuthentication: Sendable {
         self.tokens = tokens.map { Array($0.revealed.utf8) }
     }
 
+    var isEmpty: Bool { tokens.isEmpty }
+
     /// - Parameter authorization: the request's `Authorization` field (RFC 6750 section 2.1).
     func admits(authorization: String?) -> Bool {
         if tokens.isEmpty { return true }

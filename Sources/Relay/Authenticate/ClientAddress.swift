@@ -10,6 +10,16 @@ struct ClientAddress: Sendable, Hashable {
         self.address = address
     }
 
+    /// What limits count as one: an IPv4 address, or the /64 of an IPv6 address, all of which one host can have. Clients
+    /// without an address are one as well.
+    struct Source: Sendable, Hashable {
+        fileprivate let address: IPAddress?
+    }
+
+    var source: Source {
+        Source(address: address.map { $0.isIPv4 ? $0 : $0.masked(to: 64) })
+    }
+
     /// - Parameters:
     ///   - peer: the address at the other end of the connection.
     ///   - forwardedFor: the values of all `X-Forwarded-For` fields, in the order of the request. All of them: a proxy may
