@@ -12,8 +12,10 @@ final class BasicAuthentication: Sendable {
     enum Outcome: Sendable, Equatable {
         case admitted
         case refused
-        /// Nothing was found out: too many checks wait, or libcrypt failed. The client may come again.
+        /// Nothing was found out, since too many checks wait. The client may come again.
         case busy
+        /// Nothing was found out, since libcrypt could not compute.
+        case failed(BcryptHash.Failure)
     }
 
     private struct Checks {
@@ -96,7 +98,7 @@ final class BasicAuthentication: Sendable {
             let matches = try (known ?? standIn(for: credentials.user)).matches(credentials.password)
             return matches && known != nil ? .admitted : .refused
         } catch {
-            return .busy
+            return .failed(error)
         }
     }
 

@@ -17,7 +17,8 @@ struct BcryptHash: Sendable {
     }
 
     /// libcrypt could not compute: no memory, or this form is switched off on the machine.
-    struct Failure: Error {
+    struct Failure: Error, Equatable {
+        /// An errno(3).
         let code: Int32
     }
 

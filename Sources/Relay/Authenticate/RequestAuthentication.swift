@@ -22,6 +22,8 @@ final class RequestAuthentication {
         case limited(retryAfter: Duration)
         /// To be answered with 503, for the same reason: too many checks wait.
         case busy
+        /// To be answered with 503, and logged: libcrypt does not work on this machine, or there is no memory.
+        case failed(BcryptHash.Failure)
     }
 
     private var bearer: BearerAuthentication
@@ -93,6 +95,9 @@ final class RequestAuthentication {
         case .busy:
             failures.refund(client)
             completion(.busy)
+        case .failed(let failure):
+            failures.refund(client)
+            completion(.failed(failure))
         }
     }
 }
