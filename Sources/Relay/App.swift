@@ -58,11 +58,12 @@ final class App {
             configuration: configuration,
             services: WebhookListener.Services(
                 journal: journal, dispatcher: Dispatcher(queues: queues), metrics: metrics, logger: logger,
-                reload: { done in mailbox.app?.reload(then: done) }, scrape: Self.scraper(journal, queues, metrics)))
+                reload: { done in mailbox.app?.reload(then: done) }, scrape: { done in mailbox.app?.scrape(done) }))
         let listener = listener
         server = HTTPServer(limits: configuration.limits) { listener.handle($0) }
         server.onFramingViolation = { listener.refuseFraming($0, $1) }
         server.onReplyOverdue = { listener.replyOverdue($0) }
+        server.tls = configuration.tls
         mailbox.app = self
         if let degraded = journal.recovery.degraded {
             logger.error("journal is degraded", metadata: ["reason": "\(degraded)"])
@@ -136,18 +137,16 @@ final class App {
         }
     }
 
-    private static func scraper(
-        _ journal: Journal<PendingWebhook>, _ queues: [OutboundQueue], _ metrics: Metrics
-    ) -> @LoopActor (_ done: @escaping @LoopActor @Sendable (String) -> Void) -> Void {
-        { done in
-            // Reads files of /proc, so not on the loop.
-            DispatchQueue.global(qos: .utility).async { @Sendable in
-                let breakers = queues.map { ($0.severity, $0.breakerState) }
-                let text = Scrape(
-                    metrics: metrics, snapshot: journal.snapshot, breakers: breakers, now: .now()
-                ).text()
-                LoopActor.post { done(text) }
-            }
+    private func scrape(_ done: @escaping @LoopActor @Sendable (String) -> Void) {
+        let (journal, queues, metrics, failedHandshakes) = (journal, outbound.all, metrics, server.failedHandshakes)
+        // Reads files of /proc, so not on the loop.
+        DispatchQueue.global(qos: .utility).async { @Sendable in
+            let breakers = queues.map { ($0.severity, $0.breakerState) }
+            let text = Scrape(
+                metrics: metrics, snapshot: journal.snapshot, breakers: breakers, failedHandshakes: failedHandshakes,
+                now: .now()
+            ).text()
+            LoopActor.post { done(text) }
         }
     }
 
@@ -182,6 +181,8 @@ final class App {
         case .success(let new):
             outbound.reconfigure(new)
             listener.reconfigure(new)
+            // Connections that are open keep what they began with.
+            server.tls = new.tls
             sources.apply(new)
             configuration = new
             metrics.lastReload.succeeded(at: .now())

@@ -177,8 +177,8 @@ struct TLSServerTests {
         let echo = try EchoServer(limits: limits, tls: TLSIdentity())
         let (silent, slow) = (Client(port: echo.port), Client(port: echo.port))
         slow.send("", Self.startOfHello)
-        #expect(await echo.waits { $0.server.connectionCount == 2 })
-        #expect(await echo.waits { $0.server.connectionCount == 0 })
+        // The silent one was accepted first; both may be cut off before this task runs again on a busy machine.
+        #expect(await echo.waits { $0.server.connectionCount == 0 && $0.server.failedHandshakes > 0 })
         // The client that said nothing is none whose handshake failed.
         #expect(echo.server.failedHandshakes == 1)
         #expect(silent.answer() == nil && slow.answer() == nil, "no 408 in plain text")

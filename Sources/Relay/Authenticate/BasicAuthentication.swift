@@ -33,6 +33,14 @@ final class BasicAuthentication: Sendable {
     private let waitingLimit: Int
     private let queue: DispatchQueue
 
+    /// Without users: nobody is admitted.
+    init() {
+        hashes = [:]
+        standIns = []
+        waitingLimit = 0
+        queue = DispatchQueue(label: "basic-authentication")
+    }
+
     /// - Parameters:
     ///   - entries: `user:bcrypt-hash` each; with none, nobody is admitted.
     ///   - waitingLimit: how many different credentials may wait for their check. 16 of cost 10 take a second, of the

@@ -26,7 +26,7 @@ struct ConfigurationReader {
     private let file: SettingsFile?
     /// The variables that the file does not decide.
     private let overridden: Set<String>
-    private let readsSecrets: Bool
+    let readsSecrets: Bool
 
     /// - Parameters:
     ///   - flags: values of command-line flags by the name of the environment variable that they override.
@@ -79,7 +79,9 @@ struct ConfigurationReader {
         var configuration = RelayConfiguration(hooks: readHooks())
         readListen(&configuration)
         if let path = text("RELAY_STORAGE_PATH") { configuration.storagePath = path }
-        configuration.authTokens = readTokens()
+        readAuthentication(&configuration)
+        readNetworks(&configuration)
+        readTLS(&configuration)
         read("RELAY_RATE_LIMIT", "posts per time as in 10/60s, or off", PostLimit.read) { configuration.rateLimit = $0 }
         read("RELAY_TEXT_LIMIT", "a whole number, at least 500", { Int($0).flatMap { $0 >= 500 ? $0 : nil } }) {
             configuration.textLimit = $0
@@ -118,9 +120,6 @@ struct ConfigurationReader {
         ) { configuration.logLevel = $0 }
         read("LOG_FORMAT", "logfmt or json", { LogFormat(rawValue: $0.lowercased()) }) { configuration.logFormat = $0 }
         readLimits(&configuration.limits)
-        if readsSecrets, text("RELAY_BASIC_AUTH") != nil || text("RELAY_BASIC_AUTH_FILE") != nil {
-            problem("RELAY_BASIC_AUTH", "not supported yet; use RELAY_AUTH_TOKEN")
-        }
         return (configuration, problems)
     }
 
@@ -167,13 +166,6 @@ struct ConfigurationReader {
         if !addresses.isEmpty { configuration.listen = addresses }
     }
 
-    private mutating func readTokens() -> [Secret] {
-        guard let list = secret("RELAY_AUTH_TOKEN") else { return [] }
-        let tokens = Self.items(list)
-        if tokens.isEmpty { problem("RELAY_AUTH_TOKEN", "is set but holds no token") }
-        return tokens.map { Secret($0) }
-    }
-
     private mutating func readLimits(_ limits: inout HTTPLimits) {
         var found = limits
         readBytes("RELAY_MAX_BODY_SIZE", atLeast: 1024) { found.bodySize = $0 }
@@ -188,14 +180,14 @@ struct ConfigurationReader {
 
     // MARK: Single values
 
-    private func text(_ key: String) -> String? {
+    func text(_ key: String) -> String? {
         // The provider's own spelling: `RELAY_LISTEN` is asked for as relay.listen.
         let value = reader.string(forKey: ConfigKey(key.lowercased().split(separator: "_").map(String.init)))
         return value.flatMap { $0.isEmpty ? nil : $0 }
     }
 
     /// A value that may stand in a file instead, named by the key's `_FILE` twin.
-    private mutating func secret(_ key: String) -> String? {
+    mutating func secret(_ key: String) -> String? {
         guard readsSecrets else { return nil }
         let value = text(key)
         guard let path = text(key + "_FILE") else { return value?.trimmed }
@@ -238,19 +230,16 @@ struct ConfigurationReader {
     }
 
     /// Names the file's key and place where it was the file that said so.
-    private mutating func problem(_ variable: String, _ message: String) {
+    mutating func problem(_ variable: String, _ message: String) {
         guard let file, !overridden.contains(variable), let place = file.places[variable] else {
             return problems.append(ConfigurationProblem(key: variable, message: message))
         }
-        let base = variable.hasSuffix("_FILE") ? String(variable.dropLast(5)) : variable
-        let key = Setting.all.first { $0.variable == base }?.key ?? variable
-        problems.append(
-            ConfigurationProblem(
-                key: base == variable ? key : key + "_file", message: message, place: file.describe(place)))
+        let key = Setting.key(of: variable) ?? variable
+        problems.append(ConfigurationProblem(key: key, message: message, place: file.describe(place)))
     }
 
     /// The items of a list that commas part.
-    private static func items(_ list: String) -> [String] {
+    static func items(_ list: String) -> [String] {
         list.split(separator: ",").map(\.trimmed).filter { !$0.isEmpty }
     }
 

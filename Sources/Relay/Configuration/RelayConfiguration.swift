@@ -9,6 +9,16 @@ struct RelayConfiguration: Sendable {
     var storagePath = "./data"
     /// Bearer tokens of which a webhook must carry one; empty for none.
     var authTokens: [Secret] = []
+    /// Users of whom a webhook may come in place of a token; none where secrets were not read.
+    var users = BasicAuthentication()
+    /// Where webhooks may come from; anywhere if empty.
+    var allowedNetworks = NetworkList()
+    /// Whose `X-Forwarded-For` is believed.
+    var trustedProxies = NetworkList()
+    /// What the listener speaks TLS by; nil for plain HTTP.
+    var tlsFiles: TLSFiles?
+    /// The content of those files, which is a secret: nil where secrets were not read.
+    var tls: TLSContext?
     /// Posts to one hook; nil for no limit.
     var rateLimit: PostLimit? = .rocketChat
     /// Rocket.Chat's Message_MaxAllowedSize, in UTF-16 units.

@@ -20,8 +20,12 @@ struct Setting: Sendable, Equatable {
             Setting(
                 variable: "RELAY_SEVERITY_ALIASES_\($0.rawValue.uppercased())", key: "severity_aliases.\($0.rawValue)")
         }
+        + ["cert", "key", "client_ca"].map {
+            Setting(variable: "RELAY_TLS_\($0.uppercased())_FILE", key: "tls.\($0)_file")
+        }
         + [
-            "LISTEN", "STORAGE_PATH", "BASIC_AUTH", "RATE_LIMIT", "TEXT_LIMIT", "DEDUPE_WINDOW", "JOURNAL_LIMIT",
+            "LISTEN", "STORAGE_PATH", "BASIC_AUTH", "ALLOWED_NETWORKS", "TRUSTED_PROXIES", "RATE_LIMIT", "TEXT_LIMIT",
+            "DEDUPE_WINDOW", "JOURNAL_LIMIT",
             "DRAIN_TIMEOUT", "FALLBACK_AFTER", "MAX_AGE", "THREADS", "ENABLE_RELOAD", "CONNECT_TIMEOUT", "POST_TIMEOUT",
             "PROXY", "NO_PROXY", "CA_FILE", "EMOJI", "SHOWN_LABELS", "HIDDEN_LABELS", "MAX_BODY_SIZE",
             "MAX_HEADER_SIZE", "MAX_HEADER_FIELDS", "MAX_CONNECTIONS", "IDLE_TIMEOUT", "REQUEST_TIMEOUT",
@@ -34,4 +38,10 @@ struct Setting: Sendable, Equatable {
 
     /// Keys that are not the variable's name in lower case.
     private static let names = ["FALLBACK_AFTER": "fallback_after_all", "AUTH_TOKEN": "auth_tokens"]
+
+    /// The key in the file of what a variable sets; that of a variable which names a file for the secret in place of it.
+    static func key(of variable: String) -> String? {
+        if let setting = all.first(where: { $0.variable == variable }) { return setting.key }
+        return all.first { $0.isSecret && $0.variable + "_FILE" == variable }.map { $0.key + "_file" }
+    }
 }

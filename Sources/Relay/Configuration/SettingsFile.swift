@@ -56,7 +56,7 @@ struct SettingsFile: Sendable {
             switch member.value {
             case .map(let members, _): take(members, prefix: key + ".")
             case .scalar(nil, _): break
-            case .scalar, .list: problem(key, member.value.place, "must hold one key for each severity")
+            case .scalar, .list: problem(key, member.value.place, "must hold keys and values")
             }
             return
         }
@@ -64,9 +64,17 @@ struct SettingsFile: Sendable {
             let near = Self.nearest(to: key).map { ", did you mean \($0)?" } ?? ""
             return problem(key, member.place, "is not a setting\(near)")
         }
-        guard let text = text(key, member.value) else { return }
+        guard let text = Self.pairs(key, member.value) ?? text(key, member.value) else { return }
         values[variable] = text
         places[variable] = member.value.place
+    }
+
+    /// Users may be written as a map from name to hash, as in the `basic_auth_users` of Prometheus's web.config.file.
+    private static func pairs(_ key: String, _ node: YAMLNode) -> String? {
+        guard key == "basic_auth", case .map(let members, _) = node else { return nil }
+        return members.map { member in
+            if case .scalar(let hash?, _) = member.value { "\(member.key):\(hash)" } else { "\(member.key):" }
+        }.joined(separator: ",")
     }
 
     /// Nil where there is no value, or a problem was noted.

@@ -8,7 +8,7 @@ enum CurlProbe {
         case failed(String)
     }
 
-    static func get(_ url: String, timeout: Duration) -> Outcome {
+    static func get(_ url: String, timeout: Duration, verifiesCertificate: Bool = true) -> Outcome {
         let handle = CurlHandle()
         handle.set(CURLOPT_URL, url)
         handle.set(CURLOPT_PROTOCOLS_STR, "http,https")
@@ -16,11 +16,21 @@ enum CurlProbe {
         // What is asked is this machine: a proxy that the environment names has no part in it.
         handle.set(CURLOPT_NOPROXY, "*")
         handle.set(milliseconds: CURLOPT_TIMEOUT_MS, timeout)
-        handle.set(receiver: CURLOPT_WRITEFUNCTION) { _, size, count, _ in size * count }
-        let code = handle.perform()
-        guard code == CURLE_OK else {
-            return .failed(curl_easy_strerror(code).map { String(cString: $0) } ?? "no answer")
+        if !verifiesCertificate {
+            handle.set(CURLOPT_SSL_VERIFYPEER, false)
+            handle.set(CURLOPT_SSL_VERIFYHOST, false)
         }
-        return .status(handle.responseCode)
+        handle.set(receiver: CURLOPT_WRITEFUNCTION) { _, size, count, _ in size * count }
+        return withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(CURL_ERROR_SIZE)) { detail in
+            detail.initialize(repeating: 0)
+            handle.set(pointer: CURLOPT_ERRORBUFFER, detail.baseAddress)
+            defer { handle.set(pointer: CURLOPT_ERRORBUFFER, nil) }
+            let code = handle.perform()
+            guard code != CURLE_OK else { return .status(handle.responseCode) }
+            let reason = curl_easy_strerror(code).map { String(cString: $0) } ?? "no answer"
+            // What it says beyond that, such as OpenSSL's reason.
+            let more = detail.baseAddress.map { String(cString: $0) } ?? ""
+            return .failed(more.isEmpty ? reason : "\(reason): \(more)")
+        }
     }
 }

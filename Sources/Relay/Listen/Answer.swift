@@ -23,8 +23,10 @@ struct Answer {
     }
 
     /// The relay cannot take the webhook now; Alertmanager comes again, since it retries 5xx and nothing else.
-    static func unavailable(_ message: String) -> Answer {
-        error(503, message, headers: [("Retry-After", "5")])
+    ///
+    /// - Parameter retryAfter: in seconds.
+    static func unavailable(_ message: String, retryAfter: Int = 5) -> Answer {
+        error(503, message, headers: [("Retry-After", String(retryAfter))])
     }
 
     static func text(_ text: String, contentType: String = "text/plain; charset=utf-8") -> Answer {

@@ -26,7 +26,7 @@ final class WebhookListener {
 
     private let services: Services
     private var parser: WebhookParser
-    private var authentication: BearerAuthentication
+    private let admission: Admission
     private let bodyLimit: Int
     private let counts: WebhookCounts
     private var isReloadEnabled: Bool
@@ -36,7 +36,7 @@ final class WebhookListener {
     init(configuration: RelayConfiguration, services: Services) {
         self.services = services
         parser = WebhookParser(severities: SeverityMap(aliases: configuration.severityAliases))
-        authentication = BearerAuthentication(tokens: configuration.authTokens)
+        admission = Admission(configuration: configuration, logger: services.logger)
         bodyLimit = configuration.limits.bodySize
         counts = WebhookCounts(services.metrics)
         isReloadEnabled = configuration.isReloadEnabled
@@ -44,7 +44,7 @@ final class WebhookListener {
 
     /// Works with other settings from the next request on.
     func reconfigure(_ configuration: RelayConfiguration) {
-        authentication = BearerAuthentication(tokens: configuration.authTokens)
+        admission.reconfigure(configuration)
         isReloadEnabled = configuration.isReloadEnabled
         parser = WebhookParser(severities: SeverityMap(aliases: configuration.severityAliases))
     }
@@ -75,10 +75,10 @@ final class WebhookListener {
         answer(exchange, .error(400, explanation), route: "other")
     }
 
-    /// The journal has not answered in time, so the disk hangs: Alertmanager comes again, and should the commit succeed
-    /// after all, its retry is recognised as a duplicate.
+    /// The journal has not answered in time, so the disk hangs, or a password was not checked in time: Alertmanager comes
+    /// again, and should the commit succeed after all, its retry is recognised as a duplicate.
     func replyOverdue(_ exchange: HTTPExchange) {
-        reject(exchange, reason: "overdue", .unavailable("the journal takes too long"))
+        reject(exchange, reason: "overdue", .unavailable("the answer takes too long"))
     }
 
     private func reload(_ exchange: HTTPExchange) {
@@ -86,19 +86,15 @@ final class WebhookListener {
         guard isReloadEnabled else {
             return answer(exchange, .error(403, "reloading over HTTP is not enabled"), route: route)
         }
-        guard authentication.admits(authorization: exchange.header("Authorization")) else {
-            return answer(exchange, Self.unauthorized, route: route)
-        }
-        services.reload { [self] error in
-            // The problems may name paths: they are for the log.
-            let refusal = error.map { _ in Answer.error(500, "the configuration was not taken; the log says why") }
-            answer(exchange, refusal ?? .json([("status", "ok")]), route: route)
+        admission.admit(exchange) { [self] refusal in
+            if let refusal { return answer(exchange, refusal.answer, route: route) }
+            services.reload { [self] error in
+                // The problems may name paths: they are for the log.
+                let refusal = error.map { _ in Answer.error(500, "the configuration was not taken; the log says why") }
+                answer(exchange, refusal ?? .json([("status", "ok")]), route: route)
+            }
         }
     }
-
-    private static let unauthorized = Answer.error(
-        401, "a valid bearer token is needed in the Authorization field",
-        headers: [("WWW-Authenticate", "Bearer realm=\"relay\"")])
 
     // MARK: Webhooks
 
@@ -106,9 +102,18 @@ final class WebhookListener {
         guard !isDraining else {
             return reject(exchange, reason: "draining", .unavailable("the relay is shutting down"))
         }
-        guard authentication.admits(authorization: exchange.header("Authorization")) else {
-            return reject(exchange, reason: "unauthorized", Self.unauthorized)
+        admission.admit(exchange) { [self] refusal in
+            // Gone, or answered already: while a password is checked time passes.
+            guard exchange.isAwaitingReply else { return }
+            guard let refusal else { return read(exchange) }
+            services.logger.warning(
+                "webhook refused",
+                metadata: ["reason": "\(refusal.reason)", "from": "\(admission.client(of: exchange))"])
+            reject(exchange, reason: refusal.reason, refusal.answer)
         }
+    }
+
+    private func read(_ exchange: HTTPExchange) {
         guard let coding = ContentCoding(field: exchange.header("Content-Encoding")) else {
             let accepted = Answer.Header("Accept-Encoding", "gzip, deflate")
             return reject(
@@ -126,7 +131,7 @@ final class WebhookListener {
                 "webhook refused",
                 metadata: [
                     "reason": "\(error.reason.rawValue)", "err": "\(error.message)",
-                    "from": "\(exchange.remoteAddress)",
+                    "from": "\(admission.client(of: exchange))",
                 ])
             reject(exchange, reason: error.reason.rawValue, .error(400, error.message))
         } catch ContentCoding.Failure.tooLarge {

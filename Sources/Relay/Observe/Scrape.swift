@@ -3,6 +3,8 @@ struct Scrape: Sendable {
     var metrics: Metrics
     var snapshot: JournalSnapshot
     var breakers: [(severity: Severity, state: CircuitBreaker.State)]
+    /// TLS handshakes that clients began and did not finish, since the start.
+    var failedHandshakes: Int
     var now: Timestamp
 
     func text() -> String {
@@ -16,6 +18,10 @@ struct Scrape: Sendable {
         for (severity, state) in breakers {
             text.add("relay_circuit_state", labels: [("severity", severity.rawValue)], value: state.number)
         }
+        text.begin(
+            "relay_tls_handshakes_failed_total", help: "TLS handshakes that clients began and did not finish.",
+            type: "counter")
+        text.add("relay_tls_handshakes_failed_total", labels: [], value: Double(failedHandshakes))
         metrics.lastReload.write(to: &text)
         ProcessMetrics()?.write(to: &text)
         return text.text

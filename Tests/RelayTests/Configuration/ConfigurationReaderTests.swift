@@ -65,8 +65,8 @@ private func read(
         }
         #expect(
             error?.problems.map(\.key) == [
-                "ROCKETCHAT_WEBHOOK_CRITICAL", "PORT", "RELAY_LISTEN", "RELAY_TEXT_LIMIT", "RELAY_DEDUPE_WINDOW",
-                "RELAY_JOURNAL_LIMIT", "LOG_FORMAT", "RELAY_BASIC_AUTH",
+                "ROCKETCHAT_WEBHOOK_CRITICAL", "PORT", "RELAY_LISTEN", "RELAY_BASIC_AUTH", "RELAY_TEXT_LIMIT",
+                "RELAY_DEDUPE_WINDOW", "RELAY_JOURNAL_LIMIT", "LOG_FORMAT",
             ])
         #expect(error?.description.contains("s3cret") == false)
     }

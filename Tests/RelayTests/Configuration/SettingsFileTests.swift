@@ -45,7 +45,7 @@ import Testing
         for setting in Setting.all {
             #expect(table.contains("`\(setting.key)`"), "CONFIGURATION.md has no \(setting.key)")
             #expect(table.contains("`\(setting.variable)`"), "CONFIGURATION.md has no \(setting.variable)")
-            guard !setting.key.contains("."), setting.key != "basic_auth" else { continue }
+            guard !setting.key.contains(".") else { continue }
             #expect(example.contains(setting.key), "the example has no \(setting.key)")
         }
     }
@@ -85,6 +85,31 @@ import Testing
         #expect(configuration.severityAliases[.critical] == ["boom", "crash"])
         #expect(configuration.fallbackAfter[.info] == .seconds(540))
         #expect(configuration.authTokens.map(\.revealed) == ["one", "two"])
+    }
+
+    @Test func usersAreAMapAsInPrometheussOwnFile() throws {
+        let hash = "$2y$04$" + String(repeating: "a", count: 53)
+        let one = try read(hook + "basic_auth: {alertmanager: \(hash), other: \(hash)}\n").get()
+        #expect(!one.users.isEmpty)
+        #expect(
+            try problems(hook + "basic_auth: {alertmanager: plain}\n") == [
+                "2:13: basic_auth: user \"alertmanager\" has no bcrypt hash ($2a$, $2b$ or $2y$, 60 characters); "
+                    + "htpasswd -nB makes one"
+            ])
+    }
+
+    @Test func networksAndTLSAreToldByTheirKeys() throws {
+        let yaml = hook + "allowed_networks: [10.0.0.0/8, ten]\ntrusted_proxies: []\ntls: {cert_file: /nowhere}\n"
+        #expect(
+            try problems(yaml) == [
+                "2:19: allowed_networks: \"ten\" is neither an IP address nor a network such as 10.0.0.0/8 or fd00::/8",
+                "4:18: tls.cert_file: TLS needs a certificate and its key; give both, or neither",
+            ])
+        #expect(
+            try problems(hook + "tls: {cert_file: /nowhere, key_file: /nowhere}\n") == [
+                "2:18: tls.cert_file: cannot read the certificate /nowhere: No such file or directory"
+            ])
+        #expect(try problems(hook + "tls: on\n") == ["2:6: tls: must hold keys and values"])
     }
 
     @Test func sevenMistakesAreSevenProblemsWithLines() throws {
