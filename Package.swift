@@ -49,6 +49,9 @@ let package = Package(
             name: "CCrypto", pkgConfig: "libcrypto",
             providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
         .systemLibrary(
+            name: "CPCRE2", pkgConfig: "libpcre2-8",
+            providers: [.apt(["libpcre2-dev"]), .brew(["pcre2"])]),
+        .systemLibrary(
             name: "CYaml", pkgConfig: "yaml-0.1",
             providers: [.apt(["libyaml-dev"]), .brew(["libyaml"])]),
         .target(
@@ -63,7 +66,8 @@ let package = Package(
         .executableTarget(
             name: "Relay",
             dependencies: [
-                "Libevent", "CLibcurl", "CSQLite", "CZlib", "CCrypt", "CCrypto", "CYaml", "CSimdjson", "CRevision",
+                "Libevent", "CLibcurl", "CSQLite", "CZlib", "CCrypt", "CCrypto", "CPCRE2", "CYaml", "CSimdjson",
+                "CRevision",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),

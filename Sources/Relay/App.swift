@@ -13,6 +13,7 @@ final class App {
     private let metrics: Metrics
     private let journal: Journal<PendingWebhook>
     private let outbound: OutboundQueues
+    private let dispatcher: Dispatcher
     private let abort = DeliveryAbort()
     private let server: HTTPServer
     private let listener: WebhookListener
@@ -51,13 +52,15 @@ final class App {
                 LoopActor.post { mailbox.app?.listener.acknowledge(acknowledgements) }
             })
         self.journal = journal
+        let receivers = try journal.register(configuration.receivers.map(\.name), forgettingOthers: true).get()
         outbound = OutboundQueues(
-            configuration, base: .init(journal: journal, metrics: metrics, logger: logger, abort: abort))
-        let queues = outbound.all
+            .init(configuration: configuration, receivers: receivers),
+            base: .init(journal: journal, metrics: metrics, logger: logger, abort: abort))
+        dispatcher = Dispatcher(queues: outbound.all)
         listener = WebhookListener(
-            configuration: configuration,
+            configuration: configuration, router: AlertRouter(configuration.receivers, numbers: receivers),
             services: WebhookListener.Services(
-                journal: journal, dispatcher: Dispatcher(queues: queues), metrics: metrics, logger: logger,
+                journal: journal, dispatcher: dispatcher, metrics: metrics, logger: logger,
                 reload: { done in mailbox.app?.reload(then: done) }, scrape: { done in mailbox.app?.scrape(done) }))
         let listener = listener
         server = HTTPServer(limits: configuration.limits) { listener.handle($0) }
@@ -141,7 +144,7 @@ final class App {
         let (journal, queues, metrics, failedHandshakes) = (journal, outbound.all, metrics, server.failedHandshakes)
         // Reads files of /proc, so not on the loop.
         DispatchQueue.global(qos: .utility).async { @Sendable in
-            let breakers = queues.map { ($0.severity, $0.breakerState) }
+            let breakers = queues.map { ($0.destination, $0.breakerState) }
             let text = Scrape(
                 metrics: metrics, snapshot: journal.snapshot, breakers: breakers, failedHandshakes: failedHandshakes,
                 now: .now()
@@ -160,9 +163,9 @@ final class App {
         if !isDraining {
             notifier.notify(.reloading(monotonicMicroseconds: ServiceNotifier.monotonicMicroseconds))
         }
-        let sources = sources
+        let (sources, journal) = (sources, journal)
         DispatchQueue.global().async { @Sendable [weak self] in
-            let result = Result { () throws(ConfigurationError) in try sources.read() }
+            let result = Result { () throws(ConfigurationError) in try Self.plan(sources, journal) }
             LoopActor.post {
                 self?.reloaded(result)
                 if self?.isDraining == false { self?.notifier.notify(.ready) }
@@ -171,16 +174,34 @@ final class App {
         }
     }
 
-    private func reloaded(_ result: Result<RelayConfiguration, ConfigurationError>) {
+    /// Reads the configuration, and has the journal know its receivers; waits for both.
+    private nonisolated static func plan(
+        _ sources: ConfigurationSources, _ journal: Journal<PendingWebhook>
+    ) throws(ConfigurationError) -> OutboundQueues.Plan {
+        let configuration = try sources.read()
+        switch journal.register(configuration.receivers.map(\.name)) {
+        case .success(let receivers): return OutboundQueues.Plan(configuration: configuration, receivers: receivers)
+        case .failure(let refusal):
+            let problem = ConfigurationProblem(key: "receivers", message: refusal.explanation)
+            throw ConfigurationError(problems: [problem])
+        }
+    }
+
+    private func reloaded(_ result: Result<OutboundQueues.Plan, ConfigurationError>) {
         switch result {
         case .failure(let error):
             metrics.lastReload.failed()
             for problem in error.problems {
                 logger.error("configuration not taken", metadata: ["err": "\(problem)"])
             }
-        case .success(let new):
-            outbound.reconfigure(new)
-            listener.reconfigure(new)
+        case .success(let plan):
+            let new = plan.configuration
+            // Before the listener can accept anything for them.
+            for queue in outbound.reconfigure(plan) {
+                dispatcher.add(queue)
+                if !isDraining { queue.start() }
+            }
+            listener.reconfigure(new, router: AlertRouter(new.receivers, numbers: plan.receivers))
             // Connections that are open keep what they began with.
             server.tls = new.tls
             sources.apply(new)

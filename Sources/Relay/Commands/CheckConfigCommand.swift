@@ -15,6 +15,11 @@ struct CheckConfigCommand: ParsableCommand {
             let own = configuration.hooks[severity] == nil ? " (no hook of its own)" : ""
             return "\(severity.rawValue): \(configuration.hook(for: severity))\(own)"
         }
+        lines += configuration.receivers.map { receiver in
+            let matchers = receiver.matchers.map(\.description).joined(separator: ", ")
+            let hook = receiver.hook.map { "\($0)" } ?? ""
+            return "receiver \(receiver.name): \(hook) for {\(matchers)}\(receiver.continues ? ", and on" : "")"
+        }
         lines.append("listen: \(configuration.listen.map(\.description).joined(separator: ", "))")
         lines.append("storage: \(configuration.storagePath)")
         lines.append("the settings are in order")

@@ -27,8 +27,10 @@ struct RenderCommand: ParsableCommand {
     func run() throws {
         let (configuration, problems) = ConfigurationOptions.withoutSecrets(file: configFile)
         for problem in problems { StandardStreams.complain("\(problem)") }
-        let parser = WebhookParser(severities: SeverityMap(aliases: configuration.severityAliases))
-        let renderer = MessageRenderer(settings: configuration.renderSettings)
+        let receivers = Dictionary(
+            uniqueKeysWithValues: zip((1...UInt8.max).map(ReceiverID.init), configuration.receivers))
+        let router = AlertRouter(configuration.receivers, numbers: receivers.mapValues(\.name))
+        let parser = WebhookParser(severities: configuration.severities, router: router)
         var rendered: [RenderedMessage] = []
         var hasFailed = !problems.isEmpty
         for file in files {
@@ -37,8 +39,12 @@ struct RenderCommand: ParsableCommand {
                 let now = Timestamp.now()
                 for notification in try parser.parse(body, acceptedAt: now).notifications {
                     let payload = try parser.decode(notification.body)
-                    rendered += renderer.render(payload, severity: notification.severity, now: now)
-                        .map { RenderedMessage(room: notification.severity, message: $0) }
+                    let receiver = receivers[notification.receiver]
+                    let posting = receiver?.posting ?? configuration.posting
+                    let room = receiver?.name ?? notification.severity.rawValue
+                    rendered += MessageRenderer(settings: posting.renderSettings)
+                        .render(payload, severity: notification.severity, now: now)
+                        .map { RenderedMessage(room: room, message: $0) }
                 }
             } catch {
                 StandardStreams.complain("\(file): \((error as? ParseError)?.message ?? "\(error)")")

@@ -1,6 +1,7 @@
 /// A message and the room that it is for, in the forms that `relay render` prints.
 struct RenderedMessage {
-    var room: Severity
+    /// The severity's name, or the receiver's.
+    var room: String
     var message: Message
 
     static func print(_ messages: [RenderedMessage], as format: RenderCommand.Format) -> String {
@@ -12,11 +13,11 @@ struct RenderedMessage {
     }
 
     private var json: String {
-        "{\"room\":\"\(room.rawValue)\",\"message\":" + String(decoding: message.json(), as: UTF8.self) + "}\n"
+        "{\"room\":\"\(room)\",\"message\":" + String(decoding: message.json(), as: UTF8.self) + "}\n"
     }
 
     private var text: String {
-        var lines = ["#\(room.rawValue)", message.text]
+        var lines = ["#\(room)", message.text]
         for attachment in message.attachments {
             lines.append("  | \(attachment.title)")
             lines += attachment.text.split(separator: "\n").map { "  | \($0)" }
@@ -34,7 +35,7 @@ struct RenderedMessage {
                 "<div class=block style=\"border-color:\(attachment.color)\"><b>\(Self.escaped(attachment.title))</b>"
                 + "<p>\(Self.escaped(attachment.text))</p><div class=fields>\(fields.joined())</div></div>"
         }
-        return "<section><h2>#\(room.rawValue)</h2><p>\(Self.escaped(message.text))</p>\(blocks.joined())</section>"
+        return "<section><h2>#\(room)</h2><p>\(Self.escaped(message.text))</p>\(blocks.joined())</section>"
     }
 
     private static func page(_ sections: String) -> String {

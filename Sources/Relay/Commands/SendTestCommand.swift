@@ -8,6 +8,7 @@ struct SendTestCommand: ParsableCommand {
             Uses the same settings as serve. Nothing is stored and nothing is tried twice.
 
               relay send-test --severity warning
+              relay send-test --receiver database --config.file relay.yml
             """)
 
     @OptionGroup var options: ConfigurationOptions
@@ -15,21 +16,30 @@ struct SendTestCommand: ParsableCommand {
     @Option(help: "critical, warning, info or fallback.")
     var severity = Severity.critical
 
+    @Option(help: "A receiver of the configuration file, in place of the severity's own room.")
+    var receiver: String?
+
     @Flag(help: "Send a resolved alert.")
     var resolved = false
 
     func run() throws {
         let configuration = try options.read()
-        let hook = configuration.hook(for: severity)
-        let settings = configuration.delivererSettings
-        let renderer = MessageRenderer(settings: configuration.renderSettings)
+        let chosen = configuration.receivers.first { $0.name == receiver }
+        if let receiver, chosen == nil {
+            let known = configuration.receivers.map(\.name).joined(separator: ", ")
+            throw ValidationError("there is no receiver \(receiver); there are: \(known.isEmpty ? "none" : known)")
+        }
+        let hook = chosen?.hook ?? configuration.hook(for: severity)
+        let posting = chosen?.posting ?? configuration.posting
+        let settings = posting.delivererSettings
+        let renderer = MessageRenderer(settings: posting.renderSettings)
         let marks = MessageMarks(isTest: true)
         guard let message = renderer.render(payload, severity: severity, now: .now(), marks: marks).first else {
             preconditionFailure("a notification always has a message")
         }
         let result = CurlDeliverer(hook: hook, settings: settings, abort: DeliveryAbort()).deliver(message.json())
         let outcome = AnswerClassifier(hook: hook).outcome(of: result, now: .now())
-        StandardStreams.print("\(severity.rawValue): \(hook)\n")
+        StandardStreams.print("\(chosen?.name ?? severity.rawValue): \(hook)\n")
         guard let detail = outcome.detail else { return StandardStreams.print("delivered\n") }
         StandardStreams.complain("not delivered: \(detail)")
         StandardStreams.complain(DeliveryAdvice.sentence(for: outcome))

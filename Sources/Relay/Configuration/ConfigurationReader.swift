@@ -23,7 +23,7 @@ struct ConfigurationError: Error, CustomStringConvertible {
 struct ConfigurationReader {
     private let reader: ConfigReader
     private var problems: [ConfigurationProblem] = []
-    private let file: SettingsFile?
+    let file: SettingsFile?
     /// The variables that the file does not decide.
     private let overridden: Set<String>
     let readsSecrets: Bool
@@ -82,10 +82,8 @@ struct ConfigurationReader {
         readAuthentication(&configuration)
         readNetworks(&configuration)
         readTLS(&configuration)
-        read("RELAY_RATE_LIMIT", "posts per time as in 10/60s, or off", PostLimit.read) { configuration.rateLimit = $0 }
-        read("RELAY_TEXT_LIMIT", "a whole number, at least 500", { Int($0).flatMap { $0 >= 500 ? $0 : nil } }) {
-            configuration.textLimit = $0
-        }
+        readPosting("RELAY_", &configuration.posting)
+        readReceivers(&configuration)
         readDuration("RELAY_DEDUPE_WINDOW") { configuration.dedupeWindow = $0 }
         readDuration("RELAY_FALLBACK_AFTER") { patience in
             for severity in Severity.allCases { configuration.fallbackAfter[severity] = patience }
@@ -97,21 +95,15 @@ struct ConfigurationReader {
             guard let list = text("RELAY_SEVERITY_ALIASES_\(severity.rawValue.uppercased())") else { continue }
             configuration.severityAliases[severity] = Self.items(list)
         }
-        if let labels = text("RELAY_SHOWN_LABELS") { configuration.shownLabels = Self.items(labels) }
-        if let labels = text("RELAY_HIDDEN_LABELS") { configuration.hiddenLabels = Self.items(labels) }
-        read("RELAY_EMOJI", "an emoji's short name, as in :fire:", Self.emoji) { configuration.emoji = $0 }
-        configuration.proxy = secret("RELAY_PROXY").map { Secret($0) }
-        configuration.noProxy = text("RELAY_NO_PROXY")
-        read("RELAY_CA_FILE", "a file that can be read", { access($0, R_OK) == 0 ? $0 : nil }) {
-            configuration.caFile = $0
+        let tiers = Severity.allCases.map(\.rawValue).joined(separator: ", ")
+        read("RELAY_SEVERITY_DEFAULT", "one of \(tiers)", { Severity(rawValue: $0.lowercased()) }) {
+            configuration.severityDefault = $0
         }
         read("RELAY_THREADS", "true or false", { Bool($0.lowercased()) }) { configuration.usesThreads = $0 }
         read("RELAY_ENABLE_RELOAD", "true or false", { Bool($0.lowercased()) }) { configuration.isReloadEnabled = $0 }
         readDuration("RELAY_MAX_AGE") { configuration.maxAge = $0 }
         readBytes("RELAY_JOURNAL_LIMIT", atLeast: 1 << 20) { configuration.journalLimit = $0 }
         readDuration("RELAY_DRAIN_TIMEOUT") { configuration.drainTimeout = $0 }
-        readDuration("RELAY_CONNECT_TIMEOUT") { configuration.connectTimeout = $0 }
-        readDuration("RELAY_POST_TIMEOUT") { configuration.postTimeout = $0 }
         read(
             "LOG_LEVEL", "one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))",
             {
@@ -204,7 +196,7 @@ struct ConfigurationReader {
         return content.isEmpty ? nil : content
     }
 
-    private mutating func read<Value>(
+    mutating func read<Value>(
         _ key: String, _ expected: String, _ parse: (String) -> Value?, _ set: (Value) -> Void
     ) {
         guard let text = text(key) else { return }
@@ -215,7 +207,7 @@ struct ConfigurationReader {
         }
     }
 
-    private mutating func readDuration(_ key: String, _ set: (Duration) -> Void) {
+    mutating func readDuration(_ key: String, _ set: (Duration) -> Void) {
         read(key, "a duration as in 8s, 500ms or 1m30s", Quantity.duration, set)
     }
 
@@ -234,19 +226,12 @@ struct ConfigurationReader {
         guard let file, !overridden.contains(variable), let place = file.places[variable] else {
             return problems.append(ConfigurationProblem(key: variable, message: message))
         }
-        let key = Setting.key(of: variable) ?? variable
+        let key = file.keys[variable] ?? variable
         problems.append(ConfigurationProblem(key: key, message: message, place: file.describe(place)))
     }
 
     /// The items of a list that commas part.
     static func items(_ list: String) -> [String] {
         list.split(separator: ",").map(\.trimmed).filter { !$0.isEmpty }
-    }
-
-    private static func emoji(_ text: String) -> String? {
-        let name = text.dropFirst().dropLast()
-        let isName = text.hasPrefix(":") && text.hasSuffix(":") && !name.isEmpty
-        return isName && name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_-+".contains($0)) }
-            ? text : nil
     }
 }

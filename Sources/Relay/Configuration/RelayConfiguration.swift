@@ -5,6 +5,10 @@ import Logging
 struct RelayConfiguration: Sendable {
     /// The hook of each severity that has one of its own; empty only where secrets were not read.
     var hooks: [Severity: HookURL]
+    /// How messages look and travel, where no receiver says otherwise.
+    var posting = PostingSettings()
+    /// Rooms beyond those of the severities, in the order in which they are tried.
+    var receivers: [ReceiverConfiguration] = []
     var listen: [SocketAddress] = [SocketAddress(host: "0.0.0.0", port: 8093)]
     var storagePath = "./data"
     /// Bearer tokens of which a webhook must carry one; empty for none.
@@ -19,10 +23,6 @@ struct RelayConfiguration: Sendable {
     var tlsFiles: TLSFiles?
     /// The content of those files, which is a secret: nil where secrets were not read.
     var tls: TLSContext?
-    /// Posts to one hook; nil for no limit.
-    var rateLimit: PostLimit? = .rocketChat
-    /// Rocket.Chat's Message_MaxAllowedSize, in UTF-16 units.
-    var textLimit = 5000
     /// How long an identical payload is taken for a duplicate; zero for never.
     var dedupeWindow = Duration.seconds(60)
     /// Bytes of the spool above which webhooks are refused.
@@ -35,18 +35,10 @@ struct RelayConfiguration: Sendable {
     ]
     /// A firing notification that is older, and resolved since, is not told any more.
     var maxAge = Duration.seconds(24 * 3600)
-    /// The words that stand for each tier; a word of none is of tier fallback.
+    /// The words that stand for each tier; a word of none is of the default.
     var severityAliases = SeverityMap.defaultAliases
-    /// The labels to show, in this order; all where empty.
-    var shownLabels: [String] = []
-    var hiddenLabels = ["prometheus", "prometheus_replica"]
-    /// The avatar as a short name.
-    var emoji: String?
-    /// To Rocket.Chat; nil for what the environment's `https_proxy` says.
-    var proxy: Secret?
-    var noProxy: String?
-    /// Certificates to trust in place of the system's.
-    var caFile: String?
+    /// The tier of a word of none, and of an alert without one.
+    var severityDefault = Severity.fallback
     /// A resolve is posted to its firing's thread too.
     var usesThreads = false
     /// `POST /-/reload` is answered.
@@ -54,10 +46,6 @@ struct RelayConfiguration: Sendable {
     var logLevel = Logger.Level.info
     var logFormat = LogFormat.logfmt
     var limits = HTTPLimits()
-    /// To connect to Rocket.Chat, TLS included.
-    var connectTimeout = Duration.seconds(5)
-    /// Of one whole post to Rocket.Chat.
-    var postTimeout = Duration.seconds(20)
 
     /// Where alerts of a severity go: to its own hook, else to the fallback, else to the nearest hook that is at least
     /// as urgent, else to the nearest below. An accepted alert always has a room.
@@ -77,13 +65,5 @@ struct RelayConfiguration: Sendable {
         }
     }
 
-    var renderSettings: RenderSettings {
-        RenderSettings(textLimit: textLimit, shownLabels: shownLabels, hiddenLabels: hiddenLabels, emoji: emoji)
-    }
-
-    var delivererSettings: DelivererSettings {
-        DelivererSettings(
-            userAgent: "relay/\(Version.current)", connectTimeout: connectTimeout, timeout: postTimeout, proxy: proxy,
-            noProxy: noProxy, caFile: caFile)
-    }
+    var severities: SeverityMap { SeverityMap(aliases: severityAliases, default: severityDefault) }
 }

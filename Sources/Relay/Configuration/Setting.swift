@@ -27,7 +27,8 @@ struct Setting: Sendable, Equatable {
             "LISTEN", "STORAGE_PATH", "BASIC_AUTH", "ALLOWED_NETWORKS", "TRUSTED_PROXIES", "RATE_LIMIT", "TEXT_LIMIT",
             "DEDUPE_WINDOW", "JOURNAL_LIMIT",
             "DRAIN_TIMEOUT", "FALLBACK_AFTER", "MAX_AGE", "THREADS", "ENABLE_RELOAD", "CONNECT_TIMEOUT", "POST_TIMEOUT",
-            "PROXY", "NO_PROXY", "CA_FILE", "EMOJI", "SHOWN_LABELS", "HIDDEN_LABELS", "MAX_BODY_SIZE",
+            "PROXY", "NO_PROXY", "CA_FILE", "CLIENT_CERT_FILE", "CLIENT_KEY_FILE", "EMOJI", "ALIAS", "SEVERITY_DEFAULT",
+            "SHOWN_LABELS", "HIDDEN_LABELS", "MAX_BODY_SIZE",
             "MAX_HEADER_SIZE", "MAX_HEADER_FIELDS", "MAX_CONNECTIONS", "IDLE_TIMEOUT", "REQUEST_TIMEOUT",
             "REPLY_TIMEOUT", "AUTH_TOKEN",
         ].map {
@@ -39,9 +40,12 @@ struct Setting: Sendable, Equatable {
     /// Keys that are not the variable's name in lower case.
     private static let names = ["FALLBACK_AFTER": "fallback_after_all", "AUTH_TOKEN": "auth_tokens"]
 
-    /// The key in the file of what a variable sets; that of a variable which names a file for the secret in place of it.
-    static func key(of variable: String) -> String? {
-        if let setting = all.first(where: { $0.variable == variable }) { return setting.key }
-        return all.first { $0.isSecret && $0.variable + "_FILE" == variable }.map { $0.key + "_file" }
-    }
+    /// What an item of the file's `receivers` may hold; there are no variables for it.
+    static let receiverKeys =
+        ["name", "matchers", "continue", "webhook", "webhook_file", "fallback_after", "proxy_file"]
+        + [
+            "rate_limit", "text_limit", "shown_labels", "hidden_labels", "emoji", "alias", "proxy", "no_proxy",
+            "ca_file",
+            "client_cert_file", "client_key_file", "connect_timeout", "post_timeout",
+        ]
 }

@@ -6,6 +6,10 @@ struct SettingsFile: Sendable {
     /// By the environment variable that would say the same; a list's items are joined by commas.
     private(set) var values: [String: String] = [:]
     private(set) var places: [String: YAMLNode.Place] = [:]
+    /// The file's own names of the variables.
+    private(set) var keys: [String: String] = [:]
+    /// The places of the items in `receivers` that can be read.
+    private(set) var receivers: [Int] = []
     private(set) var problems: [ConfigurationProblem] = []
 
     /// Nobody writes more by hand.
@@ -52,6 +56,7 @@ struct SettingsFile: Sendable {
     }
 
     private mutating func take(_ key: String, _ member: YAMLNode.Member) {
+        if key == "receivers" { return takeReceivers(member.value) }
         if Self.sections.contains(key) {
             switch member.value {
             case .map(let members, _): take(members, prefix: key + ".")
@@ -61,12 +66,60 @@ struct SettingsFile: Sendable {
             return
         }
         guard let variable = Self.variables[key] else {
-            let near = Self.nearest(to: key).map { ", did you mean \($0)?" } ?? ""
-            return problem(key, member.place, "is not a setting\(near)")
+            return problem(key, member.place, Self.unknown(key, among: Array(Self.variables.keys) + Self.sections))
         }
         guard let text = Self.pairs(key, member.value) ?? text(key, member.value) else { return }
-        values[variable] = text
-        places[variable] = member.value.place
+        set(variable, key, text, member.value.place)
+    }
+
+    private mutating func set(_ variable: String, _ key: String, _ text: String?, _ place: YAMLNode.Place) {
+        if let text { values[variable] = text }
+        places[variable] = place
+        keys[variable] = key
+    }
+
+    // MARK: Receivers
+
+    /// The variable that stands for a receiver's setting among the others; one without a name is what they begin with.
+    static func variable(receiver index: Int, _ name: String) -> String {
+        "RELAY_RECEIVERS_\(index)_\(name.uppercased())"
+    }
+
+    private mutating func takeReceivers(_ node: YAMLNode) {
+        guard case .list(let items, _) = node else {
+            if case .scalar(nil, _) = node { return }
+            return problem("receivers", node.place, "must be a list; each item has a name, matchers and a webhook")
+        }
+        for (index, item) in items.enumerated() {
+            let prefix = "receivers[\(index)]"
+            guard case .map(let members, _) = item else {
+                problem(prefix, item.place, "must hold keys and values")
+                continue
+            }
+            receivers.append(index)
+            // Where what is missing is to be told.
+            for name in ["name", "matchers", "webhook"] {
+                set(Self.variable(receiver: index, name), "\(prefix).\(name)", nil, item.place)
+            }
+            var seen: Set<String> = []
+            for member in members {
+                if seen.insert(member.key).inserted {
+                    takeReceiver(index, "\(prefix).\(member.key)", member)
+                } else {
+                    problem("\(prefix).\(member.key)", member.place, "is given twice")
+                }
+            }
+        }
+    }
+
+    private mutating func takeReceiver(_ index: Int, _ key: String, _ member: YAMLNode.Member) {
+        guard Setting.receiverKeys.contains(member.key) else {
+            return problem(key, member.place, Self.unknown(member.key, among: Setting.receiverKeys))
+        }
+        // Commas are part of matchers, which are one a line here.
+        let separator = member.key == "matchers" ? "\n" : ","
+        guard let text = text(key, member.value, separator: separator) else { return }
+        set(Self.variable(receiver: index, member.key), key, text, member.value.place)
     }
 
     /// Users may be written as a map from name to hash, as in the `basic_auth_users` of Prometheus's web.config.file.
@@ -78,7 +131,7 @@ struct SettingsFile: Sendable {
     }
 
     /// Nil where there is no value, or a problem was noted.
-    private mutating func text(_ key: String, _ node: YAMLNode) -> String? {
+    private mutating func text(_ key: String, _ node: YAMLNode, separator: String = ",") -> String? {
         switch node {
         case .scalar(let text, _): return text
         case .list(let items, let place):
@@ -90,7 +143,7 @@ struct SettingsFile: Sendable {
                 }
                 texts.append(text)
             }
-            return texts.joined(separator: ",")
+            return texts.joined(separator: separator)
         case .map(_, let place):
             problem(key, place, "must be a single value or a list")
             return nil
@@ -112,12 +165,14 @@ struct SettingsFile: Sendable {
         })
 
     private static let sections = Set(
-        Setting.all.compactMap { $0.key.contains(".") ? String($0.key.prefix { $0 != "." }) : nil })
+        ["receivers"]
+            + Setting.all.compactMap { $0.key.contains(".") ? String($0.key.prefix { $0 != "." }) : nil })
 
-    /// The known key that a mistyped one is most like; nil where none is near.
-    static func nearest(to key: String) -> String? {
-        let best = (Array(variables.keys) + sections).map { (distance($0, key), $0) }.min { $0 < $1 }
-        return best.flatMap { $0.0 <= max(2, key.count / 3) ? $0.1 : nil }
+    /// Says so, and names the known key that it is most like, where one is near.
+    private static func unknown(_ key: String, among known: [String]) -> String {
+        let best = known.map { (distance($0, key), $0) }.min { $0 < $1 }
+        guard let best, best.0 <= max(2, key.count / 3) else { return "is not a setting" }
+        return "is not a setting, did you mean \(best.1)?"
     }
 
     /// How many letters must be changed, added or left out (Levenshtein).

@@ -17,6 +17,8 @@ struct DeadLetterDesk<Ticket: Sendable>: Sendable {
         }
     }
 
+    private var receivers: [ReceiverID: String] { journal.snapshot.receivers }
+
     private func list(asJSON: Bool) -> DeadLetterReply {
         do throws(JournalRefusal) {
             let parser = WebhookParser()
@@ -25,7 +27,8 @@ struct DeadLetterDesk<Ticket: Sendable>: Sendable {
                 let content = try journal.deadLetter(letter.id)
                 listed.append(content.map { ListedLetter($0, parser: parser) } ?? ListedLetter(letter, names: []))
             }
-            return DeadLetterReply(output: DeadLetterText.list(listed, asJSON: asJSON, now: .now()))
+            return DeadLetterReply(
+                output: DeadLetterText.list(listed, receivers: receivers, asJSON: asJSON, now: .now()))
         } catch {
             return DeadLetterReply(output: "", problems: [Self.unusable(error)])
         }
@@ -36,7 +39,7 @@ struct DeadLetterDesk<Ticket: Sendable>: Sendable {
             guard let content = try journal.deadLetter(id) else {
                 return DeadLetterReply(output: "", problems: [Self.missing(id)])
             }
-            return DeadLetterReply(output: DeadLetterText.content(content, asJSON: asJSON))
+            return DeadLetterReply(output: DeadLetterText.content(content, receivers: receivers, asJSON: asJSON))
         } catch {
             return DeadLetterReply(output: "", problems: [Self.unusable(error)])
         }

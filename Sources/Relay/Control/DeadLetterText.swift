@@ -1,11 +1,14 @@
 /// Dead letters for a person, or as JSON for a program.
 enum DeadLetterText {
-    static func list(_ letters: [ListedLetter], asJSON: Bool, now: Timestamp) -> String {
+    /// - Parameter receivers: the journal's names of them.
+    static func list(
+        _ letters: [ListedLetter], receivers: [ReceiverID: String] = [:], asJSON: Bool, now: Timestamp
+    ) -> String {
         if asJSON {
             var writer = JSONWriter()
             writer.array(letters) { writer, listed in
                 writer.object { writer in
-                    write(listed.letter, to: &writer)
+                    write(listed.letter, receivers, to: &writer)
                     writer.key("alertNames")
                     writer.array(listed.names.distinct) { $0.string($1) }
                 }
@@ -13,11 +16,11 @@ enum DeadLetterText {
             return text(writer)
         }
         guard !letters.isEmpty else { return "no dead letters\n" }
-        let head = ["ID", "SEVERITY", "DIED", "ALERTS", "REASON", "ATTEMPTS", "LAST ANSWER"]
+        let head = ["ID", "ROOM", "DIED", "ALERTS", "REASON", "ATTEMPTS", "LAST ANSWER"]
         let rows = letters.map { listed in
             let letter = listed.letter
             return [
-                "\(letter.id)", letter.severity.rawValue, now.since(letter.diedAt).spoken + " ago",
+                "\(letter.id)", room(letter, receivers), now.since(letter.diedAt).spoken + " ago",
                 line(listed.summary, limit: 40), letter.reason.rawValue, "\(letter.attempts)",
                 line(letter.answer ?? "none", limit: 100),
             ]
@@ -25,12 +28,14 @@ enum DeadLetterText {
         return table([head] + rows)
     }
 
-    static func content(_ content: DeadLetterContent, asJSON: Bool) -> String {
+    static func content(
+        _ content: DeadLetterContent, receivers: [ReceiverID: String] = [:], asJSON: Bool
+    ) -> String {
         let body = String(decoding: content.body, as: UTF8.self)
         if asJSON {
             var writer = JSONWriter()
             writer.object { writer in
-                write(content.letter, to: &writer)
+                write(content.letter, receivers, to: &writer)
                 writer.key("intact")
                 writer.bool(content.isIntact)
                 writer.key("body")
@@ -40,7 +45,7 @@ enum DeadLetterText {
         }
         let letter = content.letter
         let lines = [
-            "id:          \(letter.id)", "severity:    \(letter.severity.rawValue)",
+            "id:          \(letter.id)", "room:        \(room(letter, receivers))",
             "accepted:    \(letter.acceptedAt.rfc3339)", "died:        \(letter.diedAt.rfc3339)",
             "reason:      \(letter.reason.rawValue)", "attempts:    \(letter.attempts)",
             "last answer: \(line(letter.answer ?? "none", limit: 1000))",
@@ -71,13 +76,21 @@ enum DeadLetterText {
             .map { lines($0.text) }.joined(separator: "\n")
     }
 
-    private static func write(_ letter: DeadLetter, to writer: inout JSONWriter) {
+    /// `critical`, or `critical of database` for a receiver's.
+    private static func room(_ letter: DeadLetter, _ receivers: [ReceiverID: String]) -> String {
+        letter.severity.rawValue + (receivers[letter.destination.receiver].map { " of \($0)" } ?? "")
+    }
+
+    private static func write(
+        _ letter: DeadLetter, _ receivers: [ReceiverID: String], to writer: inout JSONWriter
+    ) {
         let members = [
             ("id", "\(letter.id)"), ("severity", letter.severity.rawValue),
             ("acceptedAt", letter.acceptedAt.rfc3339), ("diedAt", letter.diedAt.rfc3339),
             ("reason", letter.reason.rawValue), ("answer", letter.answer ?? ""),
         ]
-        for (name, value) in members {
+        let receiver = receivers[letter.destination.receiver].map { [("receiver", $0)] } ?? []
+        for (name, value) in members + receiver {
             writer.key(name)
             writer.string(value)
         }

@@ -121,6 +121,10 @@ extension CurlDeliverer {
         if let proxy = settings.proxy { handle.set(CURLOPT_PROXY, proxy.revealed) }
         if let noProxy = settings.noProxy { handle.set(CURLOPT_NOPROXY, noProxy) }
         if let file = settings.caFile { handle.set(CURLOPT_CAINFO, file) }
+        if let client = settings.clientCertificate {
+            handle.set(CURLOPT_SSLCERT, client.certificate)
+            handle.set(CURLOPT_SSLKEY, client.key)
+        }
         if let folder = settings.caFolder { handle.set(CURLOPT_CAPATH, folder) }
     }
 

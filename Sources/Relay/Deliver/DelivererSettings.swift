@@ -21,4 +21,6 @@ struct DelivererSettings: Sendable, Equatable {
     var caFile: String?
     /// A folder with the certificates to trust, in place of the system's.
     var caFolder: String?
+    /// What to show a server that asks for a certificate.
+    var clientCertificate: ClientCertificate?
 }

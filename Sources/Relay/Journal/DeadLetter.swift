@@ -2,6 +2,7 @@
 struct DeadLetter: Sendable, Equatable {
     var id: JournalID
     var severity: Severity
+    var destination: Destination { Destination(receiver: id.destination.receiver, severity: severity) }
     var group: UInt64
     var acceptedAt: Timestamp
     var diedAt: Timestamp

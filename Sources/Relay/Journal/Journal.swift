@@ -62,11 +62,27 @@ final class Journal<Ticket: Sendable>: Sendable {
     /// Reads pending notifications behind `after`, oldest first; at most `limit`, and no more once `byteLimit` bytes
     /// of bodies are reached. `completion` runs on the journal's queue.
     func load(
-        _ severity: Severity, after: JournalID?, limit: Int, byteLimit: Int,
+        _ destination: Destination, after: JournalID?, limit: Int, byteLimit: Int,
         completion: @escaping @Sendable (Result<PendingWindow, JournalRefusal>) -> Void
     ) {
         writer.queue.async { [writer] in
-            completion(writer.load(severity, after: after, limit: limit, byteLimit: byteLimit))
+            completion(writer.load(destination, after: after, limit: limit, byteLimit: byteLimit))
+        }
+    }
+
+    /// Gives each receiver a number that the journal remembers it by, from now on and after a restart. Waits for the
+    /// journal's queue: never to be called on the loop.
+    ///
+    /// - Parameter forgettingOthers: those that are not named and for whom there is nothing lose their numbers; only at
+    ///   the start, while nothing can be under way to them.
+    /// - Returns: all that are known, of those not named the ones for whom there is, or may be, something.
+    func register(
+        _ receivers: [String], forgettingOthers: Bool = false
+    ) -> Result<[ReceiverID: String], JournalRefusal> {
+        withWriter { writer in
+            writer.attempt { store throws(JournalStoreError) in
+                try store.register(receivers, forgettingOthers: forgettingOthers)
+            }
         }
     }
 

@@ -1,23 +1,38 @@
-/// The identity of a notification in the journal: never given twice, growing in the order of acceptance.
+/// The identity of a notification in the journal: never given twice, growing in the order of acceptance for each
+/// destination.
 ///
-/// The low four bits name the severity, so that a settlement needs nothing but the id to find its row.
+/// The low bits name the destination, so that a settlement needs nothing but the id to find its row: the severity in
+/// two, then two that are 0 for a severity's own queue and 1 where a receiver's number follows in eight more.
 struct JournalID: RawRepresentable, Hashable, Comparable, Sendable {
+    private static let receiverMark: Int64 = 0b0100
+
     let rawValue: Int64
 
     init(rawValue: Int64) {
         self.rawValue = rawValue
     }
 
-    /// - precondition: `sequence` is above 0 and below 2^59.
-    init(sequence: Int64, severity: Severity) {
-        precondition(sequence > 0 && sequence < 1 << 59)
-        rawValue = sequence << 4 | severity.spoolNumber
+    /// - precondition: `sequence` is above 0 and below 2^51: ten thousand a second for seven thousand years.
+    init(sequence: Int64, destination: Destination) {
+        precondition(sequence > 0 && sequence < 1 << 51)
+        let severity = destination.severity.spoolNumber
+        if destination.receiver == .tiers {
+            rawValue = sequence << 4 | severity
+        } else {
+            rawValue = (sequence << 8 | Int64(destination.receiver.rawValue)) << 4 | Self.receiverMark | severity
+        }
     }
 
-    /// The place in the order of acceptance, over all severities.
-    var sequence: Int64 { rawValue >> 4 }
+    private var isReceivers: Bool { rawValue & 0b1100 == Self.receiverMark }
 
-    var severity: Severity { Severity(spoolNumber: rawValue & 15) }
+    /// The place in the order of acceptance, over all destinations.
+    var sequence: Int64 { isReceivers ? rawValue >> 12 : rawValue >> 4 }
+
+    var destination: Destination {
+        Destination(
+            receiver: isReceivers ? ReceiverID(rawValue: UInt8(truncatingIfNeeded: rawValue >> 4)) : .tiers,
+            severity: Severity(spoolNumber: rawValue & 0b0011))
+    }
 
     static func < (left: JournalID, right: JournalID) -> Bool {
         left.rawValue < right.rawValue

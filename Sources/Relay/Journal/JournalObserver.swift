@@ -21,16 +21,18 @@ struct JournalSnapshot: Sendable, Equatable {
     var state: JournalState = .open
     /// What a person should look at although the journal works.
     var degraded: String?
-    var pending: [Severity: Int] = [:]
-    var deadLetters: [Severity: Int] = [:]
+    /// The names of the receivers that have queues.
+    var receivers: [ReceiverID: String] = [:]
+    var pending: [Destination: Int] = [:]
+    var deadLetters: [Destination: Int] = [:]
     /// When the oldest pending notification was accepted; up to a second behind the other figures.
-    var oldestPending: [Severity: Timestamp] = [:]
+    var oldestPending: [Destination: Timestamp] = [:]
     var usage = JournalUsage(usedBytes: 0, limitBytes: 0)
     /// Duplicates suppressed since the start.
     var duplicates = 0
     /// Damaged notifications found since the start.
     var damaged = 0
 
-    /// Over all severities.
+    /// Over all destinations.
     var totalPending: Int { pending.values.reduce(0, +) }
 }

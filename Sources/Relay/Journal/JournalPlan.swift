@@ -50,7 +50,7 @@ struct JournalPlan<Ticket: Sendable> {
         let entries = batch.notifications.map { notification in
             defer { sequence += 1 }
             return StoredNotification(
-                id: JournalID(sequence: sequence, severity: notification.severity), notification: notification)
+                id: JournalID(sequence: sequence, destination: notification.destination), notification: notification)
         }
         transaction.appends.append(entries)
         return .stored

@@ -6,24 +6,30 @@ protocol JournalStore: AnyObject {
     /// Makes the engine ready and finds what an earlier process left. Called once, first.
     func open(at now: Timestamp) throws(JournalOpenError) -> JournalRecovery
 
+    /// Gives each name a number, unless it has one or none is left, and returns all that have one. Numbers of others are
+    /// kept, or taken back where there is nothing for them.
+    func register(_ names: [String], forgettingOthers: Bool) throws(JournalStoreError) -> [ReceiverID: String]
+
     func commit(_ transaction: JournalTransaction) throws(JournalStoreError)
 
     /// The work that may wait until a commit has been answered, such as a checkpoint.
     func maintain() throws(JournalStoreError)
 
-    /// The pending notifications of one severity behind `after`, in the order of their ids: at most `limit`, and no
+    /// The pending notifications for one destination behind `after`, in the order of their ids: at most `limit`, and no
     /// more once `byteLimit` bytes of bodies are reached, but at least one. Damaged ones become dead letters instead.
     func pending(
-        _ severity: Severity, after: JournalID?, limit: Int, byteLimit: Int, at now: Timestamp
+        _ destination: Destination, after: JournalID?, limit: Int, byteLimit: Int, at now: Timestamp
     ) throws(JournalStoreError) -> StoredWindow
 
-    var pendingCounts: [Severity: Int] { get }
-    var deadLetterCounts: [Severity: Int] { get }
+    /// The names of the receivers that have a number.
+    var receivers: [ReceiverID: String] { get }
+    var pendingCounts: [Destination: Int] { get }
+    var deadLetterCounts: [Destination: Int] { get }
     var usage: JournalUsage { get }
     /// Whether a journal that was at its limit has enough room to take appends again.
     var hasRoom: Bool { get }
 
-    func oldestPending(_ severity: Severity) throws(JournalStoreError) -> Timestamp?
+    func oldestPending(_ destination: Destination) throws(JournalStoreError) -> Timestamp?
 
     /// In the order of their ids.
     func deadLetters(after: JournalID?, limit: Int) throws(JournalStoreError) -> [DeadLetter]

@@ -9,9 +9,9 @@ extension JournalWriter {
         }
         do throws(JournalStoreError) {
             try apply(store.inspect())
-            var oldest: [Severity: Timestamp] = [:]
-            for severity in Severity.allCases {
-                oldest[severity] = try store.oldestPending(severity)
+            var oldest: [Destination: Timestamp] = [:]
+            for (destination, count) in store.pendingCounts where count > 0 {
+                oldest[destination] = try store.oldestPending(destination)
             }
             board.withLock { [oldest] in $0.oldestPending = oldest }
             refreshBoard()
@@ -86,7 +86,9 @@ extension JournalWriter {
 
     func refreshBoard(duplicates: Int = 0) {
         let (pending, dead, usage) = (store.pendingCounts, store.deadLetterCounts, store.usage)
+        let receivers = store.receivers
         board.withLock {
+            $0.receivers = receivers
             $0.pending = pending
             $0.deadLetters = dead
             $0.usage = usage

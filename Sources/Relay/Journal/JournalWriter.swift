@@ -60,11 +60,12 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
     }
 
     func load(
-        _ severity: Severity, after: JournalID?, limit: Int, byteLimit: Int
+        _ destination: Destination, after: JournalID?, limit: Int, byteLimit: Int
     ) -> Result<PendingWindow, JournalRefusal> {
         attempt { store throws(JournalStoreError) in
             let now = reporting.now()
-            let (window, damaged) = try store.load(severity, after: after, limit: limit, byteLimit: byteLimit, at: now)
+            let (window, damaged) = try store.load(
+                destination, after: after, limit: limit, byteLimit: byteLimit, at: now)
             if damaged > 0 {
                 reportDamage(damaged)
             }

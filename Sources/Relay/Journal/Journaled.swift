@@ -35,9 +35,9 @@ extension JournalStore {
     }
 
     func load(
-        _ severity: Severity, after: JournalID?, limit: Int, byteLimit: Int, at now: Timestamp
+        _ destination: Destination, after: JournalID?, limit: Int, byteLimit: Int, at now: Timestamp
     ) throws(JournalStoreError) -> (window: PendingWindow, damaged: Int) {
-        let stored = try pending(severity, after: after, limit: limit, byteLimit: byteLimit, at: now)
+        let stored = try pending(destination, after: after, limit: limit, byteLimit: byteLimit, at: now)
         let window = PendingWindow(
             notifications: stored.notifications.map { Journaled($0) }, cursor: stored.cursor, isLast: stored.isLast)
         return (window, stored.damaged)

@@ -33,9 +33,10 @@ final class WebhookListener {
     /// Set once the program is draining: webhooks are refused, and readiness says so.
     var isDraining = false
 
-    init(configuration: RelayConfiguration, services: Services) {
+    /// - Parameter router: made of the same configuration.
+    init(configuration: RelayConfiguration, router: AlertRouter, services: Services) {
         self.services = services
-        parser = WebhookParser(severities: SeverityMap(aliases: configuration.severityAliases))
+        parser = WebhookParser(severities: configuration.severities, router: router)
         admission = Admission(configuration: configuration, logger: services.logger)
         bodyLimit = configuration.limits.bodySize
         counts = WebhookCounts(services.metrics)
@@ -43,10 +44,10 @@ final class WebhookListener {
     }
 
     /// Works with other settings from the next request on.
-    func reconfigure(_ configuration: RelayConfiguration) {
+    func reconfigure(_ configuration: RelayConfiguration, router: AlertRouter) {
         admission.reconfigure(configuration)
         isReloadEnabled = configuration.isReloadEnabled
-        parser = WebhookParser(severities: SeverityMap(aliases: configuration.severityAliases))
+        parser = WebhookParser(severities: configuration.severities, router: router)
     }
 
     func handle(_ exchange: HTTPExchange) {

@@ -18,12 +18,14 @@ final class MetricFamily<Kind: Metric>: MetricFamilyText {
         self.name = name
         self.help = help
         self.labels = labels
-        let initial = labels.isEmpty ? [[]] : existing
+        let initial = labels.isEmpty ? [[]] : existing.map { $0 + repeatElement("", count: labels.count - $0.count) }
         metrics = Locked(Dictionary(uniqueKeysWithValues: initial.map { ($0, Kind()) }))
     }
 
-    subscript(_ values: String...) -> Kind {
-        precondition(values.count == labels.count, "\(name) has \(labels.count) labels")
+    /// Labels at the end may be left out: they are empty then, which the exposition format takes for absent.
+    subscript(_ given: String...) -> Kind {
+        precondition(given.count <= labels.count, "\(name) has \(labels.count) labels")
+        let values = given + repeatElement("", count: labels.count - given.count)
         return metrics.withLock { metrics in
             if let metric = metrics[values] { return metric }
             let metric = Kind()
@@ -38,7 +40,7 @@ final class MetricFamily<Kind: Metric>: MetricFamilyText {
         let metrics = metrics.withLock { $0 }.sorted { $0.key.lexicographicallyPrecedes($1.key) }
         for (values, metric) in metrics {
             for sample in metric.samples() {
-                var pairs = Array(zip(labels, values))
+                var pairs = zip(labels, values).filter { !$0.1.isEmpty }
                 if let label = sample.label { pairs.append((label.name, label.value)) }
                 text.add(name + sample.suffix, labels: pairs, value: sample.value)
             }

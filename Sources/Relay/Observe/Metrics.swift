@@ -1,4 +1,6 @@
 /// The metrics of the program; their names are part of its interface. No label carries an alert's own label values.
+///
+/// `receiver` names a receiver of the configuration; the series of a severity's own room are without it.
 struct Metrics: Sendable {
     private static let severities = Severity.allCases.map { [$0.rawValue] }
 
@@ -15,34 +17,34 @@ struct Metrics: Sendable {
     let journalCommitDuration = MetricFamily<Histogram>(
         "relay_journal_commit_duration_seconds", "Time to make one group of webhooks durable.")
     let notifications = MetricFamily<Counter>(
-        "relay_notifications_total", "Notifications delivered to Rocket.Chat.", labels: ["severity"],
+        "relay_notifications_total", "Notifications delivered to Rocket.Chat.", labels: ["severity", "receiver"],
         existing: severities)
     let notificationsFailed = MetricFamily<Counter>(
         "relay_notifications_failed_total", "Delivery attempts that failed, by reason.",
-        labels: ["severity", "reason"])
+        labels: ["severity", "reason", "receiver"])
     let messagesSent = MetricFamily<Counter>(
-        "relay_messages_sent_total", "Messages that Rocket.Chat accepted.", labels: ["severity"],
+        "relay_messages_sent_total", "Messages that Rocket.Chat accepted.", labels: ["severity", "receiver"],
         existing: severities)
     let deliveryDuration = MetricFamily<Histogram>(
-        "relay_delivery_duration_seconds", "Time of one post to Rocket.Chat.", labels: ["severity"],
+        "relay_delivery_duration_seconds", "Time of one post to Rocket.Chat.", labels: ["severity", "receiver"],
         existing: severities)
     let endToEnd = MetricFamily<Histogram>(
-        "relay_end_to_end_seconds", "From a webhook's acceptance to its delivery.", labels: ["severity"],
+        "relay_end_to_end_seconds", "From a webhook's acceptance to its delivery.", labels: ["severity", "receiver"],
         existing: severities)
     let messagesRerouted = MetricFamily<Counter>(
-        "relay_messages_rerouted_total", "Messages posted to the fallback because the severity's hook did not work.",
-        labels: ["severity"], existing: severities)
+        "relay_messages_rerouted_total", "Messages posted to the fallback because the room's own hook did not work.",
+        labels: ["severity", "receiver"], existing: severities)
     let coalescedAlerts = MetricFamily<Counter>(
         "relay_coalesced_alerts_total", "Alerts delivered in a message that stands for several notifications.",
-        labels: ["severity"], existing: severities)
+        labels: ["severity", "receiver"], existing: severities)
     let notificationsExpired = MetricFamily<Counter>(
         "relay_notifications_expired_total", "Firings not told: older than the maximum age, and resolved since.",
-        labels: ["severity"], existing: severities)
+        labels: ["severity", "receiver"], existing: severities)
     let duplicatesSuppressed = MetricFamily<Counter>(
         "relay_duplicates_suppressed_total", "Webhooks whose content was accepted before, within the window.")
     let possibleDuplicates = MetricFamily<Counter>(
         "relay_possible_duplicates_total", "Posts repeated though Rocket.Chat may have taken them.",
-        labels: ["severity"], existing: severities)
+        labels: ["severity", "receiver"], existing: severities)
     let logLinesDropped = MetricFamily<Counter>(
         "relay_log_lines_dropped_total", "Log lines dropped because stderr did not take them.")
 

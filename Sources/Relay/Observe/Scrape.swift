@@ -2,7 +2,7 @@
 struct Scrape: Sendable {
     var metrics: Metrics
     var snapshot: JournalSnapshot
-    var breakers: [(severity: Severity, state: CircuitBreaker.State)]
+    var breakers: [(destination: Destination, state: CircuitBreaker.State)]
     /// TLS handshakes that clients began and did not finish, since the start.
     var failedHandshakes: Int
     var now: Timestamp
@@ -13,10 +13,10 @@ struct Scrape: Sendable {
         text.add("relay_build_info", labels: [("version", Version.current), ("revision", Version.revision)], value: 1)
         writeJournal(to: &text)
         text.begin(
-            "relay_circuit_state", help: "The severity's hook: 0 works, 1 is being tried out, 2 is left alone.",
+            "relay_circuit_state", help: "The room's own hook: 0 works, 1 is being tried out, 2 is left alone.",
             type: "gauge")
-        for (severity, state) in breakers {
-            text.add("relay_circuit_state", labels: [("severity", severity.rawValue)], value: state.number)
+        for (destination, state) in breakers {
+            text.add("relay_circuit_state", labels: labels(destination), value: state.number)
         }
         text.begin(
             "relay_tls_handshakes_failed_total", help: "TLS handshakes that clients began and did not finish.",
@@ -28,28 +28,33 @@ struct Scrape: Sendable {
     }
 
     private func writeJournal(to text: inout MetricsText) {
-        bySeverity("relay_journal_pending", "Notifications accepted and not yet settled.", &text) {
+        byDestination("relay_journal_pending", "Notifications accepted and not yet settled.", &text) {
             Double(snapshot.pending[$0] ?? 0)
         }
         text.addGauge("relay_journal_bytes", "Bytes of the journal in use.", value: Double(snapshot.usage.usedBytes))
         text.addGauge(
             "relay_journal_limit_bytes", "Bytes of the journal above which webhooks are refused.",
             value: Double(snapshot.usage.limitBytes))
-        bySeverity("relay_journal_oldest_pending_age_seconds", "Age of the oldest unsettled notification.", &text) {
+        byDestination("relay_journal_oldest_pending_age_seconds", "Age of the oldest unsettled notification.", &text) {
             snapshot.oldestPending[$0].map { max(0, now.since($0) / .seconds(1)) } ?? 0
         }
-        bySeverity("relay_dead_letters", "Notifications given up on that wait for a person.", &text) {
+        byDestination("relay_dead_letters", "Notifications given up on that wait for a person.", &text) {
             Double(snapshot.deadLetters[$0] ?? 0)
         }
     }
 
-    private func bySeverity(
-        _ name: String, _ help: String, _ text: inout MetricsText, _ value: (Severity) -> Double
+    private func byDestination(
+        _ name: String, _ help: String, _ text: inout MetricsText, _ value: (Destination) -> Double
     ) {
         text.begin(name, help: help, type: "gauge")
-        for severity in Severity.allCases {
-            text.add(name, labels: [("severity", severity.rawValue)], value: value(severity))
+        for destination in Destination.tiers + snapshot.receivers.keys.flatMap(Destination.all).sorted() {
+            text.add(name, labels: labels(destination), value: value(destination))
         }
+    }
+
+    private func labels(_ destination: Destination) -> [(String, String)] {
+        [("severity", destination.severity.rawValue)]
+            + (snapshot.receivers[destination.receiver].map { [("receiver", $0)] } ?? [])
     }
 }
 

@@ -1,7 +1,7 @@
 /// Which values of the label `severity` stand for which tier.
 ///
 /// Values are compared with ASCII letters lower-cased and white space at both ends cut. A missing or unknown value is
-/// of tier fallback.
+/// of the default tier.
 struct SeverityMap: Sendable {
     /// A value of at most 15 bytes in one number: its bytes, and its length in the lowest one.
     private struct Entry: Sendable {
@@ -19,9 +19,11 @@ struct SeverityMap: Sendable {
     private var entries: [Entry] = []
     /// Aliases too long to pack, normalized.
     private var long: [String: Severity] = [:]
+    private let standard: Severity
 
     /// Where two tiers claim one alias, the more urgent has it.
-    init(aliases: [Severity: [String]] = defaultAliases) {
+    init(aliases: [Severity: [String]] = defaultAliases, default standard: Severity = .fallback) {
+        self.standard = standard
         for severity in Severity.allCases {
             for alias in aliases[severity] ?? [] { add(alias, severity) }
         }
@@ -31,7 +33,7 @@ struct SeverityMap: Sendable {
         var alias = alias
         alias.withUTF8 { bytes in
             let trimmed = Self.trimmed(UnsafeRawBufferPointer(bytes))
-            guard self.severity(of: trimmed) == .fallback else { return }
+            guard known(trimmed) == nil else { return }
             if let packed = Self.packed(trimmed) {
                 entries.append(Entry(packed: packed, severity: severity))
             } else {
@@ -42,17 +44,20 @@ struct SeverityMap: Sendable {
 
     /// The tier of a label's value; nil is a missing label.
     func severity(of value: UnsafeRawBufferPointer?) -> Severity {
-        guard let value else { return .fallback }
-        let trimmed = Self.trimmed(value)
+        guard let value else { return standard }
+        return known(Self.trimmed(value)) ?? standard
+    }
+
+    private func known(_ trimmed: UnsafeRawBufferPointer) -> Severity? {
         guard let packed = Self.packed(trimmed) else {
-            return long.isEmpty ? .fallback : long[Self.lowercased(trimmed)] ?? .fallback
+            return long.isEmpty ? nil : long[Self.lowercased(trimmed)]
         }
         for entry in entries where entry.packed == packed { return entry.severity }
-        return .fallback
+        return nil
     }
 
     func severity(of value: String?) -> Severity {
-        guard var value else { return .fallback }
+        guard var value else { return standard }
         return value.withUTF8 { severity(of: UnsafeRawBufferPointer($0)) }
     }
 

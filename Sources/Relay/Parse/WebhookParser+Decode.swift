@@ -41,7 +41,7 @@ extension Alert {
 }
 
 extension webhook_payload {
-    fileprivate func labels(_ range: webhook_pairs) -> Labels {
+    func labels(_ range: webhook_pairs) -> Labels {
         let views = UnsafeBufferPointer(start: pairs, count: range.first + range.count)[range.first...]
         return Labels(pairs: views.map { Labels.Pair(name: $0.name.text, value: $0.value.text) })
     }

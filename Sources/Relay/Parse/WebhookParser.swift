@@ -10,24 +10,27 @@ final class WebhookParser {
 
     private let parser: OpaquePointer
     private let severities: SeverityMap
+    private let router: AlertRouter
     private let sha256 = SHA256()
     /// The tier of each alert of the body at hand.
     private var tiers: [UInt8] = []
 
-    init(severities: SeverityMap = SeverityMap()) {
+    /// - Parameter router: tells which alerts are for another room than their severity's.
+    init(severities: SeverityMap = SeverityMap(), router: AlertRouter = AlertRouter()) {
         guard let parser = webhook_parser_create() else { fatalError("no memory for a parser") }
         self.parser = parser
         self.severities = severities
+        self.router = router
     }
 
     deinit {
         webhook_parser_destroy(parser)
     }
 
-    /// Checks a body, classifies its alerts and splits it by severity.
+    /// Checks a body, classifies its alerts and splits it by destination.
     ///
     /// An array with `padding` bytes of capacity beyond its count is read where it is; any other is copied first.
-    /// Where all alerts are of one severity the array itself is the notification's body.
+    /// Where all alerts are for one destination the array itself is the notification's body.
     func parse(_ body: consuming [UInt8], acceptedAt: Timestamp) throws(ParseError) -> AlertBatch {
         defer { trim() }
         let capacity = body.capacity
@@ -73,12 +76,15 @@ final class WebhookParser {
         _ payload: webhook_payload, _ tally: Tally, acceptedAt: Timestamp
     ) throws(ParseError) -> AlertBatch {
         let (key, group) = try identity()
-        let present = Severity.allCases.filter { tally.alerts(of: $0) > 0 }
+        let shares = router.isEmpty ? shares(tally) : shares(payload)
         var notifications: [Notification] = []
-        notifications.reserveCapacity(present.count)
-        for severity in present {
-            let body = present.count == 1 ? [] : try subset(severity)
-            notifications.append(Notification(severity: severity, group: group, acceptedAt: acceptedAt, body: body))
+        notifications.reserveCapacity(shares.count)
+        for share in shares {
+            let body = shares.count == 1 ? [] : try subset(share)
+            notifications.append(
+                Notification(
+                    severity: share.destination.severity, receiver: share.destination.receiver, group: group,
+                    acceptedAt: acceptedAt, body: body))
         }
         return AlertBatch(
             dedupeKey: key, isRepeat: Payload.meansRepeat(payload.notification_reason.text),
@@ -94,12 +100,39 @@ final class WebhookParser {
         return (DedupeKey(bytes: key), group[..<8].reduce(0) { $0 << 8 | UInt64($1) })
     }
 
-    /// The body at hand with the alerts of one severity.
-    private func subset(_ severity: Severity) throws(ParseError) -> [UInt8] {
-        let size = webhook_parser_subset(parser, tiers, severity.tier, nil)
+    /// The alerts that are for one destination: those that have this mark.
+    private struct Share {
+        var destination: Destination
+        var marks: [UInt8]
+        var mark: UInt8
+    }
+
+    /// By severity alone.
+    private func shares(_ tally: Tally) -> [Share] {
+        Severity.allCases.filter { tally.alerts(of: $0) > 0 }.map {
+            Share(destination: Destination(severity: $0), marks: tiers, mark: $0.tier)
+        }
+    }
+
+    /// By receiver and severity. An alert may have several.
+    private func shares(_ payload: webhook_payload) -> [Share] {
+        var marks: [Destination: [UInt8]] = [:]
+        for (index, alert) in payload.views.enumerated() {
+            let severity = Severity.allCases[Int(tiers[index])]
+            for receiver in router.receivers(for: payload.labels(alert.labels)) {
+                let none = [UInt8](repeating: 0, count: payload.alert_count)
+                marks[Destination(receiver: receiver, severity: severity), default: none][index] = 1
+            }
+        }
+        return marks.sorted { $0.key < $1.key }.map { Share(destination: $0.key, marks: $0.value, mark: 1) }
+    }
+
+    /// The body at hand with the alerts of one destination.
+    private func subset(_ share: Share) throws(ParseError) -> [UInt8] {
+        let size = webhook_parser_subset(parser, share.marks, share.mark, nil)
         guard size > 0 else { throw .outOfMemory }
         return [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
-            count = webhook_parser_subset(parser, tiers, severity.tier, buffer.baseAddress)
+            count = webhook_parser_subset(parser, share.marks, share.mark, buffer.baseAddress)
         }
     }
 }

@@ -2,13 +2,15 @@ import Logging
 
 /// What one queue tells of its attempts: each new kind of trouble once and loudly, its repetitions quietly, and its end.
 struct DeliveryLog {
-    let severity: Severity
-    let logger: Logger
+    private let severity: Severity
+    private let logger: Logger
     /// The last failure that was logged of each way, so that a dead hook does not fill the log with one line a retry.
     private var failures: [Way: String] = [:]
 
-    init(severity: Severity, logger: Logger) {
-        self.severity = severity
+    init(_ destination: Destination, receiver: String?, logger: Logger) {
+        severity = destination.severity
+        var logger = logger
+        if let receiver { logger[metadataKey: "receiver"] = "\(receiver)" }
         self.logger = logger
     }
 

@@ -1,8 +1,8 @@
 import Libevent
 
-/// Lets one post at a time through to a hook, within its budget and while it works, the most urgent severity first.
+/// Lets one post at a time through to a hook, within its budget and while it works, the most urgent first.
 ///
-/// Severities with hooks of their own never meet here; those that share a hook share its budget, its turn and its
+/// Queues with hooks of their own never meet here; those that share a hook share its budget, its turn and its
 /// circuit breaker.
 final class HookGate: Sendable {
     typealias Instant = PostLimiter.Instant
@@ -28,7 +28,7 @@ final class HookGate: Sendable {
         var breaker: CircuitBreaker
         var isPosting = false
         /// Those that were told to come again.
-        var waiting: [Severity: @Sendable () -> Void] = [:]
+        var waiting: [Destination: @Sendable () -> Void] = [:]
     }
 
     private let state: Locked<State>
@@ -37,15 +37,14 @@ final class HookGate: Sendable {
         state = Locked(State(limiter: limiter, breaker: breaker))
     }
 
-    /// Asks to post one message of a severity.
-    func ask(_ severity: Severity, now: Instant, wake: @escaping @Sendable () -> Void) -> Permission {
+    /// Asks to post one message of a queue.
+    func ask(_ destination: Destination, now: Instant, wake: @escaping @Sendable () -> Void) -> Permission {
         state.withLock { state in
-            state.waiting[severity] = wake
-            let mostUrgent = Severity.allCases.first { state.waiting[$0] != nil }
-            guard !state.isPosting, mostUrgent == severity else { return .taken }
+            state.waiting[destination] = wake
+            guard !state.isPosting, state.waiting.keys.min() == destination else { return .taken }
             let slot = max(state.limiter.nextSlot(now: now), state.breaker.nextSlot(now: now) ?? now)
             guard slot <= now else { return .notBefore(slot) }
-            state.waiting[severity] = nil
+            state.waiting[destination] = nil
             state.isPosting = true
             state.limiter.start(at: now)
             state.breaker.start(at: now)
@@ -79,9 +78,9 @@ final class HookGate: Sendable {
         state.withLock { $0.limiter.keep(to: limits) }
     }
 
-    /// A severity has nothing to post here after all.
-    func withdraw(_ severity: Severity) {
-        state.withLock { $0.waiting[severity] = nil }
+    /// A queue has nothing to post here after all.
+    func withdraw(_ destination: Destination) {
+        state.withLock { $0.waiting[destination] = nil }
     }
 
     /// Whether the hook is taken for working, for metrics.
@@ -93,7 +92,7 @@ final class HookGate: Sendable {
         let waiting = state.withLock { state in
             state.isPosting = false
             change(&state)
-            return Severity.allCases.compactMap { state.waiting[$0] }
+            return state.waiting.sorted { $0.key < $1.key }.map(\.value)
         }
         for wake in waiting { wake() }
     }

@@ -14,6 +14,8 @@ struct OutboundDelivery {
 
     let cargo: Cargo
     private let severity: Severity
+    /// Whose messages these are, for the fallback's room.
+    private let room: String
     private let policy: RetryPolicy
     private let threading: Threading
     private let renderer: @Sendable (Way) -> MessageRenderer
@@ -22,11 +24,13 @@ struct OutboundDelivery {
     private var passages: [Way: Passage] = [:]
 
     init(
-        _ cargo: Cargo, severity: Severity, policy: RetryPolicy, threading: Threading = .none, now: Timestamp,
+        _ cargo: Cargo, severity: Severity, room: String, policy: RetryPolicy, threading: Threading = .none,
+        now: Timestamp,
         renderer: @escaping @Sendable (Way) -> MessageRenderer
     ) {
         self.cargo = cargo
         self.severity = severity
+        self.room = room
         self.policy = policy
         self.threading = threading
         self.renderer = renderer
@@ -110,7 +114,7 @@ struct OutboundDelivery {
     }
 
     private func render(_ form: Cargo.Form, _ way: Way) -> ArraySlice<[UInt8]> {
-        let marks = MessageMarks(rerouted: way == .fallback ? severity.rawValue : nil)
+        let marks = MessageMarks(rerouted: way == .fallback ? room : nil)
         var messages = cargo.messages(
             form, severity: severity, renderer: renderer(way), marks: marks, now: renderedAt)
         switch way == .own ? threading : .none {

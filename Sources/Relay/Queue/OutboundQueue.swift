@@ -2,14 +2,16 @@ import Dispatch
 import Libevent
 import Logging
 
-/// The backlog of one severity on its way to one hook: accepted notifications go in on the loop, messages come out on a
+/// The backlog of one destination on its way to one hook: accepted notifications go in on the loop, messages come out on a
 /// Dispatch queue of its own, one post at a time, in the order of acceptance.
 ///
 /// A slow or broken hook stops this queue only; its backlog waits in the journal, of which it holds a small window.
 final class OutboundQueue: Sendable {
     /// What a queue works with; nothing in it is shared with another queue but what is safe to share.
     struct Services: Sendable {
-        /// The severity's own hook.
+        /// The receiver's name; nil for a severity's own queue.
+        var receiver: String?
+        /// The destination's own hook.
         var own: OutboundRoute
         /// Where messages go while the own hook cannot take them; nil where there is no other.
         var fallback: OutboundRoute?
@@ -25,16 +27,16 @@ final class OutboundQueue: Sendable {
         var logger: Logger
     }
 
-    let severity: Severity
+    let destination: Destination
     private let window: Locked<QueueWindow>
     private let worker: OutboundWorker
     private let gate: Locked<HookGate>
 
-    init(severity: Severity, limits: QueueWindow.Limits = .init(), services: Services) {
-        self.severity = severity
+    init(destination: Destination, limits: QueueWindow.Limits = .init(), services: Services) {
+        self.destination = destination
         window = Locked(QueueWindow(limits: limits))
         gate = Locked(services.own.gate)
-        worker = OutboundWorker(severity: severity, window: window, services: services)
+        worker = OutboundWorker(destination: destination, window: window, services: services)
     }
 
     /// Works with other hooks or settings from the next message on.
@@ -59,7 +61,7 @@ final class OutboundQueue: Sendable {
         if mustWake { worker.wake() }
     }
 
-    /// Whether the severity's own hook is taken for working.
+    /// Whether the destination's own hook is taken for working.
     var breakerState: CircuitBreaker.State { gate.withLock { $0 }.breakerState }
 
     /// Begins no more posts; calls back once the one in flight, if any, has ended and its outcome is with the journal.
@@ -73,11 +75,11 @@ protocol OutboundJournal: Sendable {
     /// Reads pending notifications behind `after`, oldest first; calls back on the journal's queue, with nil when the
     /// journal has failed.
     func load(
-        _ severity: Severity, after: JournalID?, limit: Int, byteLimit: Int,
+        _ destination: Destination, after: JournalID?, limit: Int, byteLimit: Int,
         then done: @escaping @Sendable (PendingWindow?) -> Void)
 
     /// As `load`, but waits for the journal's queue: never to be called on the loop or on that queue.
-    func loadNow(_ severity: Severity, after: JournalID?, limit: Int, byteLimit: Int) -> PendingWindow?
+    func loadNow(_ destination: Destination, after: JournalID?, limit: Int, byteLimit: Int) -> PendingWindow?
 
     /// Writes the final outcome of a notification with a coming commit, and tries until it is written.
     func settle(_ id: JournalID, as settlement: Settlement)
@@ -85,13 +87,13 @@ protocol OutboundJournal: Sendable {
 
 extension Journal: OutboundJournal {
     func load(
-        _ severity: Severity, after: JournalID?, limit: Int, byteLimit: Int,
+        _ destination: Destination, after: JournalID?, limit: Int, byteLimit: Int,
         then done: @escaping @Sendable (PendingWindow?) -> Void
     ) {
-        load(severity, after: after, limit: limit, byteLimit: byteLimit) { result in done(try? result.get()) }
+        load(destination, after: after, limit: limit, byteLimit: byteLimit) { result in done(try? result.get()) }
     }
 
-    func loadNow(_ severity: Severity, after: JournalID?, limit: Int, byteLimit: Int) -> PendingWindow? {
-        withWriter { try? $0.load(severity, after: after, limit: limit, byteLimit: byteLimit).get() }
+    func loadNow(_ destination: Destination, after: JournalID?, limit: Int, byteLimit: Int) -> PendingWindow? {
+        withWriter { try? $0.load(destination, after: after, limit: limit, byteLimit: byteLimit).get() }
     }
 }

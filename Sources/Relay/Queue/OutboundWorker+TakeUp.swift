@@ -61,7 +61,7 @@ extension OutboundWorker {
     }
 
     private func read(after: JournalID?, _ room: (notifications: Int, bytes: Int)) -> PendingWindow? {
-        services.journal.loadNow(severity, after: after, limit: room.notifications, byteLimit: room.bytes)
+        services.journal.loadNow(destination, after: after, limit: room.notifications, byteLimit: room.bytes)
     }
 
     // MARK: What has become old
@@ -86,7 +86,7 @@ extension OutboundWorker {
     }
 
     private func expire(_ notification: Journaled<Notification>) {
-        services.metrics.notificationsExpired[severity.rawValue].increment()
+        services.metrics.notificationsExpired[severity.rawValue, receiver].increment()
         services.logger.notice(
             "notification expired: older than the maximum age, and resolved since",
             metadata: ["severity": "\(severity)", "id": "\(notification.id)"])

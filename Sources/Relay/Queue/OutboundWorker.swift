@@ -13,7 +13,10 @@ actor OutboundWorker {
     nonisolated let executor: QueueExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    let severity: Severity
+    let destination: Destination
+    var severity: Severity { destination.severity }
+    /// As the label of metrics has it.
+    var receiver: String { services.receiver ?? "" }
     let window: Locked<QueueWindow>
     private(set) var services: OutboundQueue.Services
     let clock = ContinuousClock()
@@ -29,13 +32,13 @@ actor OutboundWorker {
     private var journalist: DeliveryLog
     private var threads = ThreadTable()
 
-    init(severity: Severity, window: Locked<QueueWindow>, services: OutboundQueue.Services) {
-        self.severity = severity
+    init(destination: Destination, window: Locked<QueueWindow>, services: OutboundQueue.Services) {
+        self.destination = destination
         self.window = window
         self.services = services
         reroute = Reroute(patience: services.patience)
-        journalist = DeliveryLog(severity: severity, logger: services.logger)
-        executor = QueueExecutor(label: "outbound.\(severity.rawValue)")
+        journalist = DeliveryLog(destination, receiver: services.receiver, logger: services.logger)
+        executor = QueueExecutor(label: "outbound.\(destination.spoolName)")
     }
 
     /// Looks for work, now or after what runs; cheap and safe to call from anywhere.
@@ -91,15 +94,15 @@ actor OutboundWorker {
                 continue
             }
             let gate = route(way).gate
-            switch gate.ask(severity, now: now, wake: { [weak self] in self?.wake() }) {
+            switch gate.ask(destination, now: now, wake: { [weak self] in self?.wake() }) {
             case .granted(let grant):
                 if prepare(grant) { post(by: way) } else { gate.giveBack(at: clock.now) }
                 return true
             case .notBefore(let slot): next = min(next ?? slot, slot)
             case .taken: break
             }
-            // Standing in line for a probe would keep other severities from a shared hook.
-            if isRerouting && way == .own { gate.withdraw(severity) }
+            // Standing in line for a probe would keep other queues from a shared hook.
+            if isRerouting && way == .own { gate.withdraw(destination) }
         }
         if let next { wake(at: next) }
         return false
@@ -114,8 +117,8 @@ actor OutboundWorker {
     }
 
     private func withdraw() {
-        services.own.gate.withdraw(severity)
-        services.fallback?.gate.withdraw(severity)
+        services.own.gate.withdraw(destination)
+        services.fallback?.gate.withdraw(destination)
     }
 
     /// Sees to it that there is a delivery under way that fits the moment; false where nothing readable waits.
@@ -124,7 +127,8 @@ actor OutboundWorker {
         guard let cargo = takeUp(grant) else { return false }
         let (own, fallback) = (services.own.renderer, services.fallback?.renderer)
         var delivery = OutboundDelivery(
-            cargo, severity: severity, policy: services.policy, threading: threading(cargo), now: .now()
+            cargo, severity: severity, room: services.receiver ?? severity.rawValue, policy: services.policy,
+            threading: threading(cargo), now: .now()
         ) { way in
             way == .own ? own : fallback ?? own
         }
@@ -201,20 +205,20 @@ actor OutboundWorker {
 
     private func count(_ outcome: DeliveryOutcome, took: Duration, by way: Way) {
         let (tier, metrics) = (severity.rawValue, services.metrics)
-        metrics.deliveryDuration[tier].observe(took)
-        if let reason = outcome.reason { metrics.notificationsFailed[tier, reason.rawValue].increment() }
-        if outcome.isMaybeDelivered { metrics.possibleDuplicates[tier].increment() }
+        metrics.deliveryDuration[tier, receiver].observe(took)
+        if let reason = outcome.reason { metrics.notificationsFailed[tier, reason.rawValue, receiver].increment() }
+        if outcome.isMaybeDelivered { metrics.possibleDuplicates[tier, receiver].increment() }
         guard case .delivered = outcome else { return }
-        metrics.messagesSent[tier].increment()
-        if way == .fallback { metrics.messagesRerouted[tier].increment() }
+        metrics.messagesSent[tier, receiver].increment()
+        if way == .fallback { metrics.messagesRerouted[tier, receiver].increment() }
     }
 
     private func delivered(_ cargo: Cargo, by way: Way) {
         let now = Timestamp.now()
         let metrics = services.metrics
-        metrics.notifications[severity.rawValue].increment(by: cargo.entries.count)
-        metrics.coalescedAlerts[severity.rawValue].increment(by: cargo.foldedAlerts)
-        let endToEnd = metrics.endToEnd[severity.rawValue]
+        metrics.notifications[severity.rawValue, receiver].increment(by: cargo.entries.count)
+        metrics.coalescedAlerts[severity.rawValue, receiver].increment(by: cargo.foldedAlerts)
+        let endToEnd = metrics.endToEnd[severity.rawValue, receiver]
         for entry in cargo.entries { endToEnd.observe(now.since(entry.acceptedAt)) }
         finish(cargo, .delivered)
     }
@@ -251,7 +255,7 @@ actor OutboundWorker {
         let (isWanted, after, known, room) = window.withLock { ($0.wantsMore, $0.loaded, $0.newest, $0.room) }
         guard isWanted else { return }
         isLoading = true
-        services.journal.load(severity, after: after, limit: room.notifications, byteLimit: room.bytes) { pending in
+        services.journal.load(destination, after: after, limit: room.notifications, byteLimit: room.bytes) { pending in
             self.executor.queue.async { self.assumeIsolated { $0.loaded(pending, known: known) } }
         }
     }

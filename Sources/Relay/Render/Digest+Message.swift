@@ -62,7 +62,7 @@ extension Digest {
             shown.formUnion(keys)
         }
         if let rest = restAttachment(without: shown) { attachments.append(rest) }
-        return Message(text: text.fitted, attachments: attachments, emoji: settings.emoji)
+        return Message(text: text.fitted, attachments: attachments, emoji: settings.emoji, alias: settings.alias)
     }
 
     // MARK: Blocks

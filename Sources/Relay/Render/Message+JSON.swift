@@ -9,6 +9,10 @@ extension Message {
                 writer.key("emoji")
                 writer.string(emoji)
             }
+            if let alias {
+                writer.key("alias")
+                writer.string(alias)
+            }
             if let threadID {
                 writer.key("tmid")
                 writer.string(threadID)

@@ -5,6 +5,8 @@ struct Message: Sendable, Equatable {
     var attachments: [Attachment] = []
     /// The avatar as a short name, `:fire:`; the room's own when nil.
     var emoji: String?
+    /// The name that it is shown under; the hook's own when nil.
+    var alias: String?
     /// The message whose thread it goes to, and nowhere else (section 4).
     var threadID: String?
     /// Asks for the id of the message; servers before 7.9 pass it over.

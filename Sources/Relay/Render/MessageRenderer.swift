@@ -33,7 +33,7 @@ struct MessageRenderer: Sendable {
     }
 
     private func message(_ text: String, _ attachments: [Message.Attachment]) -> Message {
-        Message(text: text, attachments: attachments, emoji: settings.emoji)
+        Message(text: text, attachments: attachments, emoji: settings.emoji, alias: settings.alias)
     }
 
     /// The bytes of a message before its first attachment, with the longest part number and the keys around.

@@ -14,12 +14,14 @@ struct RenderSettings: Sendable, Equatable {
     var hiddenLabels: [String]
     /// The avatar as a short name, `:fire:`.
     var emoji: String?
+    /// The name that messages are shown under; the hook's own when nil.
+    var alias: String?
 
     init(
         textLimit: Int = 5_000, maxAlertsPerMessage: Int = 50, maxMessagesPerNotification: Int = 5,
         maxBodyBytes: Int = 900_000,
         shownLabels: [String] = [], hiddenLabels: [String] = ["prometheus", "prometheus_replica"],
-        emoji: String? = nil
+        emoji: String? = nil, alias: String? = nil
     ) {
         precondition(
             textLimit >= 100 && maxBodyBytes >= 4_096 && maxAlertsPerMessage >= 1, "limits too small to render")
@@ -30,6 +32,7 @@ struct RenderSettings: Sendable, Equatable {
         self.shownLabels = shownLabels
         self.hiddenLabels = hiddenLabels
         self.emoji = emoji
+        self.alias = alias
     }
 
     /// UTF-16 units a text may have: a tenth below the server's limit, and small beside the body.

@@ -2,7 +2,8 @@
 enum ServiceStatus {
     static func line(_ snapshot: JournalSnapshot) -> String {
         let waiting = Severity.allCases.compactMap { severity -> String? in
-            guard let count = snapshot.pending[severity], count > 0 else { return nil }
+            let count = snapshot.pending.reduce(0) { $0 + ($1.key.severity == severity ? $1.value : 0) }
+            guard count > 0 else { return nil }
             return "\(count) \(severity.rawValue)"
         }
         let pending = waiting.isEmpty ? "nothing pending" : "pending: \(waiting.joined(separator: ", "))"

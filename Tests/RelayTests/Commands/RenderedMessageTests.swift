@@ -11,7 +11,7 @@ struct RenderedMessageTests {
         let field = Message.Field(title: hostile, value: hostile, isShort: true)
         let block = Message.Attachment(color: "#757575", title: hostile, text: hostile, fields: [field])
         let message = Message(text: hostile, attachments: [block])
-        let page = RenderedMessage.print([RenderedMessage(room: .critical, message: message)], as: .html)
+        let page = RenderedMessage.print([RenderedMessage(room: "critical", message: message)], as: .html)
         #expect(page.hasPrefix("<!doctype html>"))
         #expect(!page.contains("<script"))
         #expect(page.split(separator: "&lt;script&gt;alert(1)&lt;/script&gt;&quot;").count == 6)

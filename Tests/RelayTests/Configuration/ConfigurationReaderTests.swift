@@ -18,7 +18,7 @@ private func read(
     @Test func oneHookIsEnoughAndTheRestHasDefaults() throws {
         let configuration = try read(["ROCKETCHAT_WEBHOOK_INFO": hook])
         #expect(configuration.listen == [SocketAddress(host: "0.0.0.0", port: 8093)])
-        #expect(configuration.rateLimit == PostLimit(posts: 10, per: .seconds(60)))
+        #expect(configuration.posting.rateLimit == PostLimit(posts: 10, per: .seconds(60)))
         #expect(configuration.dedupeWindow == .seconds(60))
         #expect(configuration.journalLimit == 1 << 30)
         #expect(configuration.drainTimeout == .seconds(8))
@@ -33,8 +33,8 @@ private func read(
             "RELAY_MAX_CONNECTIONS": "7", "RELAY_IDLE_TIMEOUT": "500ms", "RELAY_STORAGE_PATH": "/s",
         ])
         #expect(configuration.listen == [SocketAddress(host: "0.0.0.0", port: 9000)])
-        #expect(configuration.rateLimit == nil)
-        #expect(configuration.textLimit == 20_000)
+        #expect(configuration.posting.rateLimit == nil)
+        #expect(configuration.posting.textLimit == 20_000)
         #expect(configuration.dedupeWindow == .zero)
         #expect(configuration.journalLimit == 2 << 30)
         #expect(configuration.drainTimeout == .seconds(90))

@@ -32,9 +32,11 @@ import Testing
             .replacing("critical_file: /etc/relay/critical", with: "critical: https://chat.example.com/hooks/a/b")
         let configuration = try read(text).get()
         #expect(configuration.hooks.count == 4)
+        #expect(configuration.receivers.map(\.name) == ["database"])
+        #expect(configuration.receivers.first?.posting.emoji == ":elephant:")
         #expect(configuration.fallbackAfter[.critical] == .seconds(60))
         #expect(configuration.severityAliases == SeverityMap.defaultAliases)
-        #expect(configuration.renderSettings == RenderSettings())
+        #expect(configuration.posting.renderSettings == RenderSettings())
         #expect(configuration.storagePath == "/var/lib/relay")
         #expect(configuration.limits == RelayConfiguration(hooks: [:]).limits)
     }
@@ -57,7 +59,7 @@ import Testing
             environment: ["RELAY_STORAGE_PATH": "/environment", "RELAY_TEXT_LIMIT": "2000"]
         ).get()
         #expect(configuration.storagePath == "/flag")
-        #expect(configuration.textLimit == 2000)
+        #expect(configuration.posting.textLimit == 2000)
         #expect(configuration.logLevel == .error)
     }
 
@@ -85,6 +87,60 @@ import Testing
         #expect(configuration.severityAliases[.critical] == ["boom", "crash"])
         #expect(configuration.fallbackAfter[.info] == .seconds(540))
         #expect(configuration.authTokens.map(\.revealed) == ["one", "two"])
+    }
+
+    @Test func everyKeyOfAReceiverIsInTheTable() throws {
+        let table = try Checkout.text("docs/CONFIGURATION.md").split(separator: "## Receivers").last ?? ""
+        for key in Setting.receiverKeys { #expect(table.contains("`\(key)`"), "CONFIGURATION.md has no \(key)") }
+    }
+
+    @Test func aReceiverBeginsWithTheSettingsOfAllHooks() throws {
+        let yaml =
+            hook + """
+                text_limit: 1000
+                emoji: ":fire:"
+                receivers:
+                  - name: database
+                    matchers: ['team="db"', 'env!="dev"']
+                    webhook: https://chat.example.com/hooks/c/d
+                    continue: true
+                    rate_limit: "off"
+                    fallback_after: 3s
+                    alias: Databases
+                  - {name: rest, matchers: 'alertname=~"Disk.*|CPU,?"', webhook: https://chat.example.com/hooks/e/f}
+                """
+        let receivers = try read(yaml).get().receivers
+        #expect(receivers.map(\.name) == ["database", "rest"])
+        #expect(receivers[0].matchers.map(\.description) == [#"team="db""#, #"env!="dev""#])
+        #expect(receivers[0].continues && !receivers[1].continues)
+        #expect(receivers[0].posting.rateLimit == nil && receivers[1].posting.rateLimit == .rocketChat)
+        #expect(receivers[0].posting.alias == "Databases" && receivers[1].posting.alias == nil)
+        #expect(receivers.allSatisfy { $0.posting.textLimit == 1000 && $0.posting.emoji == ":fire:" })
+        #expect(receivers[0].fallbackAfter == .seconds(3) && receivers[1].fallbackAfter == nil)
+        #expect(receivers[1].matchers.count == 1, "a comma in quotes parts nothing")
+    }
+
+    @Test func mistakesInReceiversHavePlaces() throws {
+        let yaml =
+            hook + """
+                receivers:
+                  - matchers: a=b
+                    webhook: https://chat.example.com/hooks/c/d
+                  - {name: one, matchers: "a=~(", webhok: x}
+                  - {name: two, matchers: a=b, webhook: https://chat.example.com/hooks/c/d, text_limit: 1}
+                  - {name: two, matchers: a=b, webhook: https://chat.example.com/hooks/c/d}
+                  - text
+                """
+        #expect(
+            try problems(yaml) == [
+                "5:35: receivers[1].webhok: is not a setting, did you mean webhook?",
+                "8:5: receivers[4]: must hold keys and values",
+                "3:5: receivers[0].name: is missing; a receiver needs a name",
+                "5:27: receivers[1].matchers: the regular expression \"(\" cannot be read: missing closing parenthesis at character 2",
+                "5:5: receivers[1].webhook: is missing; a receiver needs the URL of an incoming webhook",
+                "6:89: receivers[2].text_limit: \"1\" is not a whole number, at least 500",
+                "7:12: receivers[3].name: \"two\" is given twice",
+            ])
     }
 
     @Test func usersAreAMapAsInPrometheussOwnFile() throws {

@@ -28,7 +28,7 @@ struct DeadLetterDeskTests {
         return (DeadLetterDesk(journal: journal) { more in dispatched.withLock { $0 += more } }, dispatched)
     }
 
-    private func id(_ sequence: Int64) -> JournalID { JournalID(sequence: sequence, severity: .critical) }
+    private func id(_ sequence: Int64) -> JournalID { JournalID(sequence: sequence, destination: .critical) }
 
     @Test func aListNamesTheAlerts() throws {
         let (desk, _) = try desk(dead: 2)

@@ -8,7 +8,7 @@ import Testing
 struct DeadLetterTextTests {
     private func letter(answer: String? = "HTTP 400: odd") -> DeadLetter {
         DeadLetter(
-            id: JournalID(sequence: 1, severity: .critical), severity: .critical, group: 7, acceptedAt: .sample,
+            id: JournalID(sequence: 1, destination: .critical), severity: .critical, group: 7, acceptedAt: .sample,
             diedAt: .sample.advanced(bySeconds: 60), reason: DeadLetterReason(rawValue: "unknownAnswer"), attempts: 5,
             answer: answer, size: 80)
     }

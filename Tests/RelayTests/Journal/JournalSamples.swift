@@ -31,7 +31,7 @@ enum JournalSamples {
 
     static func append(_ sequence: Int64, _ notification: Relay.Notification) -> StoredNotification {
         StoredNotification(
-            id: JournalID(sequence: sequence, severity: notification.severity), notification: notification)
+            id: JournalID(sequence: sequence, destination: notification.destination), notification: notification)
     }
 }
 

@@ -12,8 +12,8 @@ import Testing
         try store.commit(JournalTransaction(appends: [[critical, info], [late]], at: .sample))
     }
 
-    private func pending(_ store: any JournalStore, _ severity: Severity) throws -> [StoredNotification] {
-        try store.pending(severity, after: nil, limit: 100, byteLimit: .max, at: .sample).notifications
+    private func pending(_ store: any JournalStore, _ destination: Destination) throws -> [StoredNotification] {
+        try store.pending(destination, after: nil, limit: 100, byteLimit: .max, at: .sample).notifications
     }
 
     @Test(arguments: JournalMedium.fresh())
@@ -153,7 +153,7 @@ import Testing
         #expect(try store.deadLetters(after: critical.id, limit: 10).map(\.id) == [info.id])
         #expect(try store.deadLetter(critical.id)?.body == critical.notification.body)
 
-        let unknown = JournalID(sequence: 99, severity: .info)
+        let unknown = JournalID(sequence: 99, destination: .info)
         let replay = try store.replay([critical.id, unknown], firstSequence: 50)
         #expect(replay.missing == [unknown] && replay.damaged.isEmpty)
         #expect(replay.entries == [JournalSamples.append(50, critical.notification)])

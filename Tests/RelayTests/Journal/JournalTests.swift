@@ -19,7 +19,7 @@ import Testing
         try await bench.waitForAnswers(1)
         let outcome = try #require(try bench.results().first?.get())
         #expect(outcome.notifications.map(\.value) == two && !outcome.isDuplicate)
-        #expect(outcome.notifications.map(\.id.severity) == [.critical, .info])
+        #expect(outcome.notifications.map(\.id.destination) == [.critical, .info])
         #expect(bench.journal.snapshot.pending[.critical] == 1)
     }
 
@@ -89,7 +89,7 @@ import Testing
 
     @Test func settlementsRideWithAppends() async throws {
         let bench = try JournalBench(settings { $0.settleDelay = .seconds(30) })
-        let id = JournalID(sequence: 7, severity: .info)
+        let id = JournalID(sequence: 7, destination: .info)
         bench.journal.settle(id, as: .delivered)
         try bench.append([1])
         try await bench.waitForAnswers(1)
@@ -156,7 +156,7 @@ import Testing
         #expect(bench.journal.state == .failed("fsync: Input/output error"))
         #expect(throws: JournalRefusal.self) { try bench.append([2]) }
         #expect(throws: JournalRefusal.self) { try bench.journal.deadLetters(limit: 1) }
-        bench.journal.settle(JournalID(sequence: 1, severity: .info), as: .delivered)
+        bench.journal.settle(JournalID(sequence: 1, destination: .info), as: .delivered)
         bench.journal.close()
         #expect(bench.failures.withLock { $0 } == ["fsync: Input/output error"])
         #expect(bench.script.transactions.count == 1, "nothing is tried after a failed fsync")
@@ -236,7 +236,7 @@ import Testing
     @Test func closingCommitsWhatWasTaken() throws {
         let bench = try JournalBench(settings { $0.requestsPerCommit = 3 })
         try bench.append(0..<10)
-        bench.journal.settle(JournalID(sequence: 1, severity: .info), as: .delivered)
+        bench.journal.settle(JournalID(sequence: 1, destination: .info), as: .delivered)
         bench.journal.close()
         #expect(bench.tickets == Array(0..<10))
         #expect(bench.script.plan.withLock { $0.isClosed })

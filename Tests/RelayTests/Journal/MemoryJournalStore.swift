@@ -8,6 +8,7 @@ final class MemoryJournalStore: JournalStore {
     struct Content: Sendable {
         var pending: [JournalID: Relay.Notification] = [:]
         var dead: [JournalID: DeadLetterContent] = [:]
+        var receivers: [ReceiverID: String] = [:]
         var seen: [SeenKey] = []
         var lastSeenID: Int64 = 0
         var nextSequence: Int64 = 1
@@ -54,12 +55,12 @@ final class MemoryJournalStore: JournalStore {
     func maintain() throws(JournalStoreError) {}
 
     func pending(
-        _ severity: Severity, after: JournalID?, limit: Int, byteLimit: Int, at now: Timestamp
+        _ destination: Destination, after: JournalID?, limit: Int, byteLimit: Int, at now: Timestamp
     ) throws(JournalStoreError) -> StoredWindow {
         let pending = disk.withLock { $0.pending }
         var window = StoredWindow()
         var bytes = 0
-        for id in pending.keys.sorted() where id.severity == severity && after.map({ id > $0 }) ?? true {
+        for id in pending.keys.sorted() where id.destination == destination && after.map({ id > $0 }) ?? true {
             guard window.notifications.count < limit, bytes < byteLimit, let notification = pending[id] else {
                 window.isLast = false
                 break
@@ -71,12 +72,31 @@ final class MemoryJournalStore: JournalStore {
         return window
     }
 
-    var pendingCounts: [Severity: Int] {
-        counts(disk.withLock { $0.pending.values.map(\.severity) })
+    func register(_ names: [String], forgettingOthers: Bool) throws(JournalStoreError) -> [ReceiverID: String] {
+        let needed = Set(
+            (pendingCounts.merging(deadLetterCounts, uniquingKeysWith: +)).filter { $0.value > 0 }.keys.map(\.receiver))
+        return disk.withLock { disk in
+            if forgettingOthers {
+                disk.receivers = disk.receivers.filter { needed.contains($0.key) || names.contains($0.value) }
+            }
+            for name in names where !disk.receivers.values.contains(name) {
+                let free = (1...UInt8.max).lazy.map(ReceiverID.init).first { [known = disk.receivers] in
+                    known[$0] == nil
+                }
+                if let free { disk.receivers[free] = name }
+            }
+            return disk.receivers
+        }
     }
 
-    var deadLetterCounts: [Severity: Int] {
-        counts(disk.withLock { $0.dead.values.map(\.letter.severity) })
+    var receivers: [ReceiverID: String] { disk.withLock { $0.receivers } }
+
+    var pendingCounts: [Destination: Int] {
+        counts(disk.withLock { $0.pending.values.map(\.destination) })
+    }
+
+    var deadLetterCounts: [Destination: Int] {
+        counts(disk.withLock { $0.dead.values.map(\.letter.destination) })
     }
 
     var usage: JournalUsage {
@@ -86,8 +106,8 @@ final class MemoryJournalStore: JournalStore {
 
     var hasRoom: Bool { true }
 
-    func oldestPending(_ severity: Severity) throws(JournalStoreError) -> Timestamp? {
-        try pending(severity, after: nil, limit: 1, byteLimit: .max, at: .sample).notifications.first?
+    func oldestPending(_ destination: Destination) throws(JournalStoreError) -> Timestamp? {
+        try pending(destination, after: nil, limit: 1, byteLimit: .max, at: .sample).notifications.first?
             .notification.acceptedAt
     }
 
@@ -112,9 +132,10 @@ final class MemoryJournalStore: JournalStore {
             let letter = content.letter
             replay.entries.append(
                 StoredNotification(
-                    id: JournalID(sequence: sequence, severity: letter.severity),
+                    id: JournalID(sequence: sequence, destination: letter.destination),
                     notification: Relay.Notification(
-                        severity: letter.severity, group: letter.group, acceptedAt: letter.acceptedAt,
+                        severity: letter.severity, receiver: letter.destination.receiver, group: letter.group,
+                        acceptedAt: letter.acceptedAt,
                         body: content.body)))
         }
         try commit(JournalTransaction(appends: [replay.entries], at: .sample))
@@ -134,10 +155,11 @@ final class MemoryJournalStore: JournalStore {
 
     func abandon() {}
 
-    private func counts(_ severities: [Severity]) -> [Severity: Int] {
-        var counts = Dictionary(uniqueKeysWithValues: Severity.allCases.map { ($0, 0) })
-        for severity in severities {
-            counts[severity, default: 0] += 1
+    private func counts(_ destinations: [Destination]) -> [Destination: Int] {
+        let known = Destination.tiers + receivers.keys.flatMap { Destination.all(of: $0) }
+        var counts = Dictionary(uniqueKeysWithValues: known.map { ($0, 0) })
+        for destination in destinations {
+            counts[destination, default: 0] += 1
         }
         return counts
     }

@@ -145,7 +145,7 @@ import Testing
         try spool.fill(5)
         let first = spool.store()
         _ = try first.open(at: .sample)
-        let id = JournalID(sequence: 2, severity: .warning)
+        let id = JournalID(sequence: 2, destination: .warning)
         let settlement = Settlement.dead(reason: .damaged, attempts: 4, answer: "why")
         try first.commit(JournalTransaction(settlements: [.init(id: id, settlement: settlement)], at: .sample))
         try first.close(at: .sample)

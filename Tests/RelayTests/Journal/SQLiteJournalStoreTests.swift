@@ -15,7 +15,7 @@ import Testing
         #expect(try connection.integer("PRAGMA synchronous") == 2)
         #expect(try connection.integer("PRAGMA max_page_count") == 2048)
         #expect(try connection.integer("PRAGMA journal_size_limit") == 33_554_432)
-        #expect(try connection.integer("PRAGMA user_version") == 1)
+        #expect(try connection.integer("PRAGMA user_version") == 2)
         #expect(try connection.prepare("PRAGMA journal_mode").text() == "wal")
         #expect(try connection.prepare("PRAGMA locking_mode").text() == "exclusive")
         #expect(!spool.names.contains("spool.db-shm"))
@@ -70,7 +70,7 @@ import Testing
         try spool.fill(3)
         try spool.edit("PRAGMA user_version = 7")
         let before = try spool.bytes("spool.db")
-        #expect(throws: JournalOpenError.newerSchema(path: spool.database, found: 7, known: 1)) {
+        #expect(throws: JournalOpenError.newerSchema(path: spool.database, found: 7, known: 2)) {
             try spool.store().open(at: .sample)
         }
         #expect(try spool.bytes("spool.db") == before)
@@ -91,7 +91,7 @@ import Testing
         let next = SQLiteSchema(migrations: SQLiteSchema.current.migrations + ["CREATE TABLE later (id INTEGER)"])
         let store = spool.store(schema: next)
         _ = try store.open(at: .sample)
-        #expect(try store.statements?.connection.integer("PRAGMA user_version") == 2)
+        #expect(try store.statements?.connection.integer("PRAGMA user_version") == 3)
         #expect(try store.statements?.connection.integer("SELECT count(*) FROM later") == 0)
         #expect(try spool.pending(store) == [1, 2, 3])
     }

@@ -77,21 +77,26 @@ final class ScriptedJournalStore: JournalStore {
         script.plan.withLock { $0.isAbandoned = true }
     }
 
+    func register(_ names: [String], forgettingOthers: Bool) throws(JournalStoreError) -> [ReceiverID: String] {
+        try memory.register(names, forgettingOthers: forgettingOthers)
+    }
+
+    var receivers: [ReceiverID: String] { memory.receivers }
     var hasRoom: Bool { script.plan.withLock { $0.hasRoom } }
-    var pendingCounts: [Severity: Int] { memory.pendingCounts }
-    var deadLetterCounts: [Severity: Int] { memory.deadLetterCounts }
+    var pendingCounts: [Destination: Int] { memory.pendingCounts }
+    var deadLetterCounts: [Destination: Int] { memory.deadLetterCounts }
     var usage: JournalUsage { memory.usage }
 
     func open(at now: Timestamp) throws(JournalOpenError) -> JournalRecovery { try memory.open(at: now) }
 
     func pending(
-        _ severity: Severity, after: JournalID?, limit: Int, byteLimit: Int, at now: Timestamp
+        _ destination: Destination, after: JournalID?, limit: Int, byteLimit: Int, at now: Timestamp
     ) throws(JournalStoreError) -> StoredWindow {
-        try memory.pending(severity, after: after, limit: limit, byteLimit: byteLimit, at: now)
+        try memory.pending(destination, after: after, limit: limit, byteLimit: byteLimit, at: now)
     }
 
-    func oldestPending(_ severity: Severity) throws(JournalStoreError) -> Timestamp? {
-        try memory.oldestPending(severity)
+    func oldestPending(_ destination: Destination) throws(JournalStoreError) -> Timestamp? {
+        try memory.oldestPending(destination)
     }
 
     func deadLetters(after: JournalID?, limit: Int) throws(JournalStoreError) -> [DeadLetter] {

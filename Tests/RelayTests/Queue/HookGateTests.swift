@@ -5,14 +5,14 @@ import Testing
 
 @Suite struct HookGateTests {
     private let start = ContinuousClock.now
-    private let woken = Locked<[Severity]>([])
+    private let woken = Locked<[Destination]>([])
 
-    private func isGranted(_ gate: HookGate, _ severity: Severity, after seconds: Int = 0) -> Bool {
-        if case .granted = ask(gate, severity, after: seconds) { true } else { false }
+    private func isGranted(_ gate: HookGate, _ destination: Destination, after seconds: Int = 0) -> Bool {
+        if case .granted = ask(gate, destination, after: seconds) { true } else { false }
     }
 
-    private func ask(_ gate: HookGate, _ severity: Severity, after seconds: Int = 0) -> HookGate.Permission {
-        gate.ask(severity, now: start + .seconds(seconds)) { woken.withLock { $0.append(severity) } }
+    private func ask(_ gate: HookGate, _ destination: Destination, after seconds: Int = 0) -> HookGate.Permission {
+        gate.ask(destination, now: start + .seconds(seconds)) { woken.withLock { $0.append(destination) } }
     }
 
     @Test func onePostAtATimeAndTheMostUrgentIsWokenFirst() {

@@ -9,6 +9,7 @@ struct ImportTests {
         "CCrypto": ["Relay/Authenticate/", "Relay/Parse/"],
         "CLibcurl": ["Relay/Deliver/"],
         "CLibevent": ["Libevent/"],
+        "CPCRE2": ["Relay/Route/"],
         "CRevision": ["Relay/Version.swift"],
         "CSQLite": ["Relay/Journal/"],
         "CSimdjson": ["Relay/Parse/"],

@@ -18,7 +18,8 @@ extension SQLiteJournalStore {
     func change<Value>(
         _ body: (SpoolStatements) throws(SQLiteError) -> Value
     ) throws(JournalStoreError) -> Value {
-        let (pending, dead, next, reserved) = (pendingCounts, deadLetterCounts, nextSequence, reservedSequence)
+        let (pending, dead, known) = (pendingCounts, deadLetterCounts, receivers)
+        let (next, reserved) = (nextSequence, reservedSequence)
         do throws(JournalStoreError) {
             return try use { (statements) throws(SQLiteError) in
                 let value = try statements.connection.transaction { () throws(SQLiteError) in try body(statements) }
@@ -26,7 +27,8 @@ extension SQLiteJournalStore {
                 return value
             }
         } catch {
-            (pendingCounts, deadLetterCounts, nextSequence, reservedSequence) = (pending, dead, next, reserved)
+            (pendingCounts, deadLetterCounts, receivers) = (pending, dead, known)
+            (nextSequence, reservedSequence) = (next, reserved)
             throw error
         }
     }
@@ -61,16 +63,16 @@ extension SQLiteJournalStore {
 
     func insert(_ stored: StoredNotification, _ statements: SpoolStatements) throws(SQLiteError) {
         let row = SpoolRow(stored)
-        try statements.table(stored.notification.severity).insert
+        try statements.table(stored.notification.destination).insert
             .bind(row.id, row.group, row.acceptedAt, row.checksum)
             .run(blob: stored.notification.body, at: 5)
-        pendingCounts[stored.notification.severity, default: 0] += 1
+        pendingCounts[stored.notification.destination, default: 0] += 1
         nextSequence = max(nextSequence, stored.id.sequence + 1)
     }
 
     private func delete(_ id: JournalID, _ statements: SpoolStatements) throws(SQLiteError) {
-        try statements.table(id.severity).delete.bind(id.rawValue).run()
-        pendingCounts[id.severity, default: 0] -= statements.connection.changes
+        try statements.table(id.destination).delete.bind(id.rawValue).run()
+        pendingCounts[id.destination, default: 0] -= statements.connection.changes
     }
 
     private func bury(
@@ -78,23 +80,24 @@ extension SQLiteJournalStore {
     ) throws(SQLiteError) {
         guard case .dead(let reason, let attempts, let answer) = settled.settlement else { return }
         try bury(
-            settled.id.rawValue, of: settled.id.severity, reason: reason, attempts: attempts, answer: answer, at: now,
+            settled.id.rawValue, of: settled.id.destination, reason: reason, attempts: attempts, answer: answer,
+            at: now,
             statements)
     }
 
     /// Moves a row to the dead letters as it is, its checksum with it.
     func bury(
-        _ id: Int64, of severity: Severity, reason: DeadLetterReason, attempts: Int, answer: String?,
+        _ id: Int64, of destination: Destination, reason: DeadLetterReason, attempts: Int, answer: String?,
         at now: Timestamp, _ statements: SpoolStatements
     ) throws(SQLiteError) {
-        let table = statements.table(severity)
+        let table = try statements.table(destination)
         try table.bury
-            .bind(id, severity.spoolNumber, now.spoolNanoseconds, reason.rawValue, Int64(attempts), answer)
+            .bind(id, destination.severity.spoolNumber, now.spoolNanoseconds, reason.rawValue, Int64(attempts), answer)
             .run()
         guard statements.connection.changes > 0 else { return }
         try table.delete.bind(id).run()
-        pendingCounts[severity, default: 0] -= 1
-        deadLetterCounts[severity, default: 0] += 1
+        pendingCounts[destination, default: 0] -= 1
+        deadLetterCounts[destination, default: 0] += 1
     }
 
     /// Pages in use, the log and the ballast not counted.

@@ -33,8 +33,8 @@ extension SQLiteJournalStore {
         try change { (statements) throws(SQLiteError) in
             var dropped = 0
             for id in ids {
-                let severity = try content(id, statements)?.letter.severity ?? id.severity
-                dropped += try remove(id, of: severity, statements)
+                let destination = try content(id, statements)?.letter.destination ?? id.destination
+                dropped += try remove(id, of: destination, statements)
             }
             return dropped
         }
@@ -54,10 +54,11 @@ extension SQLiteJournalStore {
         }
         let letter = content.letter
         let stored = StoredNotification(
-            id: JournalID(sequence: sequence, severity: letter.severity),
+            id: JournalID(sequence: sequence, destination: letter.destination),
             notification: Notification(
-                severity: letter.severity, group: letter.group, acceptedAt: letter.acceptedAt, body: content.body))
-        _ = try remove(id, of: letter.severity, statements)
+                severity: letter.severity, receiver: letter.destination.receiver, group: letter.group,
+                acceptedAt: letter.acceptedAt, body: content.body))
+        _ = try remove(id, of: letter.destination, statements)
         try insert(stored, statements)
         replay.entries.append(stored)
     }
@@ -67,7 +68,7 @@ extension SQLiteJournalStore {
         try statements.deadLetter.bind(id.rawValue).query { (row) throws(SQLiteError) in
             // The columns of the checksum begin at 9.
             let letter = DeadLetter(row)
-            let isIntact = SpoolRow.isIntact(row, from: 9) && letter.id.severity == letter.severity
+            let isIntact = SpoolRow.isIntact(row, from: 9) && letter.id.destination.severity == letter.severity
             content = DeadLetterContent(letter: letter, body: row.blob(13), isIntact: isIntact)
             return false
         }
@@ -76,11 +77,11 @@ extension SQLiteJournalStore {
 
     /// Returns how many rows that were: 1 or 0.
     private func remove(
-        _ id: JournalID, of severity: Severity, _ statements: SpoolStatements
+        _ id: JournalID, of destination: Destination, _ statements: SpoolStatements
     ) throws(SQLiteError) -> Int {
         try statements.dropDeadLetter.bind(id.rawValue).run()
         let count = statements.connection.changes
-        deadLetterCounts[severity, default: 0] -= count
+        deadLetterCounts[destination, default: 0] -= count
         return count
     }
 }

@@ -142,10 +142,11 @@ extension SQLiteJournalStore {
     /// Reads what an earlier process left, and notes in the database itself that it is in use.
     private func begin(_ connection: SQLiteConnection, wasClosed: Bool) throws(SQLiteError) -> JournalRecovery {
         let statements = try SpoolStatements(connection)
+        receivers = try readReceivers(connection)
         try count(connection, trustingMeta: wasClosed)
         nextSequence = max(1, try meta(Meta.reservedSequence, on: connection) ?? 0)
-        for severity in Severity.allCases {
-            let last = try connection.integer("SELECT max(id) FROM \(SQLiteSchema.table(severity))") ?? 0
+        for destination in destinations {
+            let last = try connection.integer("SELECT max(id) FROM \(SQLiteSchema.table(destination))") ?? 0
             nextSequence = max(nextSequence, JournalID(rawValue: last).sequence + 1)
         }
         try connection.transaction { () throws(SQLiteError) in
@@ -176,18 +177,24 @@ extension SQLiteJournalStore {
 
     /// Counting reads every page, so the last process's own count is taken where it ended orderly.
     func count(_ connection: SQLiteConnection, trustingMeta: Bool) throws(SQLiteError) {
-        for severity in Severity.allCases {
-            var pending = trustingMeta ? try meta(Meta.pending(severity), on: connection) : nil
+        for destination in destinations {
+            var pending = trustingMeta ? try meta(Meta.pending(destination), on: connection) : nil
             if pending == nil {
-                pending = try connection.integer("SELECT count(*) FROM \(SQLiteSchema.table(severity))")
+                pending = try connection.integer("SELECT count(*) FROM \(SQLiteSchema.table(destination))")
             }
-            var dead = trustingMeta ? try meta(Meta.dead(severity), on: connection) : nil
-            if dead == nil {
-                dead = try connection.integer(
-                    "SELECT count(*) FROM dead_letter WHERE severity = \(severity.spoolNumber)")
-            }
-            pendingCounts[severity] = Int(pending ?? 0)
-            deadLetterCounts[severity] = Int(dead ?? 0)
+            pendingCounts[destination] = Int(pending ?? 0)
+            deadLetterCounts[destination] = Int(
+                trustingMeta ? try meta(Meta.dead(destination), on: connection) ?? 0 : 0)
+        }
+        if !trustingMeta { try countDeadLetters(connection) }
+    }
+
+    private func countDeadLetters(_ connection: SQLiteConnection) throws(SQLiteError) {
+        try connection.prepare("SELECT id, severity FROM dead_letter").query { (row) throws(SQLiteError) in
+            let receiver = JournalID(rawValue: row.integer(0)).destination.receiver
+            let severity = Severity(spoolNumber: row.integer(1))
+            deadLetterCounts[Destination(receiver: receiver, severity: severity), default: 0] += 1
+            return true
         }
     }
 

@@ -27,10 +27,11 @@ extension SQLiteJournalStore {
             return salvage
         }
         let known = try? meta(Meta.reservedSequence, on: source)
-        for severity in Severity.allCases {
-            let last = copy(severity, from: source, ascending: true, until: nil, &salvage)
+        adoptReceivers(of: source, &salvage)
+        for destination in destinations {
+            let last = copy(destination, from: source, ascending: true, until: nil, &salvage)
             if let last {
-                _ = copy(severity, from: source, ascending: false, until: last, &salvage)
+                _ = copy(destination, from: source, ascending: false, until: last, &salvage)
             }
         }
         copyDeadLetters(from: source, &salvage)
@@ -55,12 +56,12 @@ extension SQLiteJournalStore {
 
     /// Returns the last id read before the first part that cannot be read; nil when all was read.
     private func copy(
-        _ severity: Severity, from source: SQLiteConnection, ascending: Bool, until end: Int64?,
+        _ destination: Destination, from source: SQLiteConnection, ascending: Bool, until end: Int64?,
         _ salvage: inout Salvage
     ) -> Int64? {
         let (sign, order) = ascending ? (">", "ASC") : ("<", "DESC")
         let sql = """
-            SELECT id, group_id, accepted_at, crc, body FROM \(SQLiteSchema.table(severity))
+            SELECT id, group_id, accepted_at, crc, body FROM \(SQLiteSchema.table(destination))
             WHERE id \(sign) ? ORDER BY id \(order) LIMIT \(Self.rowsPerCommit)
             """
         var cursor: Int64 = ascending ? .min : .max
@@ -73,7 +74,7 @@ extension SQLiteJournalStore {
                     if let end, row.integer(0) <= end { return false }
                     cursor = row.integer(0)
                     count += 1
-                    if let stored = SpoolRow.notification(in: row, of: severity) {
+                    if let stored = SpoolRow.notification(in: row, of: destination) {
                         rows.append(stored)
                     } else {
                         salvage.damaged += 1
@@ -129,7 +130,6 @@ extension SQLiteJournalStore {
                         row.integer(6), row.integer(7), row.integer(8)
                     )
                     .run(blob: row.blob(9), at: 10)
-                deadLetterCounts[Severity(spoolNumber: row.integer(1)), default: 0] += 1
                 return true
             }
             return true

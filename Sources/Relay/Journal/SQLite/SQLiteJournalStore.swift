@@ -2,7 +2,7 @@ import Glibc
 
 /// The journal's embedded engine: one SQLite database in WAL mode with full synchronisation.
 ///
-/// Invariants: a row is in one severity's table or in the dead letters, never in both; `reserved_sequence` is above
+/// Invariants: a row is in one destination's table or in the dead letters, never in both; `reserved_sequence` is above
 /// every id ever given; the database itself says that it is open while a process works on it, so that a missing log
 /// is noticed.
 final class SQLiteJournalStore: JournalStore {
@@ -10,8 +10,8 @@ final class SQLiteJournalStore: JournalStore {
     enum Meta {
         static let wasClosed = "clean_shutdown"
         static let reservedSequence = "reserved_sequence"
-        static func pending(_ severity: Severity) -> String { "pending_\(severity.rawValue)" }
-        static func dead(_ severity: Severity) -> String { "dead_\(severity.rawValue)" }
+        static func pending(_ destination: Destination) -> String { "pending_\(destination.spoolName)" }
+        static func dead(_ destination: Destination) -> String { "dead_\(destination.spoolName)" }
     }
 
     /// Sequence numbers are reserved in blocks, so that no commit has to write the last one given.
@@ -30,8 +30,10 @@ final class SQLiteJournalStore: JournalStore {
     var databaseFile: SpoolFile?
     var logFile: SpoolFile?
 
-    var pendingCounts: [Severity: Int] = [:]
-    var deadLetterCounts: [Severity: Int] = [:]
+    /// The names of those that have a number.
+    var receivers: [ReceiverID: String] = [:]
+    var pendingCounts: [Destination: Int] = [:]
+    var deadLetterCounts: [Destination: Int] = [:]
     var usedBytes: Int64 = 0
     /// The size of the transaction being tried.
     var attemptedBytes: Int64 = 0
@@ -49,14 +51,19 @@ final class SQLiteJournalStore: JournalStore {
         JournalUsage(usedBytes: usedBytes, limitBytes: settings.limitBytes)
     }
 
+    /// All that have a table.
+    var destinations: [Destination] {
+        Destination.tiers + receivers.keys.flatMap { Destination.all(of: $0) }
+    }
+
     /// Some way below the limit, so that the state does not change with every message.
     var hasRoom: Bool {
         usedBytes <= settings.appendLimitBytes / 16 * 15
     }
 
-    func oldestPending(_ severity: Severity) throws(JournalStoreError) -> Timestamp? {
+    func oldestPending(_ destination: Destination) throws(JournalStoreError) -> Timestamp? {
         try use { (statements) throws(SQLiteError) in
-            try statements.table(severity).oldest.integer().map { Timestamp(spoolNanoseconds: $0) }
+            try statements.table(destination).oldest.integer().map { Timestamp(spoolNanoseconds: $0) }
         }
     }
 
@@ -64,9 +71,9 @@ final class SQLiteJournalStore: JournalStore {
         try use { (statements) throws(SQLiteError) in
             let connection = statements.connection
             try connection.transaction { () throws(SQLiteError) in
-                for severity in Severity.allCases {
-                    try statements.set(Meta.pending(severity), to: Int64(pendingCounts[severity] ?? 0))
-                    try statements.set(Meta.dead(severity), to: Int64(deadLetterCounts[severity] ?? 0))
+                for destination in destinations {
+                    try statements.set(Meta.pending(destination), to: Int64(pendingCounts[destination] ?? 0))
+                    try statements.set(Meta.dead(destination), to: Int64(deadLetterCounts[destination] ?? 0))
                 }
                 try statements.set(Meta.reservedSequence, to: nextSequence)
                 try statements.set(Meta.wasClosed, to: 1)

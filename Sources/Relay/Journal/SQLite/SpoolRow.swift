@@ -18,14 +18,17 @@ struct SpoolRow {
 
     /// Reads the columns id, group_id, accepted_at, crc and body, which begin at `first`.
     ///
-    /// Returns nil where the checksum does not fit, or the row stands in another severity's table than its id says.
-    static func notification(in row: SQLiteRow, of severity: Severity, from first: Int32 = 0) -> StoredNotification? {
+    /// Returns nil where the checksum does not fit, or the row stands in another destination's table than its id says.
+    static func notification(in row: SQLiteRow, of destination: Destination, from first: Int32 = 0)
+        -> StoredNotification?
+    {
         let id = row.integer(first)
-        guard isIntact(row, from: first), id & 15 == severity.spoolNumber else { return nil }
+        guard isIntact(row, from: first), JournalID(rawValue: id).destination == destination else { return nil }
         return StoredNotification(
             id: JournalID(rawValue: id),
             notification: Notification(
-                severity: severity, group: UInt64(bitPattern: row.integer(first + 1)),
+                severity: destination.severity, receiver: destination.receiver,
+                group: UInt64(bitPattern: row.integer(first + 1)),
                 acceptedAt: Timestamp(spoolNanoseconds: row.integer(first + 2)), body: row.blob(first + 4)))
     }
 

@@ -1,6 +1,6 @@
 /// The statements that run again and again, prepared once.
 final class SpoolStatements {
-    /// Those of one severity's table.
+    /// Those of one destination's table.
     struct Table {
         let insert: SQLiteStatement
         let delete: SQLiteStatement
@@ -9,8 +9,8 @@ final class SpoolStatements {
         let pending: SQLiteStatement
         let oldest: SQLiteStatement
 
-        init(_ severity: Severity, on connection: SQLiteConnection) throws(SQLiteError) {
-            let table = SQLiteSchema.table(severity)
+        init(_ destination: Destination, on connection: SQLiteConnection) throws(SQLiteError) {
+            let table = SQLiteSchema.table(destination)
             insert = try connection.prepare(
                 "INSERT INTO \(table) (id, group_id, accepted_at, crc, body) VALUES (?, ?, ?, ?, ?)")
             delete = try connection.prepare("DELETE FROM \(table) WHERE id = ?")
@@ -34,7 +34,8 @@ final class SpoolStatements {
     let setMeta: SQLiteStatement
     let pageCount: SQLiteStatement
     let freePages: SQLiteStatement
-    private let tables: [Table]
+    /// Prepared when first needed: most receivers see one severity or two.
+    private var tables: [Destination: Table] = [:]
 
     init(_ connection: SQLiteConnection) throws(SQLiteError) {
         self.connection = connection
@@ -55,15 +56,18 @@ final class SpoolStatements {
         setMeta = try connection.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)")
         pageCount = try connection.prepare("PRAGMA page_count")
         freePages = try connection.prepare("PRAGMA freelist_count")
-        var tables: [Table] = []
-        for severity in Severity.allCases {
-            tables.append(try Table(severity, on: connection))
-        }
-        self.tables = tables
     }
 
-    func table(_ severity: Severity) -> Table {
-        tables[Int(severity.spoolNumber)]
+    func table(_ destination: Destination) throws(SQLiteError) -> Table {
+        if let table = tables[destination] { return table }
+        let table = try Table(destination, on: connection)
+        tables[destination] = table
+        return table
+    }
+
+    /// Lets go of what was prepared for a table that is about to be dropped.
+    func forget(_ destination: Destination) {
+        tables[destination] = nil
     }
 
     func set(_ key: String, to value: Int64) throws(SQLiteError) {

@@ -1,0 +1,107 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Rooms of alerts that match: the built program with a configuration file that changes under it.
+@Suite(.serialized, .timeLimit(.minutes(3)))
+struct ReceiverTests {
+    private let folder = TemporaryFolder()
+    private var file: String { folder.path + "/relay.yml" }
+
+    private func write(_ yaml: String) throws {
+        try yaml.write(toFile: file, atomically: true, encoding: .utf8)
+    }
+
+    private func database(_ rig: Rig, _ more: String = "") -> String {
+        let hook = "http://127.0.0.1:\(rig.mockPort)/hooks/database/t0kendatabase"
+        return "receivers: [{name: database, matchers: 'alertname=\"Numbered\"', webhook: '\(hook)'\(more)}]\n"
+    }
+
+    private func reload(_ rig: Rig, _ yaml: String) throws {
+        try write(yaml)
+        let reloads = rig.relay.output.split(separator: "configuration reloaded").count
+        rig.relay.send(SIGHUP)
+        #expect(eventually { rig.relay.output.split(separator: "configuration reloaded").count > reloads })
+    }
+
+    @Test func aReceiverComesWithAReloadAndItsBacklogOutlivesIt() throws {
+        try write("max_age: 24h\n")
+        let rig = try Rig(storage: folder.path + "/spool", environment: ["RELAY_CONFIG": file])
+        #expect(rig.post(numbered(1))?.status == 200)
+        #expect(try rig.waitForMessages(1, hook: "critical").count == 1)
+
+        try reload(rig, database(rig, ", alias: Databases"))
+        #expect(rig.post(numbered(2))?.status == 200)
+        let own = try #require(try rig.waitForMessages(1, hook: "database").first)
+        #expect(own.whole.contains("n2x"))
+        #expect(rig.post(try Rig.fixture("14-distinct-severities.am0331.json"))?.status == 200)
+        #expect(try rig.waitForMessages(2, hook: "critical").count == 2, "what matches nothing goes where it went")
+        let delivered = #"relay_notifications_total{severity="critical",receiver="database"}"#
+        #expect(eventually { rig.metric(delivered) == 1 })
+
+        // Its hook fails for less time than it may, so that what comes waits on disk under its name.
+        rig.setFault(#"{"hook":"database","status":502,"body":"<html>","contentType":"text/html"}"#)
+        for number in 3...5 { #expect(rig.post(numbered(number))?.status == 200) }
+        let pending = #"relay_journal_pending{severity="critical",receiver="database"}"#
+        #expect(rig.metric(pending) == 3)
+        rig.relay.killNow()
+        #expect(rig.relay.exitCode() != nil)
+        rig.heal()
+
+        // Taken out of the file meanwhile: its severity's room has what was accepted for it.
+        try write("max_age: 24h\n")
+        try rig.restart()
+        let told = try rig.waitForMessages(3, hook: "critical").dropFirst(2)
+        let text = told.map(\.whole).joined()
+        #expect(["n3x", "n4x", "n5x"].allSatisfy { text.contains($0) })
+        #expect(eventually { rig.metric(pending) == 0 })
+        rig.relay.send(SIGTERM)
+        #expect(rig.relay.exitCode() == 0)
+        try rig.restart()
+        #expect(rig.metric(pending) == nil, "forgotten once there is nothing for it")
+    }
+
+    @Test func aReceiverWhoseHookIsBrokenHasTheFallbacksRoomAndItsNameOnDeadLetters() throws {
+        try write("max_age: 24h\n")
+        let rig = try Rig(storage: folder.path + "/spool", environment: ["RELAY_CONFIG": file])
+        try reload(rig, database(rig))
+        rig.setFault(#"{"hook":"database","integration":{"room":"archived"}}"#)
+        #expect(rig.post(numbered(1))?.status == 200)
+        let rerouted = try #require(try rig.waitForMessages(1, hook: "fallback").first)
+        #expect(rerouted.text.contains("rerouted from database"))
+
+        rig.setFault(#"{"hook":"fallback","status":400,"body":{"success":false,"error":"odd"}}"#)
+        #expect(rig.post(numbered(2))?.status == 200)
+        #expect(eventually { rig.metric(#"relay_dead_letters{severity="critical",receiver="database"}"#) == 1 })
+        let list = try Program("relay", ["dead-letters", "list", "--storage.path", folder.path + "/spool"])
+        #expect(list.exitCode() == 0)
+        #expect(list.output.contains("critical of database"))
+        rig.heal()
+        let replay = try Program(
+            "relay", ["dead-letters", "replay", "--all", "--storage.path", folder.path + "/spool"])
+        #expect(replay.exitCode() == 0, "\(replay.output)")
+        #expect(try eventually(within: 60) { try rig.messages().contains { $0.whole.contains("n2x") } })
+    }
+
+    @Test func commandsKnowReceivers() throws {
+        let mock = try Program("mock-rocketchat", ["--listen", "127.0.0.1:0", "--limiter", "off"])
+        let hooks = "http://127.0.0.1:\(try mock.port())/hooks"
+        try write(
+            """
+            webhooks: {critical: '\(hooks)/critical/t0kencritical'}
+            receivers:
+              - {name: first, matchers: 'instance="n0"', webhook: '\(hooks)/first/t0kenfirst', continue: true}
+            """)
+        let check = try Program("relay", ["check-config", "--config.file", file])
+        #expect(check.exitCode() == 0, "\(check.output)")
+        #expect(check.output.contains(#"for {instance="n0"}, and on"#))
+        let test = try Program("relay", ["send-test", "--receiver", "first", "--config.file", file])
+        #expect(test.exitCode() == 0 && test.output.contains("delivered"), "\(test.output)")
+        let unknown = try Program("relay", ["send-test", "--receiver", "frist", "--config.file", file])
+        #expect(unknown.exitCode() != 0 && unknown.output.contains("there are: first"))
+        let body = Rig.fixtures.appending(path: "14-distinct-severities.am0331.json").path
+        let render = try Program("relay", ["render", "--config.file", file, body])
+        #expect(render.exitCode() == 0)
+        #expect(render.output.contains(#"{"room":"first","#) && render.output.contains(#"{"room":"critical","#))
+    }
+}
