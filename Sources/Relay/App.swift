@@ -8,6 +8,8 @@ import Logging
 @LoopActor
 final class App {
     private var configuration: RelayConfiguration
+    /// What cannot change while the program runs is as it was here.
+    private let initial: RelayConfiguration
     private let sources: ConfigurationSources
     private let logger: Logger
     private let metrics: Metrics
@@ -33,6 +35,7 @@ final class App {
         finish: @escaping @Sendable (Int32) -> Void
     ) throws {
         self.configuration = configuration
+        initial = configuration
         self.sources = sources
         notifier = ServiceNotifier(environment: ConfigurationReader.processEnvironment)
         self.logger = logger
@@ -208,6 +211,11 @@ final class App {
             configuration = new
             metrics.lastReload.succeeded(at: .now())
             logger.notice("configuration reloaded")
+            let pending = new.needingRestart(since: initial)
+            if !pending.isEmpty {
+                logger.warning(
+                    "some settings need a restart", metadata: ["settings": "\(pending.joined(separator: ", "))"])
+            }
         }
     }
 

@@ -66,4 +66,15 @@ struct RelayConfiguration: Sendable {
     }
 
     var severities: SeverityMap { SeverityMap(aliases: severityAliases, default: severityDefault) }
+
+    /// The settings that differ from those that the process began with and are not taken up while it runs, by their
+    /// variables.
+    func needingRestart(since start: RelayConfiguration) -> [String] {
+        [
+            ("RELAY_LISTEN", listen != start.listen), ("RELAY_STORAGE_PATH", storagePath != start.storagePath),
+            ("RELAY_DEDUPE_WINDOW", dedupeWindow != start.dedupeWindow),
+            ("RELAY_JOURNAL_LIMIT", journalLimit != start.journalLimit), ("LOG_FORMAT", logFormat != start.logFormat),
+            ("the limits of the listener", limits != start.limits),
+        ].filter(\.1).map(\.0)
+    }
 }

@@ -95,14 +95,23 @@ struct DigestText {
         return (parts + ["and \(left.count) more kinds: \(phrase(sum))"]).joined(separator: "; ")
     }
 
+    /// How many alerts of each name there are, for those that are not shown.
+    static func counts(of alerts: some Sequence<Alert>) -> [String: Digest.Count] {
+        alerts.reduce(into: [:]) { counts, alert in
+            counts[alert.displayName, default: Digest.Count()].add(alert.status == .firing ? .firing : .resolved)
+        }
+    }
+
     /// The block that stands for all that is not shown.
     static func rest(
         _ total: Int, _ counts: [String: Digest.Count], externalURL: String, limit: Int
     ) -> Message.Attachment {
         Message.Attachment(
-            color: "#757575", title: "\(total) more alerts are not shown one by one",
+            color: "#757575", title: restTitle(total),
             titleLink: SafeURL(externalURL, limit: 2_000)?.string, text: list(counts, Escape.attachment, limit: limit))
     }
+
+    static func restTitle(_ total: Int) -> String { "\(total) more alerts are not shown one by one" }
 
     private static func ranked(_ counts: [String: Digest.Count]) -> [(name: String, count: Digest.Count)] {
         counts.map { (name: $0.key, count: $0.value) }

@@ -47,12 +47,9 @@ struct MessageRenderer: Sendable {
     ) -> [[Message.Attachment]] {
         guard parts.count > settings.maxMessagesPerNotification else { return parts }
         let shown = parts.prefix(settings.maxMessagesPerNotification - 1)
-        var counts: [String: Digest.Count] = [:]
         let left = alerts.dropFirst(shown.reduce(0) { $0 + $1.count })
-        for alert in left {
-            counts[alert.displayName, default: Digest.Count()].add(alert.status == .firing ? .firing : .resolved)
-        }
-        let rest = DigestText.rest(left.count, counts, externalURL: payload.externalURL, limit: settings.textBudget)
+        let rest = DigestText.rest(
+            left.count, DigestText.counts(of: left), externalURL: payload.externalURL, limit: settings.textBudget)
         return shown + [[rest]]
     }
 }

@@ -32,6 +32,21 @@ import Testing
         #expect(rest.titleLink == "http://alertmanager.example.org:9093")
     }
 
+    @Test func textAloneTakesNoMoreMessagesThanBlocksAndCountsTheRest() throws {
+        let alerts = (0..<5_000).map { Alert.numbered($0, name: $0 < 4_000 ? "HostDown" : "DiskFull") }
+        let payload = Payload.make(alerts: alerts)
+        let messages = MessageRenderer(settings: RenderSettings()).renderPlain(
+            payload, severity: .critical, now: .sample)
+        #expect(messages.count == 5)
+        #expect(messages.allSatisfy { $0.text.utf16.count <= 4_500 && $0.attachments.isEmpty })
+        let rest = try #require(
+            messages[4].text.firstMatch(
+                of: /(\d+) more alerts are not shown one by one: HostDown: (\d+) firing; DiskFull: 1000 firing/))
+        #expect(Int(rest.1) == (Int(rest.2) ?? 0) + 1000)
+        let shown = messages.map { $0.text.matches(of: /\n\W*HostDown/).count }.reduce(0, +)
+        #expect(shown == 4000 - (Int(rest.2) ?? 0))
+    }
+
     @Test func whatIsTooLargeForOneBodyIsSplitOnTheBordersOfAlerts() {
         let alerts = (0..<40).map { number in
             var alert = Alert.numbered(number)
