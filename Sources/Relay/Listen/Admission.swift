@@ -14,6 +14,8 @@ final class Admission {
     private let authentication: RequestAuthentication
     private var allowedNetworks: NetworkList
     private var trustedProxies: NetworkList
+    /// Whether it matters where a request comes from: else nobody asks, since most webhooks bring a token or nothing.
+    private var asksForAddress: Bool
     private let logger: Logger
 
     init(configuration: RelayConfiguration, logger: Logger) {
@@ -21,6 +23,7 @@ final class Admission {
             bearer: BearerAuthentication(tokens: configuration.authTokens), basic: configuration.users)
         allowedNetworks = configuration.allowedNetworks
         trustedProxies = configuration.trustedProxies
+        asksForAddress = Self.asksForAddress(configuration)
         self.logger = logger
     }
 
@@ -30,6 +33,11 @@ final class Admission {
             bearer: BearerAuthentication(tokens: configuration.authTokens), basic: configuration.users)
         allowedNetworks = configuration.allowedNetworks
         trustedProxies = configuration.trustedProxies
+        asksForAddress = Self.asksForAddress(configuration)
+    }
+
+    private static func asksForAddress(_ configuration: RelayConfiguration) -> Bool {
+        !configuration.allowedNetworks.isEmpty || !configuration.users.isEmpty
     }
 
     /// The address that a request came from, past the proxies that are trusted.
@@ -42,7 +50,7 @@ final class Admission {
     /// Calls back once, with nil for a request that is let in: before it returns, unless a password has to be checked.
     /// Until then the client may have gone, or been answered for want of time.
     func admit(_ exchange: HTTPExchange, then done: @escaping @LoopActor @Sendable (Refusal?) -> Void) {
-        let client = client(of: exchange)
+        let client = asksForAddress ? client(of: exchange) : ClientAddress(nil)
         guard isAllowed(client) else {
             let answer = Answer.error(403, "requests from \(client) are not allowed")
             return done(Refusal(reason: "forbidden", answer: answer))
