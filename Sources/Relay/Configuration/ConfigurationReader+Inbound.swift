@@ -38,26 +38,30 @@ extension ConfigurationReader {
     }
 
     mutating func readTLS(_ configuration: inout RelayConfiguration) {
-        let (certificate, key) = (text("RELAY_TLS_CERT_FILE"), text("RELAY_TLS_KEY_FILE"))
-        let clientCA = text("RELAY_TLS_CLIENT_CA_FILE")
-        guard let certificate, let key else {
-            let given = [
-                ("RELAY_TLS_CERT_FILE", certificate), ("RELAY_TLS_KEY_FILE", key),
-                ("RELAY_TLS_CLIENT_CA_FILE", clientCA),
-            ]
-            if let (variable, _) = given.first(where: { $0.1 != nil }) {
-                problem(variable, "TLS needs a certificate and its key; give both, or neither")
-            }
-            return
-        }
-        let files = TLSFiles(certificate: certificate, key: key, clientCA: clientCA)
+        let variables = ["RELAY_TLS_CERT_FILE", "RELAY_TLS_KEY_FILE", "RELAY_TLS_CLIENT_CA_FILE"]
+        let message = "TLS needs a certificate and its key; give both, or neither"
+        guard let (certificate, key) = certificateAndKey(of: variables, orElse: message) else { return }
+        let files = TLSFiles(certificate: certificate, key: key, clientCA: text(variables[2]))
         configuration.tlsFiles = files
         // The key belongs to the relay's user, as other secrets do.
         guard readsSecrets else { return }
         do {
             configuration.tls = try TLSContext(files)
         } catch {
-            problem("RELAY_TLS_CERT_FILE", "\(error)")
+            problem(variables[0], "\(error)")
         }
+    }
+
+    /// The paths of a certificate and its key; nil where none is given, or a problem was noted.
+    ///
+    /// - Parameters:
+    ///   - variables: the certificate's, the key's, and those that mean nothing without the two.
+    ///   - message: what is wrong where one of the two is missing and any other is given.
+    mutating func certificateAndKey(
+        of variables: [String], orElse message: String
+    ) -> (certificate: String, key: String)? {
+        if let certificate = text(variables[0]), let key = text(variables[1]) { return (certificate, key) }
+        if let given = variables.first(where: { text($0) != nil }) { problem(given, message) }
+        return nil
     }
 }

@@ -3,7 +3,7 @@ import Glibc
 /// How messages look and travel, for all hooks and for each receiver.
 extension ConfigurationReader {
     /// - Parameter prefix: what the variables begin with: `RELAY_`, or a receiver's.
-    mutating func readPosting(_ prefix: String = "RELAY_", _ settings: inout PostingSettings) {
+    mutating func readPosting(_ prefix: String, _ settings: inout PostingSettings) {
         var found = settings
         read(prefix + "RATE_LIMIT", "posts per time as in 10/60s, or off", PostLimit.read) { found.rateLimit = $0 }
         read(prefix + "TEXT_LIMIT", "a whole number, at least 500", { Int($0).flatMap { $0 >= 500 ? $0 : nil } }) {
@@ -25,17 +25,12 @@ extension ConfigurationReader {
     }
 
     private mutating func readClientCertificate(_ prefix: String, _ settings: inout PostingSettings) {
-        let keys = [prefix + "CLIENT_CERT_FILE", prefix + "CLIENT_KEY_FILE"]
-        let paths = keys.map { text($0) }
-        guard let certificate = paths[0], let key = paths[1] else {
-            if let given = keys.indices.first(where: { paths[$0] != nil }) {
-                problem(keys[given], "a client certificate needs its key; give both, or neither")
-            }
-            return
-        }
-        readPath(keys[0]) { _ in }
+        let variables = [prefix + "CLIENT_CERT_FILE", prefix + "CLIENT_KEY_FILE"]
+        let message = "a client certificate needs its key; give both, or neither"
+        guard let (certificate, key) = certificateAndKey(of: variables, orElse: message) else { return }
+        readPath(variables[0]) { _ in }
         // Whoever checks the settings without secrets cannot read the key.
-        if readsSecrets { readPath(keys[1]) { _ in } }
+        if readsSecrets { readPath(variables[1]) { _ in } }
         settings.clientCertificate = ClientCertificate(certificate: certificate, key: key)
     }
 
@@ -77,15 +72,11 @@ extension ConfigurationReader {
         var receiver = ReceiverConfiguration(name: "", matchers: readMatchers(key("matchers")), posting: posting)
         read(key("name"), "a name of up to 63 letters, digits and . _ -", Self.receiverName) { receiver.name = $0 }
         if text(key("name")) == nil { problem(key("name"), "is missing; a receiver needs a name") }
-        read(key("continue"), "true or false", { Bool($0.lowercased()) }) { receiver.continues = $0 }
+        readFlag(key("continue")) { receiver.continues = $0 }
         readDuration(key("fallback_after")) { receiver.fallbackAfter = $0 }
         readPosting(key(""), &receiver.posting)
         if let url = secret(key("webhook")) {
-            do {
-                receiver.hook = try HookURL(url)
-            } catch {
-                problem(key("webhook"), "\(error)")
-            }
+            receiver.hook = hook(url, of: key("webhook"))
         } else if readsSecrets, text(key("webhook_file")) == nil {
             problem(key("webhook"), "is missing; a receiver needs the URL of an incoming webhook")
         }

@@ -99,8 +99,8 @@ struct ConfigurationReader {
         read("RELAY_SEVERITY_DEFAULT", "one of \(tiers)", { Severity(rawValue: $0.lowercased()) }) {
             configuration.severityDefault = $0
         }
-        read("RELAY_THREADS", "true or false", { Bool($0.lowercased()) }) { configuration.usesThreads = $0 }
-        read("RELAY_ENABLE_RELOAD", "true or false", { Bool($0.lowercased()) }) { configuration.isReloadEnabled = $0 }
+        readFlag("RELAY_THREADS") { configuration.usesThreads = $0 }
+        readFlag("RELAY_ENABLE_RELOAD") { configuration.isReloadEnabled = $0 }
         readDuration("RELAY_MAX_AGE") { configuration.maxAge = $0 }
         readBytes("RELAY_JOURNAL_LIMIT", atLeast: 1 << 20) { configuration.journalLimit = $0 }
         readDuration("RELAY_DRAIN_TIMEOUT") { configuration.drainTimeout = $0 }
@@ -124,17 +124,23 @@ struct ConfigurationReader {
             let key = "ROCKETCHAT_WEBHOOK_\(severity.rawValue.uppercased())"
             guard let url = secret(key) else { continue }
             isAnyGiven = true
-            do {
-                hooks[severity] = try HookURL(url)
-            } catch {
-                problem(key, "\(error)")
-            }
+            hooks[severity] = hook(url, of: key)
         }
         if !isAnyGiven && problems.isEmpty && readsSecrets {
             problem(
                 "ROCKETCHAT_WEBHOOK_CRITICAL", "no hook is set; give the incoming-webhook URL of at least one severity")
         }
         return hooks
+    }
+
+    /// Nil where a problem was noted.
+    mutating func hook(_ url: String, of key: String) -> HookURL? {
+        do {
+            return try HookURL(url)
+        } catch {
+            problem(key, "\(error)")
+            return nil
+        }
     }
 
     private mutating func readListen(_ configuration: inout RelayConfiguration) {
@@ -205,6 +211,10 @@ struct ConfigurationReader {
         } else {
             problem(key, "\"\(text)\" is not \(expected)")
         }
+    }
+
+    mutating func readFlag(_ key: String, _ set: (Bool) -> Void) {
+        read(key, "true or false", { Bool($0.lowercased()) }, set)
     }
 
     mutating func readDuration(_ key: String, _ set: (Duration) -> Void) {

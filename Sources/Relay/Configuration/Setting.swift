@@ -23,15 +23,12 @@ struct Setting: Sendable, Equatable {
         + ["cert", "key", "client_ca"].map {
             Setting(variable: "RELAY_TLS_\($0.uppercased())_FILE", key: "tls.\($0)_file")
         }
-        + [
-            "LISTEN", "STORAGE_PATH", "BASIC_AUTH", "ALLOWED_NETWORKS", "TRUSTED_PROXIES", "RATE_LIMIT", "TEXT_LIMIT",
-            "DEDUPE_WINDOW", "JOURNAL_LIMIT",
-            "DRAIN_TIMEOUT", "FALLBACK_AFTER", "MAX_AGE", "THREADS", "ENABLE_RELOAD", "CONNECT_TIMEOUT", "POST_TIMEOUT",
-            "PROXY", "NO_PROXY", "CA_FILE", "CLIENT_CERT_FILE", "CLIENT_KEY_FILE", "EMOJI", "ALIAS", "SEVERITY_DEFAULT",
-            "SHOWN_LABELS", "HIDDEN_LABELS", "MAX_BODY_SIZE",
-            "MAX_HEADER_SIZE", "MAX_HEADER_FIELDS", "MAX_CONNECTIONS", "IDLE_TIMEOUT", "REQUEST_TIMEOUT",
-            "REPLY_TIMEOUT", "AUTH_TOKEN",
-        ].map {
+        + (posting + [
+            "LISTEN", "STORAGE_PATH", "BASIC_AUTH", "ALLOWED_NETWORKS", "TRUSTED_PROXIES", "DEDUPE_WINDOW",
+            "JOURNAL_LIMIT", "DRAIN_TIMEOUT", "FALLBACK_AFTER", "MAX_AGE", "THREADS", "ENABLE_RELOAD",
+            "SEVERITY_DEFAULT", "MAX_BODY_SIZE", "MAX_HEADER_SIZE", "MAX_HEADER_FIELDS", "MAX_CONNECTIONS",
+            "IDLE_TIMEOUT", "REQUEST_TIMEOUT", "REPLY_TIMEOUT", "AUTH_TOKEN",
+        ]).map {
             Setting(
                 variable: "RELAY_\($0)", key: names[$0] ?? $0.lowercased(),
                 isSecret: ["AUTH_TOKEN", "BASIC_AUTH", "PROXY"].contains($0))
@@ -40,12 +37,14 @@ struct Setting: Sendable, Equatable {
     /// Keys that are not the variable's name in lower case.
     private static let names = ["FALLBACK_AFTER": "fallback_after_all", "AUTH_TOKEN": "auth_tokens"]
 
+    /// Those of `PostingSettings`, which receivers have too.
+    private static let posting = [
+        "RATE_LIMIT", "TEXT_LIMIT", "SHOWN_LABELS", "HIDDEN_LABELS", "EMOJI", "ALIAS", "PROXY", "NO_PROXY", "CA_FILE",
+        "CLIENT_CERT_FILE", "CLIENT_KEY_FILE", "CONNECT_TIMEOUT", "POST_TIMEOUT",
+    ]
+
     /// What an item of the file's `receivers` may hold; there are no variables for it.
     static let receiverKeys =
         ["name", "matchers", "continue", "webhook", "webhook_file", "fallback_after", "proxy_file"]
-        + [
-            "rate_limit", "text_limit", "shown_labels", "hidden_labels", "emoji", "alias", "proxy", "no_proxy",
-            "ca_file",
-            "client_cert_file", "client_key_file", "connect_timeout", "post_timeout",
-        ]
+        + posting.map { $0.lowercased() }
 }

@@ -44,14 +44,16 @@ struct SettingsFile: Sendable {
     }
 
     private mutating func take(_ members: [YAMLNode.Member], prefix: String) {
+        for member in distinct(members, prefix: prefix) { take(prefix + member.key, member) }
+    }
+
+    /// The first of each key; the others are problems.
+    private mutating func distinct(_ members: [YAMLNode.Member], prefix: String) -> [YAMLNode.Member] {
         var seen: Set<String> = []
-        for member in members {
-            let key = prefix + member.key
-            guard seen.insert(member.key).inserted else {
-                problem(key, member.place, "is given twice")
-                continue
-            }
-            take(key, member)
+        return members.filter { member in
+            let isFirst = seen.insert(member.key).inserted
+            if !isFirst { problem(prefix + member.key, member.place, "is given twice") }
+            return isFirst
         }
     }
 
@@ -101,13 +103,8 @@ struct SettingsFile: Sendable {
             for name in ["name", "matchers", "webhook"] {
                 set(Self.variable(receiver: index, name), "\(prefix).\(name)", nil, item.place)
             }
-            var seen: Set<String> = []
-            for member in members {
-                if seen.insert(member.key).inserted {
-                    takeReceiver(index, "\(prefix).\(member.key)", member)
-                } else {
-                    problem("\(prefix).\(member.key)", member.place, "is given twice")
-                }
+            for member in distinct(members, prefix: prefix + ".") {
+                takeReceiver(index, "\(prefix).\(member.key)", member)
             }
         }
     }

@@ -18,20 +18,24 @@ final class MetricFamily<Kind: Metric>: MetricFamilyText {
         self.name = name
         self.help = help
         self.labels = labels
-        let initial = labels.isEmpty ? [[]] : existing.map { $0 + repeatElement("", count: labels.count - $0.count) }
+        let initial = labels.isEmpty ? [[]] : existing.map { Self.padded($0, to: labels.count) }
         metrics = Locked(Dictionary(uniqueKeysWithValues: initial.map { ($0, Kind()) }))
     }
 
     /// Labels at the end may be left out: they are empty then, which the exposition format takes for absent.
     subscript(_ given: String...) -> Kind {
         precondition(given.count <= labels.count, "\(name) has \(labels.count) labels")
-        let values = given + repeatElement("", count: labels.count - given.count)
+        let values = Self.padded(given, to: labels.count)
         return metrics.withLock { metrics in
             if let metric = metrics[values] { return metric }
             let metric = Kind()
             metrics[values] = metric
             return metric
         }
+    }
+
+    private static func padded(_ values: [String], to count: Int) -> [String] {
+        values.count == count ? values : values + repeatElement("", count: count - values.count)
     }
 
     func write(to text: inout MetricsText) {

@@ -18,10 +18,9 @@ struct Scrape: Sendable {
         for (destination, state) in breakers {
             text.add("relay_circuit_state", labels: labels(destination), value: state.number)
         }
-        text.begin(
-            "relay_tls_handshakes_failed_total", help: "TLS handshakes that clients began and did not finish.",
-            type: "counter")
-        text.add("relay_tls_handshakes_failed_total", labels: [], value: Double(failedHandshakes))
+        text.addGauge(
+            "relay_tls_handshakes_failed_total", "TLS handshakes that clients began and did not finish.",
+            type: "counter", value: Double(failedHandshakes))
         metrics.lastReload.write(to: &text)
         ProcessMetrics()?.write(to: &text)
         return text.text
@@ -47,7 +46,7 @@ struct Scrape: Sendable {
         _ name: String, _ help: String, _ text: inout MetricsText, _ value: (Destination) -> Double
     ) {
         text.begin(name, help: help, type: "gauge")
-        for destination in Destination.tiers + snapshot.receivers.keys.flatMap(Destination.all).sorted() {
+        for destination in Destination.tiers + snapshot.receivers.keys.flatMap(Destination.all(of:)).sorted() {
             text.add(name, labels: labels(destination), value: value(destination))
         }
     }

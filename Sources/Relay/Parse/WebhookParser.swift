@@ -120,8 +120,8 @@ final class WebhookParser {
         for (index, alert) in payload.views.enumerated() {
             let severity = Severity.allCases[Int(tiers[index])]
             for receiver in router.receivers(for: payload.labels(alert.labels)) {
-                let none = [UInt8](repeating: 0, count: payload.alert_count)
-                marks[Destination(receiver: receiver, severity: severity), default: none][index] = 1
+                let destination = Destination(receiver: receiver, severity: severity)
+                marks[destination, default: [UInt8](repeating: 0, count: payload.alert_count)][index] = 1
             }
         }
         return marks.sorted { $0.key < $1.key }.map { Share(destination: $0.key, marks: $0.value, mark: 1) }

@@ -38,7 +38,7 @@ final class OutboundQueues {
         limitGates(plan.configuration)
         for queue in all { queue.reconfigure(services(queue.destination, plan)) }
         let existing = Set(all.map(\.destination))
-        let wanted = Destination.tiers + plan.receivers.keys.flatMap { Destination.all(of: $0) }
+        let wanted = Destination.all(with: plan.receivers.keys)
         let new = wanted.filter { !existing.contains($0) }.sorted().map {
             OutboundQueue(destination: $0, services: services($0, plan))
         }

@@ -22,7 +22,11 @@ struct MessageRenderer: Sendable {
         let limits = AttachmentLimits(text: settings.textBudget)
         let parts = alerts.map { blocks.render($0, limits: limits, size: room) }
             .packed(room: room, most: settings.maxAlertsPerMessage, size: \.jsonSize)
-        return headline.messages(capped(parts, alerts, payload), empty: [], message)
+        let capped = settings.capped(parts, of: alerts) { left in
+            DigestText.rest(
+                left.count, DigestText.counts(of: left), externalURL: payload.externalURL, limit: settings.textBudget)
+        }
+        return headline.messages(capped, empty: [], message)
     }
 
     /// The same as text alone.
@@ -41,15 +45,4 @@ struct MessageRenderer: Sendable {
         message(headline.text(part: .init(number: 1, count: 99_999)), []).json().count + 64
     }
 
-    /// No more parts than a room can bear: the last of them counts what they leave out.
-    private func capped(
-        _ parts: [[Message.Attachment]], _ alerts: [Alert], _ payload: Payload
-    ) -> [[Message.Attachment]] {
-        guard parts.count > settings.maxMessagesPerNotification else { return parts }
-        let shown = parts.prefix(settings.maxMessagesPerNotification - 1)
-        let left = alerts.dropFirst(shown.reduce(0) { $0 + $1.count })
-        let rest = DigestText.rest(
-            left.count, DigestText.counts(of: left), externalURL: payload.externalURL, limit: settings.textBudget)
-        return shown + [[rest]]
-    }
 }

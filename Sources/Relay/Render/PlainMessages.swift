@@ -16,18 +16,13 @@ struct PlainMessages {
             payload: payload, severity: severity, labels: labels, marks: marks, now: now, limit: settings.textBudget / 2
         )
         let parts = alerts.map { paragraph($0, labels) }.packed(room: room - 1) { $0.utf16.count + 1 }
-        return headline.messages(capped(parts, alerts), empty: []) { text, paragraphs in
+        let capped = settings.capped(parts, of: alerts) { left in
+            let kinds = DigestText.list(DigestText.counts(of: left), Escape.text, limit: room - 80)
+            return "\(DigestText.restTitle(left.count)): \(kinds)"
+        }
+        return headline.messages(capped, empty: []) { text, paragraphs in
             Message(text: ([text] + paragraphs).joined(separator: "\n"))
         }
-    }
-
-    /// As many parts as the full form may have; the last of them counts what they leave out.
-    private func capped(_ parts: [[String]], _ alerts: [Alert]) -> [[String]] {
-        guard parts.count > settings.maxMessagesPerNotification else { return parts }
-        let shown = parts.prefix(settings.maxMessagesPerNotification - 1)
-        let left = alerts.dropFirst(shown.reduce(0) { $0 + $1.count })
-        let kinds = DigestText.list(DigestText.counts(of: left), Escape.text, limit: room - 80)
-        return shown + [["\(DigestText.restTitle(left.count)): \(kinds)"]]
     }
 
     /// UTF-16 units beside the headline's half.

@@ -37,4 +37,17 @@ struct RenderSettings: Sendable, Equatable {
 
     /// UTF-16 units a text may have: a tenth below the server's limit, and small beside the body.
     var textBudget: Int { min(textLimit * 9 / 10, maxBodyBytes / 8) }
+
+    /// No more parts than a room can bear: what they leave out, the last of them counts.
+    ///
+    /// - Parameters:
+    ///   - parts: the alerts in their order, each in whatever it is shown as.
+    ///   - rest: makes what is shown for those that are left.
+    func capped<Shown>(
+        _ parts: [[Shown]], of alerts: [Alert], rest: (_ left: ArraySlice<Alert>) -> Shown
+    ) -> [[Shown]] {
+        guard parts.count > maxMessagesPerNotification else { return parts }
+        let shown = parts.prefix(maxMessagesPerNotification - 1)
+        return shown + [[rest(alerts.dropFirst(shown.reduce(0) { $0 + $1.count }))]]
+    }
 }

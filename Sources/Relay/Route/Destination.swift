@@ -18,6 +18,11 @@ extension Destination {
     static func all(of receiver: ReceiverID) -> [Destination] {
         Severity.allCases.map { Destination(receiver: receiver, severity: $0) }
     }
+
+    /// The severities' own first, then those of the receivers.
+    static func all(with receivers: some Sequence<ReceiverID>) -> [Destination] {
+        tiers + receivers.flatMap { all(of: $0) }
+    }
 }
 
 extension Destination: Comparable {

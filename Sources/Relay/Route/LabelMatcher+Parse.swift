@@ -8,13 +8,13 @@ extension LabelMatcher {
 
     /// Reads one matcher, or several as in `{team="db",env!="dev"}`, all of which must match.
     static func list(_ text: String) throws(Invalid) -> [LabelMatcher] {
-        var rest = text[...].trimmedSpace
+        var rest = text.trimmed[...]
         if rest.first == "{" {
             guard rest.last == "}", rest.count > 1 else { throw Invalid(description: "there is a { without its }") }
             rest = rest.dropFirst().dropLast()
         }
         var matchers: [LabelMatcher] = []
-        for part in split(rest) where !part.trimmedSpace.isEmpty { matchers.append(try one(part.trimmedSpace)) }
+        for part in split(rest).map(\.trimmed) where !part.isEmpty { matchers.append(try one(part)) }
         return matchers
     }
 
@@ -48,16 +48,16 @@ extension LabelMatcher {
         return parts + [text[start...]]
     }
 
-    private static func one(_ text: Substring) throws(Invalid) -> LabelMatcher {
+    private static func one(_ text: String) throws(Invalid) -> LabelMatcher {
         let name = text.prefix(while: isLabelCharacter)
         guard isLabelName(name) else {
             throw Invalid(description: "a matcher begins with the name of a label, as in team=\"db\"")
         }
-        let rest = text.dropFirst(name.count).trimmedSpace
+        let rest = text.dropFirst(name.count).trimmed
         guard let sign = ["=~", "!~", "!=", "="].first(where: { rest.hasPrefix($0) }) else {
             throw Invalid(description: "=, !=, =~ or !~ must follow the label \(name)")
         }
-        let value = try value(rest.dropFirst(sign.count).trimmedSpace)
+        let value = try value(rest.dropFirst(sign.count).trimmed)
         return LabelMatcher(name: String(name), condition: try condition(sign, value))
     }
 
@@ -76,10 +76,10 @@ extension LabelMatcher {
     }
 
     /// Quoted or not; `\"`, `\\` and `\n` are escapes in both, as in Alertmanager.
-    private static func value(_ text: Substring) throws(Invalid) -> String {
+    private static func value(_ text: String) throws(Invalid) -> String {
         let isQuoted = text.first == "\""
         var value = ""
-        var rest = isQuoted ? text.dropFirst() : text
+        var rest = isQuoted ? text.dropFirst() : text[...]
         while let character = rest.popFirst() {
             switch character {
             case "\"":
@@ -102,14 +102,5 @@ extension LabelMatcher {
         case "\\", nil: "\\"
         case let other?: "\\\(other)"
         }
-    }
-}
-
-extension Substring {
-    fileprivate var trimmedSpace: Substring {
-        var text = self
-        while text.first?.isWhitespace == true { text.removeFirst() }
-        while text.last?.isWhitespace == true { text.removeLast() }
-        return text
     }
 }

@@ -156,7 +156,7 @@ final class MemoryJournalStore: JournalStore {
     func abandon() {}
 
     private func counts(_ destinations: [Destination]) -> [Destination: Int] {
-        let known = Destination.tiers + receivers.keys.flatMap { Destination.all(of: $0) }
+        let known = Destination.all(with: receivers.keys)
         var counts = Dictionary(uniqueKeysWithValues: known.map { ($0, 0) })
         for destination in destinations {
             counts[destination, default: 0] += 1

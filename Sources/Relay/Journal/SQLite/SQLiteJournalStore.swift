@@ -53,7 +53,7 @@ final class SQLiteJournalStore: JournalStore {
 
     /// All that have a table.
     var destinations: [Destination] {
-        Destination.tiers + receivers.keys.flatMap { Destination.all(of: $0) }
+        Destination.all(with: receivers.keys)
     }
 
     /// Some way below the limit, so that the state does not change with every message.
