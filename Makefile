@@ -1,7 +1,7 @@
 # What each target needs of the machine is installed by .ci/setup, which is quick where all is there.
 
 SHELL := /bin/bash
-SCRIPTS := .ci/setup .ci/run .ci/demo .ci/serve .ci/check-release .ci/check-deploy .ci/deb .ci/image .ci/check-sandbox .ci/smoke systemd/deb/postinst systemd/deb/prerm systemd/deb/postrm docker/make-secrets .ci/local-servers.bash Benchmarks/run Benchmarks/storm
+SCRIPTS := .ci/setup .ci/run .ci/demo .ci/serve .ci/check-release .ci/check-deploy .ci/deb .ci/image .ci/check-sandbox .ci/smoke systemd/deb/postinst systemd/deb/prerm systemd/deb/postrm docker/make-secrets .ci/local-servers.bash Benchmarks/run Benchmarks/storm Benchmarks/instructions .ci/fuzz
 SWIFT_SOURCES := Package.swift Sources Tests
 # XCTest has no tests here, and would say so after all the others have passed.
 SWIFT_TEST := swift test --disable-xctest
@@ -11,10 +11,10 @@ PREFIX ?= /usr
 URL ?= http://127.0.0.1:8093
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test build release test test-thread test-address lint format demo bench storm check-deploy deb image install smoke run clean
+.PHONY: simulate simulate-mutants help setup setup-test build release test sweep test-thread test-address lint format demo abuse bench storm fuzz check-deploy deb image install smoke run clean
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup:
 	@.ci/setup
@@ -31,19 +31,58 @@ release: setup ## Build relay and mock-rocketchat for release, Swift's runtime l
 	swift build -c release --static-swift-stdlib --product relay
 	swift build -c release --static-swift-stdlib --product mock-rocketchat
 
+# Tests of whole programs block the few threads that Swift's tests share, so that others would run out of time.
+BLOCKING := IntegrationTests|AbuseTests|SpoolKillSweepTests
+# Those of them that work, while the others mostly wait: both run at once.
+WORKING := FramingTests|AbuseTests|SpoolKillSweepTests
+# run-tests COMMAND,THEN,FLAGS: the tests of TESTFLAGS; without it those that do not block, with FLAGS, and THEN.
+run-tests = $(if $(TESTFLAGS),$(1) $(TESTFLAGS),$(1) --skip '$(BLOCKING)' $(3) && $(2))
+# blocking-tests COMMAND: fails where either half does.
+blocking-tests = { $(1) --filter IntegrationTests --skip '$(WORKING)' & waiting=$$!; \
+	$(1) --ignore-lock --filter '$(WORKING)'; working=$$?; wait $$waiting && exit $$working; }
+
 test: setup-test ## Build and run every test; TESTFLAGS='--filter NAME' for some
 	swift build --build-tests
-	$(SWIFT_TEST) --skip-build $(TESTFLAGS)
+	$(call run-tests,$(SWIFT_TEST) --skip-build,$(call blocking-tests,$(SWIFT_TEST) --skip-build))
 
-# The sanitizers slow everything down tenfold: fewer tests at once, so that none waits for the others.
+sweep: setup-test ## Kill the relay at every write to its spool while it opens, repairs and closes it, twice in a row
+	swift build --build-tests
+	RELAY_SWEEP=all $(SWIFT_TEST) --skip-build --filter SpoolKillSweepTests
+
+# The sanitizers slow everything down tenfold: fewer tests at once, so that none waits for the others, and of whole programs
+# those of the way from webhook to room: no strace, no LD_PRELOAD, no traps of its own, nothing bound by time.
+SANITIZED := IntegrationTests.(DeliveryTests|FallbackTests|LifeCycleTests|LossTests|PacingTests|ReceiverTests|RouteTests|ThreadTests)
 test-thread test-address: export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH = 3
 
+# Suites of values that one thread computes have no races to find, and `make fuzz` looks for the parser's wrong pointers.
+PLAIN = $(shell cd Tests/RelayTests && grep -ohE 'struct [A-Za-z0-9]+Tests' Parse/*.swift Render/*.swift Route/*.swift \
+	Extremes/*.swift Configuration/*.swift Structure/*.swift Journal/Spool*.swift | cut -d' ' -f2 | paste -sd'|')
+
+THREAD = $(SWIFT_TEST) --sanitize=thread --scratch-path .build-thread
+ADDRESS = $(SWIFT_TEST) --sanitize=address --scratch-path .build-address
+
 test-thread: setup-test ## Run the tests under ThreadSanitizer
-	$(SWIFT_TEST) --sanitize=thread --scratch-path .build-thread $(TESTFLAGS)
+	$(call run-tests,$(THREAD),$(THREAD) --filter '$(SANITIZED)',--skip '$(PLAIN)')
 
 # Leaks are not looked for: Swift's runtime keeps metadata that the leak checker takes for lost.
 test-address: setup-test ## Run the tests under AddressSanitizer
-	ASAN_OPTIONS=detect_leaks=0 $(SWIFT_TEST) --sanitize=address --scratch-path .build-address $(TESTFLAGS)
+	export ASAN_OPTIONS=detect_leaks=0; $(call run-tests,$(ADDRESS),$(ADDRESS) --filter '$(SANITIZED)',--skip '$(PLAIN)')
+
+SEEDS ?= 100000
+# Where the seeds begin; fresh ones without it.
+FIRST_SEED ?=
+SIMULATE := .build-simulate/release/simulate
+
+simulate: ## Run SEEDS schedules of the delivery core; FIRST_SEED=N to repeat
+	RELAY_SIMULATE=Sources/DeliveryCore swift build -c release --scratch-path .build-simulate --product simulate
+	$(SIMULATE) --seeds $(SEEDS) $(if $(FIRST_SEED),--first $(FIRST_SEED))
+
+simulate-mutants: ## Find each mutant of the delivery core within SEEDS schedules
+	RELAY_SIMULATE=Sources/DeliveryCore swift build -c release --scratch-path .build-simulate --product simulate
+	mkdir -p .build-mutants
+	$(SIMULATE) --weave .build-mutants/DeliveryCore
+	RELAY_SIMULATE=.build-mutants/DeliveryCore swift build -c release --scratch-path .build-mutants/build --product simulate
+	.build-mutants/build/release/simulate --seeds $(SEEDS) $(if $(FIRST_SEED),--first $(FIRST_SEED))
 
 lint: setup-test ## Check the form of Swift sources and scripts
 	swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)
@@ -55,11 +94,18 @@ format: ## Put the Swift sources into form
 demo: release ## Show alerts going through the relay to a stand-in for Rocket.Chat; ONCE=1 ends by itself
 	@ONCE=$(ONCE) .ci/demo
 
+abuse: setup-test release ## Attack the release build in every way, ABUSE_SECONDS each (20), and print the figures
+	swift build --build-tests
+	ABUSE_SECONDS=$${ABUSE_SECONDS:-20} ABUSE_RELAY=$(CURDIR)/.build/release/relay $(SWIFT_TEST) --skip-build --filter AbuseTests
+
 bench: setup-test release ## Measure durable requests a second against a bare evhttp server in C
 	@Benchmarks/run
 
 storm: setup-test release ## Measure a storm of 10,000 alerts against a room that takes 10 posts a minute
 	@Benchmarks/storm
+
+fuzz: setup-test ## Run every fuzz target for FUZZ_SECONDS (60); FUZZ_TARGETS='matchers fields' for some
+	@.ci/fuzz
 
 check-deploy: setup-test ## Check what is shipped for systemd, containers and Prometheus
 	@.ci/check-deploy
@@ -86,4 +132,4 @@ run: release ## Serve with the settings of .env
 	@.ci/serve
 
 clean: ## Remove what was built
-	rm -rf .build .build-thread .build-address .build-bench
+	rm -rf .build .build-thread .build-address .build-bench .build-fuzz

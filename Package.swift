@@ -48,9 +48,7 @@ let package = Package(
         .systemLibrary(
             name: "CCrypto", pkgConfig: "libcrypto",
             providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
-        .systemLibrary(
-            name: "CPCRE2", pkgConfig: "libpcre2-8",
-            providers: [.apt(["libpcre2-dev"]), .brew(["pcre2"])]),
+        .systemLibrary(name: "CLinux"),
         .systemLibrary(
             name: "CYaml", pkgConfig: "yaml-0.1",
             providers: [.apt(["libyaml-dev"]), .brew(["libyaml"])]),
@@ -59,15 +57,21 @@ let package = Package(
             cxxSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
             linkerSettings: [.linkedLibrary("simdjson")]),
         .target(
+            name: "CRE2",
+            cxxSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
+            linkerSettings: [.linkedLibrary("re2")]),
+        .target(
             name: "CRevision",
             cSettings: [.define("RELAY_REVISION", to: "\"\(revision.isEmpty ? "unknown" : revision)\"")]),
 
+        .target(name: "DeliveryCore", swiftSettings: strict),
         .target(name: "Libevent", dependencies: ["CLibevent"], swiftSettings: strict),
         .executableTarget(
             name: "Relay",
             dependencies: [
-                "Libevent", "CLibcurl", "CSQLite", "CZlib", "CCrypt", "CCrypto", "CPCRE2", "CYaml", "CSimdjson",
-                "CRevision",
+                "DeliveryCore", "Libevent", "CLibcurl", "CSQLite", "CZlib", "CCrypt", "CCrypto", "CRE2", "CYaml",
+                "CSimdjson",
+                "CRevision", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
@@ -81,14 +85,58 @@ let package = Package(
             ],
             swiftSettings: strict),
 
-        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        .target(
+            name: "TestSupport", dependencies: ["CLinux", "Libevent"], path: "Tests/TestSupport",
+            swiftSettings: strict),
+        .target(
+            name: "DeliverySimulation", dependencies: ["DeliveryCore"], path: "Tests/DeliverySimulation",
+            swiftSettings: strict),
+        .executableTarget(
+            name: "simulate", dependencies: ["DeliverySimulation"], path: "Tests/Simulate", swiftSettings: strict),
+        .testTarget(
+            name: "DeliveryCoreTests", dependencies: ["DeliveryCore", "DeliverySimulation"],
+            exclude: ["Seeds"], swiftSettings: strict),
         .testTarget(name: "LibeventTests", dependencies: ["Libevent", "TestSupport"], swiftSettings: strict),
-        .testTarget(name: "RelayTests", dependencies: ["Relay", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "RelayTests", dependencies: ["Relay", "DeliveryCore", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "MockRocketChatTests", dependencies: ["MockRocketChat", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests", dependencies: ["Relay", "MockRocketChat", "TestSupport"],
             swiftSettings: strict),
+        .testTarget(
+            name: "AbuseTests", dependencies: ["Relay", "MockRocketChat", "TestSupport"], swiftSettings: strict),
     ],
     cxxLanguageStandard: .cxx17
 )
+
+// `make simulate`: the delivery core and its simulator alone, without the packages and libraries of the relay. The
+// folder's name is the core's sources: `Sources/DeliveryCore`, or a copy with mutations (Tests/Simulate).
+if let core = Context.environment["RELAY_SIMULATE"] {
+    let simulation = ["DeliverySimulation", "simulate", "DeliveryCoreTests"]
+    package.products = [.executable(name: "simulate", targets: ["simulate"])]
+    package.dependencies = []
+    package.targets.removeAll { !simulation.contains($0.name) }
+    let isMutated = core != "Sources/DeliveryCore"
+    let flags = strict + (isMutated ? [.define("MUTANTS")] : []) + [.unsafeFlags(["-enforce-exclusivity=unchecked"])]
+    for target in package.targets { target.swiftSettings = flags }
+    package.targets.append(.target(name: "DeliveryCore", path: core, swiftSettings: flags))
+}
+
+// `make fuzz`: the relay becomes a library with coverage counters, and its program libFuzzer's driver (Tests/Fuzz).
+if let fuzzer = Context.environment["RELAY_FUZZER"], let relay = package.targets.first(where: { $0.name == "Relay" }) {
+    let covered = SwiftSetting.unsafeFlags([
+        "-sanitize-coverage=edge,inline-8bit-counters,pc-table,trace-cmp",
+        // @main is not the program's entry here.
+        "-Xfrontend", "-entry-point-function-name", "-Xfrontend", "Relay_main",
+    ])
+    package.targets.first { $0.name == "Libevent" }?.swiftSettings = strict + [covered]
+    package.products = []
+    package.targets.removeAll { $0.type == .test || ["Relay", "MockRocketChat", "TestSupport"].contains($0.name) }
+    package.targets += [
+        .target(name: "Relay", dependencies: relay.dependencies, swiftSettings: strict + [covered]),
+        .executableTarget(
+            name: "FuzzRelay", dependencies: ["Relay", "Libevent"], path: "Tests/Fuzz/Relay",
+            swiftSettings: [.swiftLanguageMode(.v6)],
+            linkerSettings: [.unsafeFlags(["-Xlinker", fuzzer, "-lstdc++"])]),
+    ]
+}

@@ -46,6 +46,11 @@ static inline CURLcode relay_curl_set_prerequest(CURL *curl, curl_prereq_callbac
     return curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, value);
 }
 
+/// The library's versions, of the structure's age that this was compiled with.
+static inline const curl_version_info_data *relay_curl_version(void) {
+    return curl_version_info(CURLVERSION_NOW);
+}
+
 /// Reads a fact about the last transfer that is a number.
 static inline CURLcode relay_curl_get_long(CURL *curl, CURLINFO info, long *value) {
     return curl_easy_getinfo(curl, info, value);

@@ -5,6 +5,11 @@ static inline int relay_sqlite3_bind_text_copy(sqlite3_stmt *statement, int inde
     return sqlite3_bind_text(statement, index, text, length, SQLITE_TRANSIENT);
 }
 
+static inline int relay_sqlite3_bind_blob_copy(
+    sqlite3_stmt *statement, int index, const void *bytes, sqlite3_uint64 size) {
+    return sqlite3_bind_blob64(statement, index, bytes, size, SQLITE_TRANSIENT);
+}
+
 /// sqlite3_db_config is variadic, which Swift cannot call. Keeps closing from touching the files: a damaged or
 /// foreign database must stay as it was found.
 static inline int relay_sqlite3_no_checkpoint_on_close(sqlite3 *connection) {

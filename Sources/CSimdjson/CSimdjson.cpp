@@ -1,5 +1,6 @@
 #include "CSimdjson.h"
 
+#include <algorithm>
 #include <new>
 
 #include "WebhookParser.hpp"
@@ -17,10 +18,10 @@ webhook_parser *webhook_parser_create(void) {
 void webhook_parser_destroy(webhook_parser *parser) { delete parser; }
 
 webhook_fault webhook_parser_parse(
-    webhook_parser *parser, const uint8_t *body, size_t size, size_t readable, webhook_payload *payload) {
+    webhook_parser *parser, const uint8_t *body, size_t size, webhook_payload *payload) {
     try {
         parser->message.clear();
-        parser->parse(body, size, readable);
+        parser->parse(body, size);
         *payload = parser->payload;
         return WEBHOOK_OK;
     } catch (Refusal &refusal) {
@@ -33,28 +34,29 @@ webhook_fault webhook_parser_parse(
     }
 }
 
+webhook_string webhook_payload_value(const webhook_pair *pairs, webhook_pairs run, const char *name, size_t size) {
+    std::string_view wanted(name, size);
+    const webhook_pair *begin = pairs + run.first;
+    const webhook_pair *end = begin + run.count;
+    const webhook_pair *found = std::lower_bound(begin, end, wanted, [](const webhook_pair &pair, std::string_view text) {
+        return text_of(pair.name) < text;
+    });
+    return found != end && text_of(found->name) == wanted ? found->value : webhook_string{nullptr, 0};
+}
+
 webhook_string webhook_parser_message(const webhook_parser *parser) { return view(parser->message); }
 
-webhook_string webhook_parser_canonical(webhook_parser *parser, size_t *group_size) {
+bool webhook_parser_canonical(webhook_parser *parser, bool group_only, webhook_sink sink, void *context) {
     try {
-        return parser->canonicalize(*group_size);
+        parser->canonicalize(group_only, sink, context);
+        return true;
     } catch (...) {
-        return {nullptr, 0};
+        return false;
     }
 }
 
-size_t webhook_parser_subset(webhook_parser *parser, const uint8_t *tiers, uint8_t tier, uint8_t *into) {
-    try {
-        return parser->subset(tiers, tier, into);
-    } catch (...) {
-        return 0;
-    }
+size_t webhook_parser_subset(const webhook_parser *parser, const uint8_t *tiers, uint8_t tier, uint8_t *into) {
+    return parser->subset(tiers, tier, into);
 }
 
-void webhook_parser_trim(webhook_parser *parser) {
-    try {
-        parser->trim();
-    } catch (...) {
-        // The next parse asks for memory again and reports what it finds.
-    }
-}
+void webhook_parser_trim(webhook_parser *parser) { parser->trim(); }

@@ -1,34 +1,45 @@
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <numeric>
 
 #include "WebhookParser.hpp"
 
-// The canonical bytes of a payload: equal exactly where the content is, whatever the order of alerts and names, the
-// escapes in strings, the sender's address or the reason it gives.
+// The canonical bytes of a payload: equal exactly where the state of its group is, whatever the order of alerts and names,
+// the escapes in strings, the sender's address or the reason it gives.
 //
 //     payload = receiver groupKey | status u64(truncatedAlerts) u32(alerts) alert...   (sorted by fingerprint)
-//     alert   = fingerprint status startsAt [endsAt, where resolved] pairs(labels) pairs(annotations)
+//     alert   = fingerprint status startsAt [endsAt, where resolved] pairs(labels)
 //     pairs   = u32(count) (name value)...                                             (sorted by name)
+//
+// Annotations are left out: those of a cluster's members hold values of their own queries.
 //
 // Every string is preceded by its length as u32; integers are big-endian; what is absent is the empty string. The group
 // is the part before `|`. The key must stay the same from release to release: spools hold it.
 
 namespace {
 
-/// Writes into memory that is known to suffice.
+/// Hands the bytes on in pieces, so that they need no memory of their own.
 class Writer {
 public:
-    explicit Writer(uint8_t *start) : at(start) {}
-    uint8_t *at;
+    Writer(webhook_sink sink, void *context) : sink(sink), context(context) {}
 
     void number(uint64_t value, int bytes) {
-        for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8) { *at++ = static_cast<uint8_t>(value >> shift); }
+        if (buffer.size() - used < 8) { flush(); }
+        for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8) {
+            buffer[used++] = static_cast<uint8_t>(value >> shift);
+        }
     }
 
     void string(webhook_string text) {
         number(text.size, 4);
-        if (text.size > 0) { std::memcpy(at, text.start, text.size); }
-        at += text.size;
+        if (text.size > buffer.size() - used) { flush(); }
+        if (text.size > buffer.size()) {
+            sink(context, reinterpret_cast<const uint8_t *>(text.start), text.size);
+        } else if (text.size > 0) {
+            std::memcpy(buffer.data() + used, text.start, text.size);
+            used += text.size;
+        }
     }
 
     void status(bool resolved) { string(view(resolved ? "resolved" : "firing")); }
@@ -47,64 +58,68 @@ public:
         string(alert.starts_at);
         if (alert.resolved) { string(alert.ends_at); }
         pairs(payload, alert.labels);
-        pairs(payload, alert.annotations);
     }
+
+    void flush() {
+        if (used > 0) { sink(context, buffer.data(), used); }
+        used = 0;
+    }
+
+private:
+    webhook_sink sink;
+    void *context;
+    std::array<uint8_t, 8192> buffer;
+    size_t used = 0;
 };
 
-/// No string is longer than its source in the body; the rest is lengths, counts and statuses.
-size_t bound(const webhook_parser &parser) {
-    return parser.size + 64 + parser.payload.alert_count * 48 + parser.pairs.size() * 8;
-}
-
-/// Orders alerts by fingerprint, and those that share one (no real sender has any) by all their bytes.
+/// Orders alerts by fingerprint, and those that share one (no real sender has any) by all their canonical bytes.
 struct Order {
-    const uint8_t *bytes;
+    const webhook_payload &payload;
 
-    std::string_view text(Span span) const {
-        return {reinterpret_cast<const char *>(bytes + span.start), span.size};
+    /// As the bytes with the length before them compare.
+    static int compare(webhook_string left, webhook_string right) {
+        if (left.size != right.size) { return left.size < right.size ? -1 : 1; }
+        return left.size == 0 ? 0 : std::memcmp(left.start, right.start, left.size);
     }
-    std::string_view fingerprint(Span span) const {
-        const uint8_t *length = bytes + span.start;
-        size_t size = size_t{length[0]} << 24 | size_t{length[1]} << 16 | size_t{length[2]} << 8 | length[3];
-        return text({span.start + 4, size});
+
+    int compare(webhook_pairs left, webhook_pairs right) const {
+        if (left.count != right.count) { return left.count < right.count ? -1 : 1; }
+        for (size_t index = 0; index < left.count; index++) {
+            const webhook_pair &of_left = payload.pairs[left.first + index];
+            const webhook_pair &of_right = payload.pairs[right.first + index];
+            if (int order = compare(of_left.name, of_right.name)) { return order; }
+            if (int order = compare(of_left.value, of_right.value)) { return order; }
+        }
+        return 0;
     }
-    bool operator()(Span left, Span right) const {
-        int order = fingerprint(left).compare(fingerprint(right));
-        return order != 0 ? order < 0 : text(left) < text(right);
+
+    bool operator()(uint32_t left_index, uint32_t right_index) const {
+        const webhook_alert &left = payload.alerts[left_index];
+        const webhook_alert &right = payload.alerts[right_index];
+        if (int order = text_of(left.fingerprint).compare(text_of(right.fingerprint))) { return order < 0; }
+        // "firing" is the shorter one.
+        if (left.resolved != right.resolved) { return right.resolved; }
+        if (int order = compare(left.starts_at, right.starts_at)) { return order < 0; }
+        if (int order = left.resolved ? compare(left.ends_at, right.ends_at) : 0) { return order < 0; }
+        return compare(left.labels, right.labels) < 0;
     }
 };
 
 }  // namespace
 
-webhook_string webhook_parser::canonicalize(size_t &group_size) {
-    if (canonical.size() < bound(*this)) { canonical.resize(bound(*this)); }
-    uint8_t *start = canonical.data();
-    Writer writer(start);
+void webhook_parser::canonicalize(bool group_only, webhook_sink sink, void *context) {
+    Writer writer(sink, context);
     writer.string(payload.receiver);
     writer.string(payload.group_key);
-    group_size = static_cast<size_t>(writer.at - start);
-    writer.status(payload.resolved);
-    writer.number(static_cast<uint64_t>(payload.truncated_alerts), 8);
-    writer.number(payload.alert_count, 4);
-    size_t head = static_cast<size_t>(writer.at - start);
-    canonical_alerts.clear();
-    for (size_t index = 0; index < payload.alert_count; index++) {
-        const uint8_t *alert = writer.at;
-        writer.alert(payload, payload.alerts[index]);
-        canonical_alerts.push_back({static_cast<size_t>(alert - start), static_cast<size_t>(writer.at - alert)});
+    if (!group_only) {
+        writer.status(payload.resolved);
+        writer.number(static_cast<uint64_t>(payload.truncated_alerts), 8);
+        writer.number(payload.alert_count, 4);
+        order.resize(payload.alert_count);
+        std::iota(order.begin(), order.end(), 0);
+        Order less{payload};
+        if (!std::is_sorted(order.begin(), order.end(), less)) { std::sort(order.begin(), order.end(), less); }
+        for (uint32_t index : order) { writer.alert(payload, payload.alerts[index]); }
     }
-    size_t size = static_cast<size_t>(writer.at - start);
-    Order order{start};
-    if (!std::is_sorted(canonical_alerts.begin(), canonical_alerts.end(), order)) {
-        std::sort(canonical_alerts.begin(), canonical_alerts.end(), order);
-        if (sorted.size() < size) { sorted.resize(size); }
-        std::memcpy(sorted.data(), start, head);
-        uint8_t *into = sorted.data() + head;
-        for (Span span : canonical_alerts) {
-            std::memcpy(into, start + span.start, span.size);
-            into += span.size;
-        }
-        start = sorted.data();
-    }
-    return {reinterpret_cast<const char *>(start), size};
+    writer.flush();
 }

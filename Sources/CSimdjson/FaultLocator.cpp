@@ -1,15 +1,21 @@
 #include "FaultLocator.hpp"
 
-#include <cmath>
-#include <cstdlib>
 #include <cstring>
+
+#include <simdjson.h>
+
+#include "Stepper.hpp"
 
 namespace {
 
 /// A strict reader of JSON that keeps nothing but its place. Recursion is bounded by the depth limit.
 class Reader {
 public:
-    Reader(const uint8_t *bytes, size_t size) : begin(bytes), at(bytes), end(bytes + size) {}
+    Reader(const uint8_t *bytes, size_t size, bool is_utf8)
+        : begin(bytes), at(bytes), end(bytes + size), is_utf8(is_utf8) {}
+
+    /// The longest array or object that is a value of the body's own object.
+    Span longest{0, 0};
 
     void document() {
         if (end - begin >= 3 && std::memcmp(begin, "\xEF\xBB\xBF", 3) == 0) {
@@ -26,6 +32,8 @@ private:
     const uint8_t *begin;
     const uint8_t *at;
     const uint8_t *end;
+    /// Characters need not be looked at one by one.
+    bool is_utf8;
 
     [[noreturn]] void fail(const char *what, webhook_fault fault = WEBHOOK_INVALID_JSON) const {
         size_t line = 1;
@@ -55,8 +63,8 @@ private:
 
     void value(int depth) {
         switch (peek()) {
-        case '{': return object(depth);
-        case '[': return array(depth);
+        case '{':
+        case '[': return container(depth);
         case '"': return string();
         case 't': return word("true");
         case 'f': return word("false");
@@ -68,10 +76,17 @@ private:
         fail("expected a value (NaN, Infinity and bare words are not JSON)");
     }
 
+    void container(int depth) {
+        const uint8_t *start = at;
+        if (*at == '{') { object(depth); } else { array(depth); }
+        size_t length = static_cast<size_t>(at - start);
+        if (depth == 2 && length > longest.size) { longest = {static_cast<size_t>(start - begin), length}; }
+    }
+
     void enter(int depth) {
         const uint8_t *start = at++;
         space();
-        // simdjson counts a level only when something stands in it.
+        // A level counts only when something stands in it.
         if (depth > WEBHOOK_DEPTH_LIMIT && peek() != ']' && peek() != '}') {
             at = start;
             fail("nested deeper than 64 levels", WEBHOOK_TOO_DEEP);
@@ -116,7 +131,6 @@ private:
     }
 
     void number() {
-        const uint8_t *start = at;
         take('-');
         if (!take('0')) { digits(); }
         if (digit()) { fail("a number must not begin with 0"); }
@@ -127,10 +141,6 @@ private:
             if (!take('+')) { take('-'); }
             digits();
         }
-        if (std::isinf(std::strtod(std::string(start, at).c_str(), nullptr))) {
-            at = start;
-            fail("a number too large to represent");
-        }
     }
 
     void digits() {
@@ -138,21 +148,11 @@ private:
         while (digit()) { at++; }
     }
 
-    void check_range(const std::string &text, bool whole, const uint8_t *start) {
-        errno = 0;
-        if (whole) {
-            text[0] == '-' ? static_cast<void>(std::strtoll(text.c_str(), nullptr, 10))
-                           : static_cast<void>(std::strtoull(text.c_str(), nullptr, 10));
-        }
-        if ((whole && errno == ERANGE) || (!whole && std::isinf(std::strtod(text.c_str(), nullptr)))) {
-            at = start;
-            fail("a number too large to represent");
-        }
-    }
-
     void string() {
         const uint8_t *start = at++;
-        while (at < end && *at != '"') {
+        while (at < end) {
+            if (is_utf8) { at = find_special(at, end); }
+            if (at == end || *at == '"') { break; }
             if (*at < 0x20) { fail("a control character in a string must be escaped"); }
             if (*at == '\\') {
                 escape();
@@ -225,11 +225,9 @@ private:
 
 }  // namespace
 
-std::optional<Refusal> locate_fault(const uint8_t *bytes, size_t size) {
-    try {
-        Reader(bytes, size).document();
-        return std::nullopt;
-    } catch (Refusal &refusal) {
-        return std::move(refusal);
-    }
+Span check_json(const uint8_t *bytes, size_t size) {
+    bool is_utf8 = simdjson::validate_utf8(reinterpret_cast<const char *>(bytes), size);
+    Reader reader(bytes, size, is_utf8);
+    reader.document();
+    return reader.longest;
 }

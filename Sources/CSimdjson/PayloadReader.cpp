@@ -1,18 +1,20 @@
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <optional>
 
+#include "BodyStepper.hpp"
 #include "Place.hpp"
 #include "WebhookParser.hpp"
 
 // The body's fields and their defaults (contracts/alertmanager.md, "Body"). A field that is null counts as absent, as
-// in the Go programs that write these bodies; names that are not read here are ignored.
+// in the Go programs that write these bodies; names that are not read here are ignored. Nothing is built of the body but
+// views, and of those only so many: whatever it holds, reading it takes a small multiple of it.
 
 namespace {
 
-using simdjson::dom::element;
-using simdjson::dom::element_type;
-using simdjson::dom::object;
+/// Where a value begins in the body.
+using Value = const uint8_t *;
 
 constexpr std::array<std::string_view, 11> payload_fields = {
     "version", "receiver", "status", "groupKey", "truncatedAlerts", "groupLabels", "commonLabels",
@@ -29,65 +31,79 @@ enum { alert_status, labels, annotations, starts_at, ends_at, generator_url, fin
     throw Refusal{fault, where.empty() ? what : where + ": " + what};
 }
 
-const char *kind(element value) {
-    switch (value.type()) {
-    case element_type::ARRAY: return "an array";
-    case element_type::OBJECT: return "an object";
-    case element_type::STRING: return "a string";
-    case element_type::BOOL: return "true or false";
-    case element_type::NULL_VALUE: return "null";
+const char *kind(Value value) {
+    switch (*value) {
+    case '[': return "an array";
+    case '{': return "an object";
+    case '"': return "a string";
+    case 't':
+    case 'f': return "true or false";
+    case 'n': return "null";
     default: return "a number";
     }
 }
 
-[[noreturn]] void refuse_type(const Place &place, const char *expected, element found) {
+[[noreturn]] void refuse_type(const Place &place, const char *expected, Value found) {
     refuse(WEBHOOK_WRONG_TYPE, place, std::string("expected ") + expected + ", found " + kind(found));
 }
 
-std::string_view text(element value, const Place &place) {
-    std::string_view result;
-    if (value.get(result)) { refuse_type(place, "a string", value); }
-    return result;
+std::string_view text(webhook_parser &parser, Value value, const Place &place) {
+    if (*value != '"') { refuse_type(place, "a string", value); }
+    return BodyStepper(parser, value).text();
+}
+
+/// Calls `visit` with each name of the object that begins at the stepper and with the stepper at its value, which it
+/// steps over; ends behind the object.
+template <typename Visit> void for_each_field(BodyStepper &stepper, Visit visit) {
+    stepper.byte();
+    if (stepper.take('}')) { return; }
+    do {
+        stepper.space();
+        std::string_view name = stepper.text();
+        stepper.byte();
+        stepper.space();
+        visit(name);
+    } while (stepper.take(','));
+    stepper.byte();
 }
 
 /// The fields of one object that are read here, found in one pass.
 template <size_t count> class Fields {
 public:
-    Fields(object source, const std::array<std::string_view, count> &names, size_t alert) : names(names), alert(alert) {
-        for (auto field : source) {
-            add(field.key, field.value);
-            position++;
-        }
+    /// - Parameter stepper: at the object; afterwards behind it.
+    Fields(
+        webhook_parser &parser, BodyStepper &stepper, const std::array<std::string_view, count> &names, size_t alert)
+        : parser(parser), names(names), alert(alert) {
+        for_each_field(stepper, [&](std::string_view name) {
+            add(name, stepper.at);
+            stepper.value();
+        });
     }
 
     bool has(size_t field) const { return (present >> field & 1) != 0; }
-    element operator[](size_t field) const { return values[field]; }
+    Value operator[](size_t field) const { return values[field]; }
     Place place(size_t field) const { return {alert, names[field]}; }
-    /// The how manieth field of the object it is, unread ones counted.
-    size_t position_of(size_t field) const { return positions[field]; }
 
     webhook_string string(size_t field, const char *missing = nullptr) const {
-        if (has(field)) { return view(text(values[field], place(field))); }
+        if (has(field)) { return view(text(parser, values[field], place(field))); }
         return {missing, 0};
     }
 
 private:
+    webhook_parser &parser;
     const std::array<std::string_view, count> &names;
     size_t alert;
-    size_t position = 0;
     unsigned seen = 0;
     unsigned present = 0;
-    std::array<element, count> values;
-    std::array<size_t, count> positions{};
+    std::array<Value, count> values{};
 
-    void add(std::string_view name, element value) {
+    void add(std::string_view name, Value value) {
         for (size_t field = 0; field < count; field++) {
             if (names[field] != name) { continue; }
             if ((seen >> field & 1) != 0) { refuse(WEBHOOK_DUPLICATE_NAME, place(field), "given twice"); }
             seen |= 1u << field;
-            present |= (value.is_null() ? 0u : 1u) << field;
+            present |= (*value == 'n' ? 0u : 1u) << field;
             values[field] = value;
-            positions[field] = position;
             return;
         }
     }
@@ -95,8 +111,9 @@ private:
 
 class PayloadReader {
 public:
-    PayloadReader(webhook_parser &parser, object body)
-        : parser(parser), fields(body, payload_fields, Place::no_alert) {}
+    /// - Parameter stepper: at the body's object.
+    PayloadReader(webhook_parser &parser, BodyStepper stepper)
+        : parser(parser), fields(parser, stepper, payload_fields, Place::no_alert) {}
 
     void read() {
         check_version();
@@ -129,8 +146,8 @@ private:
                 "A webhook receiver with a templated `payload:` sends its own form instead; remove `payload:` from it"};
         }
         if (!fields.has(version)) { refuse(WEBHOOK_WRONG_VERSION, fields.place(version), "missing, expected \"4\""); }
-        std::string_view found;
-        if (fields[version].get(found)) { refuse_type(fields.place(version), "the string \"4\"", fields[version]); }
+        if (*fields[version] != '"') { refuse_type(fields.place(version), "the string \"4\"", fields[version]); }
+        std::string_view found = text(parser, fields[version], fields.place(version));
         if (found != "4") {
             refuse(WEBHOOK_WRONG_VERSION, fields.place(version), "expected \"4\", found " + quoted(found));
         }
@@ -138,19 +155,25 @@ private:
 
     int64_t read_truncated() const {
         if (!fields.has(truncated_alerts)) { return 0; }
-        element value = fields[truncated_alerts];
-        if (!value.is_number()) { refuse_type(fields.place(truncated_alerts), "a whole number", value); }
+        Value value = fields[truncated_alerts];
+        if (*value != '-' && (*value < '0' || *value > '9')) {
+            refuse_type(fields.place(truncated_alerts), "a whole number", value);
+        }
+        Stepper stepper(value, parser.body + parser.size);
+        stepper.value();
+        const char *end = reinterpret_cast<const char *>(stepper.at);
         int64_t result = -1;
-        if (value.get(result) || result < 0) {
+        auto [stop, code] = std::from_chars(reinterpret_cast<const char *>(value), end, result);
+        if (code != std::errc() || stop != end || result < 0) {
             refuse(WEBHOOK_WRONG_VALUE, fields.place(truncated_alerts), "expected a whole number of 0 or more");
         }
-        return result;
+        return std::min<int64_t>(result, WEBHOOK_TRUNCATED_LIMIT);
     }
 
     /// Whether the status says resolved; nothing where it is absent.
-    template <size_t count> static std::optional<bool> read_status(const Fields<count> &fields, size_t field) {
+    template <size_t count> std::optional<bool> read_status(const Fields<count> &fields, size_t field) {
         if (!fields.has(field)) { return std::nullopt; }
-        std::string_view found = text(fields[field], fields.place(field));
+        std::string_view found = text(parser, fields[field], fields.place(field));
         if (found == "firing") { return false; }
         if (found == "resolved") { return true; }
         refuse(
@@ -162,15 +185,18 @@ private:
         size_t first = parser.pairs.size();
         if (!fields.has(field)) { return {first, 0}; }
         Place place = fields.place(field);
-        object source;
-        if (fields[field].get(source)) { refuse_type(place, "an object", fields[field]); }
+        if (*fields[field] != '{') { refuse_type(place, "an object", fields[field]); }
         bool sorted = true;
-        for (auto pair : source) {
-            std::string_view name = pair.key;
+        BodyStepper stepper(parser, fields[field]);
+        for_each_field(stepper, [&](std::string_view name) {
             place.name = &name;
+            if (parser.pairs.size() == WEBHOOK_PAIR_LIMIT) {
+                refuse(WEBHOOK_TOO_MANY, place, limit_text(WEBHOOK_PAIR_LIMIT, "labels and annotations"));
+            }
             sorted = sorted && (parser.pairs.size() == first || text_of(parser.pairs.back().name) < name);
-            parser.pairs.push_back({view(name), view(text(pair.value, place))});
-        }
+            if (*stepper.at != '"') { refuse_type(place, "a string", stepper.at); }
+            parser.pairs.push_back({view(name), view(stepper.text())});
+        });
         if (!sorted) { sort_pairs(first, fields.place(field)); }
         return {first, parser.pairs.size() - first};
     }
@@ -193,17 +219,24 @@ private:
     void read_alerts(std::optional<bool> stated) {
         Place place = fields.place(alerts);
         if (!fields.has(alerts)) { refuse(WEBHOOK_MISSING_FIELD, place, "missing, expected an array"); }
-        simdjson::dom::array source;
-        if (fields[alerts].get(source)) { refuse_type(place, "an array", fields[alerts]); }
-        parser.alerts_field = fields.position_of(alerts);
-        for (element value : source) { read_alert(value, stated); }
+        if (*fields[alerts] != '[') { refuse_type(place, "an array", fields[alerts]); }
+        BodyStepper stepper(parser, fields[alerts]);
+        stepper.byte();
+        if (stepper.take(']')) { return; }
+        do {
+            stepper.space();
+            read_alert(stepper, stated);
+        } while (stepper.take(','));
     }
 
-    void read_alert(element value, std::optional<bool> stated) {
+    void read_alert(BodyStepper &stepper, std::optional<bool> stated) {
         size_t index = parser.alerts.size();
-        object source;
-        if (value.get(source)) { refuse_type({index}, "an object", value); }
-        Fields<alert_fields.size()> of_alert(source, alert_fields, index);
+        if (index == WEBHOOK_ALERT_LIMIT) {
+            refuse(WEBHOOK_TOO_MANY, {index}, limit_text(WEBHOOK_ALERT_LIMIT, "alerts"));
+        }
+        Value start = stepper.at;
+        if (*start != '{') { refuse_type({index}, "an object", start); }
+        Fields<alert_fields.size()> of_alert(parser, stepper, alert_fields, index);
         auto resolved = read_status(of_alert, alert_status);
         if (!resolved && !stated) {
             refuse(WEBHOOK_MISSING_FIELD, of_alert.place(alert_status), "missing, and so is the payload's status");
@@ -218,13 +251,17 @@ private:
         alert.generator_url = of_alert.string(generator_url, "");
         alert.fingerprint = of_alert.string(fingerprint, "");
         parser.alerts.push_back(alert);
+        parser.raw_alerts.push_back(
+            {static_cast<size_t>(start - parser.body), static_cast<size_t>(stepper.at - start)});
     }
 
     webhook_string label_severity(webhook_pairs range) const {
-        for (size_t index = range.first; index < range.first + range.count; index++) {
-            if (text_of(parser.pairs[index].name) == "severity") { return parser.pairs[index].value; }
-        }
-        return {nullptr, 0};
+        return webhook_payload_value(parser.pairs.data(), range, "severity", 8);
+    }
+
+    static std::string limit_text(size_t limit, const char *of_what) {
+        return "a webhook may have " + std::to_string(limit) + " " + of_what
+            + "; let Alertmanager send less at once (`max_alerts`, `group_by`)";
     }
 
     bool all_resolved() const {
@@ -236,4 +273,9 @@ private:
 
 }  // namespace
 
-void read_payload(webhook_parser &parser, object body) { PayloadReader(parser, body).read(); }
+void read_payload(webhook_parser &parser) {
+    BodyStepper stepper(parser, parser.body);
+    stepper.space();
+    if (*stepper.at != '{') { throw Refusal{WEBHOOK_NOT_AN_OBJECT, "the body is valid JSON but not an object"}; }
+    PayloadReader(parser, stepper).read();
+}

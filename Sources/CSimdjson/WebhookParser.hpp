@@ -3,14 +3,10 @@
 
 #include <memory>
 #include <string>
-#include <utility>
+#include <string_view>
 #include <vector>
 
-#include <simdjson.h>
-
 #include "CSimdjson.h"
-
-static_assert(WEBHOOK_PADDING >= simdjson::SIMDJSON_PADDING, "the listener's spare capacity must suffice");
 
 /// A body refused on the way; caught at the C boundary (CSimdjson.cpp).
 struct Refusal {
@@ -25,40 +21,39 @@ struct Span {
 };
 
 struct webhook_parser {
-    simdjson::dom::parser json;
-
-    // The last body: its bytes as the caller gave them, its views, and where `alerts` stands among its fields.
+    // The last body: its bytes as the caller gave them, and its views, most of them into those bytes.
     const uint8_t *body = nullptr;
     size_t size = 0;
     webhook_payload payload{};
-    size_t alerts_field = 0;
+    /// The longest array or object among the body's fields: its alerts, as a rule. Empty where it has none.
+    Span longest{};
     std::string message;
 
     // Memory that is reused from body to body.
-    std::vector<uint8_t> padded;
     std::vector<webhook_pair> pairs;
     std::vector<webhook_alert> alerts;
-    std::vector<uint8_t> canonical;
-    std::vector<uint8_t> sorted;
-    std::vector<Span> canonical_alerts;
     std::vector<Span> raw_alerts;
+    std::vector<uint32_t> order;
 
-    webhook_parser();
-    void parse(const uint8_t *bytes, size_t count, size_t readable);
-    webhook_string canonicalize(size_t &group_size);
-    size_t subset(const uint8_t *tiers, uint8_t tier, uint8_t *into);
+    void parse(const uint8_t *bytes, size_t count);
+    /// The text of a string that has escapes; lives as long as the views do.
+    std::string_view unescape(std::string_view raw);
+    void canonicalize(bool group_only, webhook_sink sink, void *context);
+    size_t subset(const uint8_t *tiers, uint8_t tier, uint8_t *into) const;
     void trim();
 
 private:
-    simdjson::dom::element parse_json(size_t readable);
-    uint8_t *copy_of_body();
-    void find_raw_alerts();
+    /// Strings that had escapes, one after the other: never longer together than the body, so that they stay put.
+    std::unique_ptr<char[]> unescaped;
+    size_t unescaped_capacity = 0;
+    size_t unescaped_size = 0;
 };
 
 inline webhook_string view(std::string_view text) { return {text.data(), text.size()}; }
 inline std::string_view text_of(webhook_string string) { return {string.start, string.size}; }
 
-/// Reads the object's fields into the parser's payload; throws Refusal (PayloadReader.cpp).
-void read_payload(webhook_parser &parser, simdjson::dom::object object);
+/// Reads the fields of the parser's body, which is known to be JSON, into its payload; throws Refusal
+/// (PayloadReader.cpp).
+void read_payload(webhook_parser &parser);
 
 #endif

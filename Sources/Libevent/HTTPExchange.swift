@@ -21,14 +21,20 @@ public final class HTTPExchange {
     let request: Request
     private unowned let server: HTTPServer
     public let head: HTTPRequestHead
-    /// The body of the reply, between `reply` and `sendReply`.
-    private var content: OpaquePointer?
+    private let fields: HTTPFields
+    private let keepsAlive: Bool
+    private let isHTTP10: Bool
     /// When the whole request had been read.
     public let arrival: ContinuousClock.Instant
 
-    init(request: Request, head: HTTPRequestHead, server: HTTPServer, arrival: ContinuousClock.Instant) {
+    init(
+        _ received: HTTPRequest, evhttpRequest request: Request, server: HTTPServer, arrival: ContinuousClock.Instant
+    ) {
         self.request = request
-        self.head = head
+        head = received.head
+        fields = received.fields
+        keepsAlive = received.framing.keepsAlive
+        isHTTP10 = received.framing.isHTTP10
         self.server = server
         self.arrival = arrival
     }
@@ -39,63 +45,43 @@ public final class HTTPExchange {
 
     // MARK: The request
 
-    /// The value of a header field, nil where it is absent.
-    ///
-    /// - precondition: the exchange awaits its reply; evhttp frees the request after it.
-    public func header(_ name: String) -> String? {
-        precondition(isAwaitingReply, "the request is gone once it is replied to")
-        return evhttp_find_header(evhttp_request_get_input_headers(request), name).map { String(cString: $0) }
-    }
+    /// The value of the first header field of a name, nil where there is none.
+    public func header(_ name: String) -> String? { fields.first(name) }
 
-    /// The values of all fields of a name, in the order of the request; `header` gives the first alone.
-    ///
-    /// - precondition: the exchange awaits its reply; evhttp frees the request after it.
-    public func headers(_ name: String) -> [String] {
-        precondition(isAwaitingReply, "the request is gone once it is replied to")
-        var values: [String] = []
-        var field = evhttp_request_get_input_headers(request)?.pointee.tqh_first
-        while let current = field {
-            if let key = current.pointee.key, let value = current.pointee.value, strcasecmp(key, name) == 0 {
-                values.append(String(cString: value))
-            }
-            field = current.pointee.next.tqe_next
-        }
-        return values
-    }
+    /// The values of all header fields of a name, in the order of the request.
+    public func headers(_ name: String) -> [String] { fields.all(name) }
 
     public var bodySize: Int {
         precondition(isAwaitingReply, "the request is gone once it is replied to")
         return evbuffer_get_length(evhttp_request_get_input_buffer(request))
     }
 
-    /// The body, in an array with room for `spare` bytes more than it holds, so that a parser may read past its end.
-    public func body(spare: Int = 0) -> [UInt8] {
+    public func body() -> [UInt8] {
         let size = bodySize
         let buffer = evhttp_request_get_input_buffer(request)
-        return [UInt8](unsafeUninitializedCapacity: size + spare) { bytes, count in
+        return [UInt8](unsafeUninitializedCapacity: size) { bytes, count in
             count = size == 0 ? 0 : max(0, Int(evbuffer_copyout(buffer, bytes.baseAddress, size)))
         }
     }
 
-    /// The address of the peer, without its port; empty once the client is gone.
-    public var remoteAddress: String {
-        guard isAwaitingReply, let connection = evhttp_request_get_connection(request) else { return "" }
-        var address: UnsafeMutablePointer<CChar>?
-        var port: UInt16 = 0
-        evhttp_connection_get_peer(connection, &address, &port)
-        return address.map { String(cString: $0) } ?? ""
+    /// The body, as `body` gives it; what the server held of it is freed.
+    public func takeBody() -> [UInt8] {
+        let body = body()
+        evbuffer_drain(evhttp_request_get_input_buffer(request), body.count)
+        return body
     }
+
+    /// The sender has shown that it may post here; see `HTTPArrival.trust`.
+    public func trust() { connection?.trust() }
+
+    /// The address of the peer, without its port; empty for a Unix socket, and once the client is gone.
+    public var remoteAddress: String { isAwaitingReply ? connection?.peer.address ?? "" : "" }
 
     /// The user that the process at the other end of a Unix socket runs as (unix(7), SO_PEERCRED); nil where there is
     /// no such process.
     public var peerUser: UInt32? {
         guard isAwaitingReply, let descriptor = connection?.descriptor else { return nil }
-        // struct ucred, which Glibc's module leaves out: process, user, group.
-        var peer: (pid: Int32, uid: UInt32, gid: UInt32) = (0, .max, .max)
-        var size = socklen_t(MemoryLayout.size(ofValue: peer))
-        guard getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 else { return nil }
-        // What a socket of another kind says.
-        return peer.uid == .max ? nil : peer.uid
+        return UnixSocket.peerUser(of: descriptor)
     }
 
     // MARK: The reply
@@ -107,33 +93,27 @@ public final class HTTPExchange {
         precondition(isAwaitingReply, "replied twice")
         let fields = evhttp_request_get_output_headers(request)
         for header in headers { evhttp_add_header(fields, header.name, header.value) }
-        // Given even to HEAD, for which evhttp writes no body (RFC 9110 §9.3.2).
+        // Given even to HEAD, for which no body is written (RFC 9110 §9.3.2).
         evhttp_add_header(fields, "Content-Length", String(body.count))
-        if server.mustClose(after: self) { evhttp_add_header(fields, "Connection", "close") }
+        // evhttp knows the request as one of HTTP/1.1 that keeps its connection.
+        if !keepsAlive || server.mustClose(after: self) {
+            evhttp_add_header(fields, "Connection", "close")
+        } else if isHTTP10 {
+            evhttp_add_header(fields, "Connection", "keep-alive")
+        }
         let buffer = evbuffer_new()
+        defer { evbuffer_free(buffer) }
         if head.method != .head {
             _ =
                 body.withContiguousStorageIfAvailable { evbuffer_add(buffer, $0.baseAddress, $0.count) }
                 ?? Array(body).withUnsafeBufferPointer { evbuffer_add(buffer, $0.baseAddress, $0.count) }
         }
         state = .replied
-        content = buffer
-        let connection = connection
-        let isInterimPossible = evhttp_find_header(evhttp_request_get_input_headers(request), "Expect") != nil
-        if isInterimPossible, let connection, connection.mayReportInterimReply {
-            LoopActor.post { self.sendReply(status, on: connection) }
-        } else {
-            sendReply(status, on: connection)
-        }
-    }
-
-    private func sendReply(_ status: Int, on connection: HTTPConnection?) {
-        defer { evbuffer_free(content) }
-        // A request whose client left while it waited has no connection any more; evhttp_send_reply then only frees it,
-        // and no callback follows.
-        let hasConnection = evhttp_request_get_connection(request) != nil
-        evhttp_send_reply(request, Int32(status), nil, content)
-        if hasConnection { connection?.replyQueued() } else { connectionIsDone() }
+        // Asked now: a request whose client left while it waited has no connection any more; evhttp_send_reply then only
+        // frees it, and no callback follows.
+        let (connection, hasConnection) = (connection, evhttp_request_get_connection(request) != nil)
+        evhttp_send_reply(request, Int32(status), nil, buffer)
+        if hasConnection { connection?.replyQueued(bytes: body.count) } else { connectionIsDone() }
     }
 
     /// The reply is written out, or the connection has ended before.

@@ -5,7 +5,7 @@ import Glibc
 @LoopActor
 final class HTTPListener {
     /// Why no connections are taken for now; each reason ends by itself.
-    enum Pause { case crowded, outOfDescriptors }
+    enum Pause { case crowded, outOfDescriptors, turnFull }
 
     let address: SocketAddress
     private let listener: OpaquePointer

@@ -1,6 +1,4 @@
-import CLibevent
-
-/// The methods that libevent's parser knows; anything else is answered 501 by evhttp itself.
+/// The methods that are known; anything else is answered 501 (RFC 9110 section 9.1).
 public enum HTTPMethod: String, Sendable, CaseIterable {
     case get = "GET"
     case post = "POST"
@@ -12,34 +10,8 @@ public enum HTTPMethod: String, Sendable, CaseIterable {
     case connect = "CONNECT"
     case patch = "PATCH"
 
-    var command: evhttp_cmd_type {
-        switch self {
-        case .get: EVHTTP_REQ_GET
-        case .post: EVHTTP_REQ_POST
-        case .head: EVHTTP_REQ_HEAD
-        case .put: EVHTTP_REQ_PUT
-        case .delete: EVHTTP_REQ_DELETE
-        case .options: EVHTTP_REQ_OPTIONS
-        case .trace: EVHTTP_REQ_TRACE
-        case .connect: EVHTTP_REQ_CONNECT
-        case .patch: EVHTTP_REQ_PATCH
-        }
-    }
-
-    init?(_ command: evhttp_cmd_type) {
-        switch command {
-        case EVHTTP_REQ_GET: self = .get
-        case EVHTTP_REQ_POST: self = .post
-        case EVHTTP_REQ_HEAD: self = .head
-        case EVHTTP_REQ_PUT: self = .put
-        case EVHTTP_REQ_DELETE: self = .delete
-        case EVHTTP_REQ_OPTIONS: self = .options
-        case EVHTTP_REQ_TRACE: self = .trace
-        case EVHTTP_REQ_CONNECT: self = .connect
-        case EVHTTP_REQ_PATCH: self = .patch
-        default: return nil
-        }
-    }
+    /// Whether a request of it may have a body that evhttp reads; that of another would be taken for the next request.
+    var mayHaveBody: Bool { self != .head && self != .trace && self != .connect }
 }
 
 /// What routing needs of a request; the other header fields are read from the exchange while it awaits its reply.
@@ -52,12 +24,11 @@ public struct HTTPRequestHead: Sendable, Equatable {
 }
 
 extension HTTPRequestHead {
-    init?(_ request: HTTPExchange.Request) {
-        guard let method = HTTPMethod(evhttp_request_get_command(request)),
-            let uri = evhttp_request_get_evhttp_uri(request)
-        else { return nil }
-        self.method = method
-        path = evhttp_uri_get_path(uri).map { String(cString: $0) } ?? "/"
-        query = evhttp_uri_get_query(uri).map { String(cString: $0) }
+    init(_ head: HTTPHead, _ bytes: [UInt8]) {
+        let target = bytes[head.target]
+        let end = target.firstIndex(of: UInt8(ascii: "?")) ?? target.endIndex
+        method = head.method
+        path = end == target.startIndex ? "/" : String(decoding: target[..<end], as: UTF8.self)
+        query = end == target.endIndex ? nil : String(decoding: target[(end + 1)...], as: UTF8.self)
     }
 }

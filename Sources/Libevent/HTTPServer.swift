@@ -1,13 +1,37 @@
 import CLibevent
-import Glibc
 
-/// libevent's evhttp as a server: strict framing, limits, deferred replies.
-///
-/// What evhttp answers by itself, before the handler sees it, is HTML: 400 for what does not parse, 413 above the body
-/// limit, 501 for an unknown method. 2.1.12 has no hook for those.
+/// libevent's evhttp as a server behind a gate of our own: strict framing, limits, screening before the body is read,
+/// deferred replies.
 @LoopActor
 public final class HTTPServer {
     public typealias Handler = @LoopActor (HTTPExchange) -> Void
+
+    /// Where a request or a connection came from, as far as that is known.
+    public struct Origin: Sendable {
+        /// The address of the peer, without its port; empty for a Unix socket.
+        public let remoteAddress: String
+        /// Nil where no head was read whole.
+        public let head: HTTPRequestHead?
+        let fields: HTTPFields?
+
+        /// The value of the first header field of a name, nil where there is none.
+        public func header(_ name: String) -> String? { fields?.first(name) }
+
+        /// The values of all header fields of a name; none where no head was read whole.
+        public func headers(_ name: String) -> [String] { fields?.all(name) ?? [] }
+    }
+
+    /// Why the server ends a connection without an answer.
+    public enum Closing: String, Sendable, CaseIterable {
+        /// Its place was needed for a newcomer, and it was silent longest.
+        case crowded
+        /// Its client has as many connections as one may have.
+        case tooManyOfAddress
+        /// It was opened, and nothing came.
+        case silent
+        /// Its client does not take the reply.
+        case stalled
+    }
 
     private let http: OpaquePointer
     let table: HTTPConnectionTable
@@ -20,13 +44,29 @@ public final class HTTPServer {
     public private(set) var unfinished = 0
     /// Set when draining: each connection is closed with its next reply.
     public var closesConnections = false
-    /// Replies to a request that breaks the framing rules; its connection is closed after it.
-    public var onFramingViolation: (@LoopActor (HTTPExchange, _ explanation: String) -> Void)?
+    /// Decides on each request when its head is complete, before its body is read; without it all are admitted.
+    public var onArrival: (@LoopActor (HTTPArrival) -> Void)? {
+        didSet { table.onArrival = onArrival }
+    }
+    /// Makes the answers to requests that the server refuses by itself; without it they are plain text.
+    public var onRefusal: (@LoopActor (HTTPRefusal, Origin) -> HTTPReply)? {
+        didSet { table.onRefusal = onRefusal }
+    }
+    /// Called for connections that the server ends without an answer.
+    public var onClose: (@LoopActor (Closing, Origin) -> Void)? {
+        didSet { table.onClose = onClose }
+    }
+    /// Whether a peer is a proxy that may have any number of connections; without it none is.
+    public var isProxy: (@LoopActor (_ address: String) -> Bool)? {
+        didSet { table.isProxy = isProxy }
+    }
     /// Must reply to an exchange that has waited `limits.replyTimeout`.
     public var onReplyOverdue: (@LoopActor (HTTPExchange) -> Void)? {
         didSet { table.onReplyOverdue = onReplyOverdue }
     }
     public var connectionCount: Int { table.count }
+    /// Bytes of requests and replies in memory.
+    public var memoryUsed: Int { table.memory.used }
     /// What new connections are accepted with; nil, as at first, for plain HTTP. Those that are open go on with theirs.
     public var tls: TLSContext? {
         get { table.tls }
@@ -42,13 +82,13 @@ public final class HTTPServer {
         self.limits = limits
         self.handler = handler
         table = HTTPConnectionTable(limits: limits)
-        evhttp_set_max_headers_size(http, limits.headerSize)
+        // The gate has limits and deadlines of its own, and evhttp sees a head that it made.
+        evhttp_set_max_headers_size(http, 1024)
         evhttp_set_max_body_size(http, limits.bodySize)
-        evhttp_set_timeout(http, Int32(clamping: limits.idleTimeout.components.seconds))
+        evhttp_set_timeout(http, -1)
+        evhttp_set_allowed_methods(http, UInt16(EVHTTP_REQ_GET.rawValue | EVHTTP_REQ_POST.rawValue))
         // Unretained: `deinit` frees the evhttp, and with it whatever could call these.
         let context = Unmanaged.passUnretained(self).toOpaque()
-        // evhttp answers 501 to what is not allowed here; all it knows is, so that the handler can say 405 and Allow.
-        evhttp_set_allowed_methods(http, HTTPMethod.allCases.reduce(0) { $0 | UInt16($1.command.rawValue) })
         evhttp_set_bevcb(
             http,
             { _, context in
@@ -64,12 +104,16 @@ public final class HTTPServer {
         table.onCrowded = { [unowned self] isCrowded in
             for listener in listeners { listener.setPaused(isCrowded, because: .crowded) }
         }
+        table.onTurnFull = { [unowned self] isFull in
+            for listener in listeners { listener.setPaused(isFull, because: .turnFull) }
+        }
     }
 
     isolated deinit {
         precondition(unfinished == 0, "freeing the server would free requests that still await a reply")
         stopListening()
         evhttp_free(http)
+        table.removeAll()
     }
 
     // MARK: Listening
@@ -106,42 +150,17 @@ public final class HTTPServer {
     // MARK: Requests
 
     private func accept(_ request: HTTPExchange.Request) {
-        guard let connection = evhttp_request_get_connection(request),
-            let record = table.connection(of: request),
-            let head = HTTPRequestHead(request)
-        else {
+        let exchange = evhttp_request_get_connection(request).flatMap { connection in
+            table.connection(of: request)?.begin(
+                { HTTPExchange($0, evhttpRequest: request, server: self, arrival: table.clock.now) },
+                on: connection)
+        }
+        guard let exchange else {
             evhttp_send_error(request, 400, nil)
             return
         }
-        let exchange = HTTPExchange(request: request, head: head, server: self, arrival: table.clock.now)
         unfinished += 1
-        record.begin(exchange, on: connection)
-        if let violation = framingViolation(of: request) {
-            refuse(exchange, violation)
-        } else {
-            handler(exchange)
-        }
-    }
-
-    private func framingViolation(of request: HTTPExchange.Request) -> HTTPFraming.Violation? {
-        var framing = HTTPFraming(fieldLimit: limits.headerFields)
-        var field = evhttp_request_get_input_headers(request)?.pointee.tqh_first
-        while let current = field {
-            if let name = current.pointee.key, let value = current.pointee.value {
-                framing.add(name: bytesOfCString(name), value: bytesOfCString(value))
-            }
-            field = current.pointee.next.tqe_next
-        }
-        return framing.verdict(requiresHost: (request.pointee.major, request.pointee.minor) >= (1, 1))
-    }
-
-    private func refuse(_ exchange: HTTPExchange, _ violation: HTTPFraming.Violation) {
-        evhttp_add_header(evhttp_request_get_output_headers(exchange.request), "Connection", "close")
-        if let onFramingViolation {
-            onFramingViolation(exchange, violation.explanation)
-        } else {
-            exchange.reply(status: 400, body: violation.explanation.utf8)
-        }
+        handler(exchange)
     }
 
     func mustClose(after exchange: HTTPExchange) -> Bool {
@@ -156,14 +175,13 @@ public final class HTTPServer {
     }
 
     private func notifyIfIdle() {
-        guard unfinished == 0, let action = onIdle else { return }
-        onIdle = nil
-        // Not from within evhttp's callback: the action may free this server.
-        LoopActor.post { action() }
+        guard unfinished == 0, onIdle != nil else { return }
+        // Not from within evhttp's callback: the action may free this server. By then a request that had arrived behind the
+        // last one may be under way, whose end is another occasion.
+        LoopActor.post { [self] in
+            guard unfinished == 0, let action = onIdle else { return }
+            onIdle = nil
+            action()
+        }
     }
-}
-
-/// The bytes of a C string, without copying them.
-private func bytesOfCString(_ string: UnsafePointer<CChar>) -> UnsafeBufferPointer<UInt8> {
-    UnsafeRawBufferPointer(start: string, count: strlen(string)).assumingMemoryBound(to: UInt8.self)
 }

@@ -34,6 +34,16 @@ public final class LoopEvent {
         return event
     }
 
+    /// Calls `action` whenever `activate` was called, later in the same turn of the loop.
+    static func manual(_ action: @escaping @LoopActor () -> Void) -> LoopEvent {
+        LoopEvent(descriptor: -1, kind: 0, action)
+    }
+
+    /// Has the action called after what runs now, and before the loop looks at any descriptor again.
+    func activate() {
+        event_active(event, Int32(EV_TIMEOUT), 0)
+    }
+
     private init(descriptor: Int32, kind: Int16, _ action: @escaping @LoopActor () -> Void) {
         let callback = Callback(action)
         self.callback = callback

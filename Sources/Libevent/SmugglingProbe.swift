@@ -1,7 +1,9 @@
 import CLibevent
+import Dispatch
 import Glibc
 
-/// Finds out whether the libevent that runs lets requests be smuggled, by trying it.
+/// Finds out whether requests can be smuggled, by trying it: first on the libevent that runs, then on a server with the
+/// gate in front of it, as the program serves.
 ///
 /// 2.1.12-stable-8 and the patched -8+deb12u1 give the same version string, so only behaviour tells them apart: a
 /// request with both Content-Length and Transfer-Encoding must be refused (RFC 9112 §6.1), where the old one takes the
@@ -10,6 +12,8 @@ public enum SmugglingProbe {
     public enum Verdict: Sendable, Equatable {
         case safe
         case vulnerable
+        /// The gate lets this through, or answers it twice.
+        case leaking(String)
         /// No loopback to try it on, or no answer within a second.
         case unknown(String)
     }
@@ -18,13 +22,106 @@ public enum SmugglingProbe {
         "POST /first HTTP/1.1\r\nHost: probe\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
         + "0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: probe\r\n\r\n"
 
-    /// Runs one attack against a bare evhttp of its own on a free loopback port; blocks for about a millisecond.
+    /// Requests whose bodies another parser takes for requests. Each must be answered once, with 400, and reach nobody.
+    private static let gateAttacks = [
+        attack,
+        "HEAD /first HTTP/1.1\r\nHost: probe\r\nContent-Length: \(smuggled.utf8.count)\r\n\r\n" + smuggled,
+        "TRACE /first HTTP/1.1\r\nHost: probe\r\nContent-Length: \(smuggled.utf8.count)\r\n\r\n" + smuggled,
+        "HEAD /first HTTP/1.1\r\nHost: probe\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked,
+        "POST /first HTTP/1.1\r\nHost: probe\r\nContent-Length: 0\0\(smuggled.utf8.count)\r\n\r\n" + smuggled,
+        "POST /first HTTP/1.1\r\nHost: probe\r\nTransfer-Encoding : chunked\r\n\r\n" + chunked,
+    ]
+    private static let smuggled = "GET /smuggled HTTP/1.1\r\nHost: probe\r\n\r\n"
+    private static let chunked = "\(String(smuggled.utf8.count, radix: 16))\r\n\(smuggled)\r\n0\r\n\r\n"
+
+    /// Attacks a bare evhttp and a server of its own, on free loopback ports; blocks for some milliseconds.
+    ///
+    /// - precondition: not called on the loop, which has to answer.
     public static func run() -> Verdict {
+        precondition(!LoopActor.loop.isCurrentThread, "the loop cannot wait for itself")
         do {
-            return try attempt()
+            let verdict = try attempt()
+            return verdict == .safe ? try attackGate() : verdict
         } catch {
             return .unknown(error.description)
         }
+    }
+
+    /// A server on the loop that counts what gets through.
+    @LoopActor
+    private final class Target {
+        private var server: HTTPServer?
+        let address: SocketAddress
+
+        init() throws(SocketError) {
+            let counter = Counter()
+            let server = HTTPServer(limits: HTTPLimits()) { exchange in
+                counter.count += 1
+                exchange.reply(status: 200, body: [])
+            }
+            address = try server.listen(on: SocketAddress(host: "127.0.0.1", port: 0))
+            self.server = server
+            self.counter = counter
+        }
+
+        @LoopActor private final class Counter { var count = 0 }
+        private let counter: Counter
+        var count: Int { counter.count }
+
+        /// Ends once no reply is owed, since a server cannot be freed before.
+        func stop() {
+            server?.stopListening()
+            server?.whenIdle { self.server = nil }
+        }
+    }
+
+    private static func attackGate() throws(SocketError) -> Verdict {
+        let target = try onLoop { () throws(SocketError) in try Target() }
+        defer { LoopActor.post { target.stop() } }
+        for attack in gateAttacks {
+            let client = try connect(to: onLoop { target.address })
+            defer { close(client) }
+            let bytes = Array(attack.utf8)
+            _ = send(client, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+            shutdown(client, Int32(SHUT_WR))
+            let answer = wholeAnswer(on: client)
+            if answer.isEmpty { return .unknown("no answer to the probe") }
+            let count = try onLoop { target.count }
+            guard answer.hasPrefix("HTTP/1.1 400 "), !answer.dropFirst().contains("HTTP/1.1 "), count == 0 else {
+                return .leaking(String(attack.prefix { $0 != "\r\n" }))
+            }
+        }
+        return .safe
+    }
+
+    /// Runs loop code and waits for its result.
+    private static func onLoop<Value: Sendable>(
+        _ work: @escaping @LoopActor @Sendable () throws(SocketError) -> Value
+    ) throws(SocketError) -> Value {
+        let done = DispatchSemaphore(value: 0)
+        let result = Locked<Result<Value, SocketError>?>(nil)
+        LoopActor.post {
+            let outcome = Result { () throws(SocketError) in try work() }
+            result.withLock { $0 = outcome }
+            done.signal()
+        }
+        done.wait()
+        guard let outcome = result.withLock({ $0 }) else { throw SocketError(description: "the loop gave no result") }
+        return try outcome.get()
+    }
+
+    /// What a server sends until it closes, for a second at the most between two pieces.
+    private static func wholeAnswer(on client: Int32) -> String {
+        var timeout = timeval(tv_sec: 1, tv_usec: 0)
+        setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+        var answer: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 1024)
+        while answer.count < 16384 {
+            let count = recv(client, &buffer, buffer.count, 0)
+            guard count > 0 else { break }
+            answer += buffer[..<count]
+        }
+        return String(decoding: answer, as: UTF8.self)
     }
 
     private static func attempt() throws(SocketError) -> Verdict {

@@ -10,7 +10,8 @@ public struct SocketError: Error, Equatable, CustomStringConvertible {
     }
 }
 
-/// An IP address and port to listen on: `0.0.0.0:8093`, `[::]:8093`, `:8093`, `localhost:8093`.
+/// An IP address and port to listen on: `0.0.0.0:8093`, `[::]:8093`, `localhost:8093`, and for every
+/// address of the machine `:8093` or `*:8093`.
 public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     /// Without brackets; empty for every address of the machine.
     public var host: String
@@ -33,7 +34,8 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
         } else if host.contains(where: { ":[]/ ".contains($0) }) {
             return nil
         }
-        self.init(host: String(host), port: port)
+        // Common for every address, and no name that a resolver knows.
+        self.init(host: host == "*" ? "" : String(host), port: port)
     }
 
     public var description: String {

@@ -22,7 +22,8 @@ public struct TLSError: Error, Equatable, CustomStringConvertible {
     public var description: String
 }
 
-/// What a server shows its TLS clients and asks of them: TLS 1.2 or later, HTTP/1.1 only, no renegotiation.
+/// What a server shows its TLS clients and asks of them: TLS 1.2 or later, forward secrecy, HTTP/1.1 only, no
+/// renegotiation.
 ///
 /// It never changes. New files make a new context; connections keep the one that they began with, and no session is
 /// resumed under another, since each context has ticket keys of its own.
@@ -37,7 +38,7 @@ public final class TLSContext: @unchecked Sendable {
         guard let context = SSL_CTX_new(TLS_server_method()) else { throw .openSSL("cannot make a TLS context") }
         self.context = context
         guard relay_ssl_require_tls12(context) == 1 else { throw .openSSL("cannot require TLS 1.2") }
-        relay_ssl_harden(context)
+        guard relay_ssl_harden(context) == 1 else { throw .openSSL("there is no cipher suite with forward secrecy") }
         acceptOnlyHTTP1()
         try useCertificate(files.certificate)
         try useKey(files.key, of: files.certificate)

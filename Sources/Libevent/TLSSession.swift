@@ -12,6 +12,8 @@ struct TLSSession {
     /// The count when the connection was last at rest; nil while its handshake is unfinished.
     private var bytesAtRest: UInt64?
     private var unfinishedSince: ContinuousClock.Instant?
+    /// Counted among the unfinished handshakes (`TLSHandshakes`).
+    var isHandshaking = true
 
     /// - Parameter now: when the connection was accepted, from which on its handshake is unfinished.
     init(_ ssl: OpaquePointer, now: ContinuousClock.Instant) {
@@ -29,6 +31,11 @@ struct TLSSession {
 
     /// What had been read when the handshake was done; nil before, since no handshake is of no bytes.
     private var bytesOfHandshake: UInt64? { SSL_get_ex_data(ssl, 0).map { UInt64(UInt(bitPattern: $0)) } }
+
+    /// The client has said something.
+    var hasBegun: Bool { bytesRead > 0 }
+
+    var hasFinishedHandshake: Bool { bytesOfHandshake != nil }
 
     /// The client said something, but no handshake came of it.
     var hasFailedHandshake: Bool { bytesOfHandshake == nil && bytesRead > 0 }

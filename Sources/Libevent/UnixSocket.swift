@@ -16,6 +16,30 @@ public enum UnixSocket {
         return body("/proc/self/fd/\(folder)/" + path[path.index(after: slash)...])
     }
 
+    /// The user that the process listening at `path` ran as when it began to; nil where none does (unix(7),
+    /// SO_PEERCRED).
+    public static func server(at path: String) -> UInt32? {
+        // Not blocking: a process that hangs accepts nobody, and a full backlog would be waited for.
+        let flags = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+        let descriptor = socket(AF_UNIX, flags, 0)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        let isConnected = try? withShortPath(path) { path in
+            path.utf8.count <= pathLimit && withAddress(path) { connect(descriptor, $0, $1) } == 0
+        }
+        return isConnected == true ? peerUser(of: descriptor) : nil
+    }
+
+    /// The user of the process at the other end; nil where there is no such process.
+    static func peerUser(of descriptor: Int32) -> UInt32? {
+        // struct ucred, which Glibc's module leaves out: process, user, group.
+        var peer: (pid: Int32, uid: UInt32, gid: UInt32) = (0, .max, .max)
+        var size = socklen_t(MemoryLayout.size(ofValue: peer))
+        guard getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 else { return nil }
+        // What a socket of another kind says.
+        return peer.uid == .max ? nil : peer.uid
+    }
+
     /// Listens at `path`, for the owner only; a socket that is there is replaced, so the caller must know that nobody
     /// serves it.
     public static func listen(at path: String) throws(SocketError) -> Int32 {

@@ -19,18 +19,19 @@ extension Fault {
     private mutating func set(_ name: String, _ value: JSONValue) throws(FaultError) {
         switch name {
         case "hook": hook = value == .null || value.stringValue == "*" ? nil : try value.required(name, \.stringValue)
-        case "times": timesLeft = value == .null ? nil : try value.required(name, \.intValue)
+        case "containing": text = Array(try value.required(name, \.stringValue).utf8)
+        case "times": timesLeft = value == .null ? nil : try value.number(name, in: -1_000_000_000...1_000_000_000)
         case "mode": mode = try value.choice(name)
-        case "status": status = try value.required(name, \.intValue)
+        case "status": status = try value.number(name, in: 100...999)
         case "body": body = value.stringValue ?? String(decoding: value.bytes, as: UTF8.self)
         case "contentType": contentType = try value.required(name, \.stringValue)
         case "headers": headers = try Self.headers(value)
-        case "delayMs": delay = try value.required(name, \.intValue)
-        case "jitterMs": jitter = try value.required(name, \.intValue)
-        case "growMs": growth = try value.required(name, \.intValue)
-        case "bytes": bytes = try value.required(name, \.intValue)
+        case "delayMs": delay = try value.number(name, in: 0...Fault.longestDelay)
+        case "jitterMs": jitter = try value.number(name, in: 0...Fault.longestDelay)
+        case "growMs": growth = try value.number(name, in: 0...Fault.longestDelay)
+        case "bytes": bytes = try value.number(name, in: 0...1 << 30)
         case "location": location = try value.required(name, \.stringValue)
-        case "retryAfter": retryAfter = try value.required(name, \.intValue)
+        case "retryAfter": retryAfter = try value.number(name, in: -1_000_000_000...1_000_000_000)
         case "records": recordsAnyway = try value.required(name, \.boolValue)
         case "limiter": limit = try Self.limit(value)
         case "integration": try Self.read(value, into: &integration)
@@ -50,8 +51,8 @@ extension Fault {
         var limit = RateLimiter.Limit(mode: .enforced)
         for member in try value.required("limiter", \.members) {
             switch member.name {
-            case "max": limit.calls = try member.value.required("max", \.intValue)
-            case "windowMs": limit.window = try member.value.required("windowMs", \.intValue)
+            case "max": limit.calls = try member.value.number("max", in: 0...RateLimiter.Limit.mostCalls)
+            case "windowMs": limit.window = try member.value.number("windowMs", in: 0...RateLimiter.Limit.longestWindow)
             case "mode": limit.mode = try member.value.choice("mode")
             default: throw FaultError(reason: "unknown member \"\(member.name)\" of limiter")
             }
@@ -99,6 +100,13 @@ extension JSONValue {
     ) throws(FaultError) -> Value {
         guard let value = read(self) else { throw FaultError(reason: "\"\(name)\" cannot be a \(typeName)") }
         return value
+    }
+
+    /// A whole number; a test that orders more than the mock can do is told so.
+    fileprivate func number(_ name: String, in range: ClosedRange<Int>) throws(FaultError) -> Int {
+        let number = try required(name, \.intValue)
+        if range.contains(number) { return number }
+        throw FaultError(reason: "\"\(name)\" is a whole number from \(range.lowerBound) to \(range.upperBound)")
     }
 
     fileprivate func choice<Choice: RawRepresentable & CaseIterable>(

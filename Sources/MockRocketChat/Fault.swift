@@ -3,6 +3,7 @@
 /// `PUT /faults` takes one of these as JSON, or an array of them that replaces all. Every member is optional:
 ///
 ///     {"hook": "critical",            one hook's id; absent for all hooks without a fault of their own
+///      "containing": "DiskFull",      only requests whose bodies hold this text
 ///      "times": 3,                    heals after this many requests
 ///      "mode": "recordThenReset",     see `Mode`; `reply` where a status is given
 ///      "status": 503, "body": "…", "contentType": "text/html", "headers": {"Retry-After": "5"},
@@ -50,8 +51,13 @@ struct Fault: Equatable, Sendable {
         case proxyRateLimit, proxyRateLimitDate
     }
 
+    /// Milliseconds in a day.
+    static let longestDelay = 86_400_000
+
     /// nil for all hooks.
     var hook: String?
+    /// Requests that it is for; nil for all.
+    var text: [UInt8]?
     /// Requests until it heals; nil for never.
     var timesLeft: Int?
     var mode = Mode.normal

@@ -14,15 +14,15 @@ struct FaultTable: Sendable {
     }
 
     /// The fault that a request meets, the hook's own before the one for all; it heals with its last time.
-    mutating func take(hook: String) -> Fault {
-        guard let index = faults.firstIndex(where: { $0.hook == hook }) ?? faults.firstIndex(where: { $0.hook == nil })
-        else { return Fault() }
+    mutating func take(hook: String, body: [UInt8] = []) -> Fault {
+        func index(_ name: String?) -> Int? { faults.firstIndex { $0.hook == name && $0.isFor(body) } }
+        guard let index = index(hook) ?? index(nil) else { return Fault() }
         let fault = faults[index]
-        faults[index].delay += fault.growth
+        faults[index].delay = min(fault.delay + fault.growth, Fault.longestDelay)
         if let times = fault.timesLeft {
             faults[index].timesLeft = times - 1
             if times <= 1 { faults.remove(at: index) }
-            if times <= 0 { return take(hook: hook) }
+            if times <= 0 { return take(hook: hook, body: body) }
         }
         return fault
     }
@@ -36,5 +36,13 @@ struct FaultTable: Sendable {
                 if let times = fault.timesLeft { members.append(.init(name: "times", value: .number(times))) }
                 return .object(members)
             })
+    }
+}
+
+extension Fault {
+    fileprivate func isFor(_ body: [UInt8]) -> Bool {
+        guard let text, !text.isEmpty else { return true }
+        guard body.count >= text.count else { return false }
+        return (0...body.count - text.count).contains { body[$0...].starts(with: text) }
     }
 }

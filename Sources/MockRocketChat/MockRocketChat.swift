@@ -45,7 +45,9 @@ struct MockRocketChatCommand: ParsableCommand {
         guard let limit = RateLimiter.Limit(rateLimit == "off" ? "10/60s" : rateLimit, mode: mode) else {
             throw ValidationError("'\(rateLimit)' is not a rate like 10/60s, or off.")
         }
-        guard maxText > 0 else { throw ValidationError("--max-text must be above 0.") }
+        guard (1...1_000_000_000).contains(maxText) else {
+            throw ValidationError("--max-text must be from 1 to 1000000000.")
+        }
         return ServerOptions(profile: profile, textLimit: maxText, limit: limit, hooks: Set(hook))
     }
 

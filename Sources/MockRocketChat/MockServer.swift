@@ -78,7 +78,7 @@ final class MockServer {
             method: method, hook: hook, token: token, target: head.path + (head.query.map { "?\($0)" } ?? ""),
             contentType: exchange.header("Content-Type"), body: exchange.body(), client: exchange.remoteAddress,
             receivedAt: Clock.now)
-        var fault = faults.take(hook: hook)
+        var fault = faults.take(hook: hook, body: request.body)
         if !options.hooks.isEmpty && !options.hooks.contains("\(hook)/\(token)") { fault.integration.isKnown = false }
         let effect = fault.effect(
             url: (exchange.header("Host") ?? "localhost") + request.target, now: request.receivedAt / 1000)

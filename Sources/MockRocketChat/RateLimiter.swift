@@ -78,12 +78,16 @@ extension RateLimiter.Limit {
     /// Reads `10/60s`, `10/500ms` or `10/1m`.
     init?(_ text: String, mode: RateLimiter.Mode) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count == 2, let calls = Int(parts[0]), calls > 0 else { return nil }
+        guard parts.count == 2, let calls = Int(parts[0]), (1...Self.mostCalls).contains(calls) else { return nil }
         let digits = parts[1].prefix { $0.isASCII && $0.isNumber }
         let units = ["ms": 1, "s": 1000, "m": 60_000]
-        guard let number = Int(digits), let unit = units[String(parts[1].dropFirst(digits.count))], number > 0 else {
-            return nil
-        }
-        self.init(calls: calls, window: number * unit, mode: mode)
+        guard let number = Int(digits), let unit = units[String(parts[1].dropFirst(digits.count))] else { return nil }
+        let (window, isTooLong) = number.multipliedReportingOverflow(by: unit)
+        guard !isTooLong, (1...Self.longestWindow).contains(window) else { return nil }
+        self.init(calls: calls, window: window, mode: mode)
     }
+
+    static let mostCalls = 1_000_000_000
+    /// Milliseconds in a year.
+    static let longestWindow = 366 * 86_400_000
 }

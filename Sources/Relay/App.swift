@@ -14,7 +14,6 @@ final class App {
     private let logger: Logger
     private let metrics: Metrics
     private let journal: Journal<PendingWebhook>
-    private let outbound: OutboundQueues
     private let dispatcher: Dispatcher
     private let abort = DeliveryAbort()
     private let server: HTTPServer
@@ -23,9 +22,13 @@ final class App {
     private let finish: @Sendable (Int32) -> Void
     private var signals: [LoopEvent] = []
     private var deadline: LoopEvent?
+    private var reloads: ReloadQueue<OutboundPlan>?
+    /// Tries again to give queues to receivers for which the disk had no space.
+    private var registration: LoopEvent?
     private let notifier: ServiceNotifier
     private var watchdog: LoopEvent?
-    private var isDraining = false
+    private var drain: Drain?
+    private var isDraining: Bool { drain != nil }
 
     /// Opens the journal and starts to listen.
     ///
@@ -56,23 +59,34 @@ final class App {
             })
         self.journal = journal
         let receivers = try journal.register(configuration.receivers.map(\.name), forgettingOthers: true).get()
-        outbound = OutboundQueues(
-            .init(configuration: configuration, receivers: receivers),
-            base: .init(journal: journal, metrics: metrics, logger: logger, abort: abort))
-        dispatcher = Dispatcher(queues: outbound.all)
+        let plan = OutboundPlan(configuration: configuration, receivers: receivers)
+        // After the journal, which holds the folder's lock.
+        let crashGuard = CrashGuard(HandlingFile(folder: configuration.storagePath))
+        crashGuard.report(to: logger)
+        dispatcher = Dispatcher(
+            plan, services: .init(journal: journal, crashGuard: crashGuard, abort: abort), metrics: metrics,
+            logger: logger)
         listener = WebhookListener(
             configuration: configuration, router: AlertRouter(configuration.receivers, numbers: receivers),
             services: WebhookListener.Services(
-                journal: journal, dispatcher: dispatcher, metrics: metrics, logger: logger,
-                reload: { done in mailbox.app?.reload(then: done) }, scrape: { done in mailbox.app?.scrape(done) }))
+                journal: journal, bodyGuard: BodyGuard(folder: configuration.storagePath, logger: logger),
+                dispatcher: dispatcher, metrics: metrics, logger: logger,
+                reload: { done in mailbox.app?.reload(then: done) },
+                scrape: { done in mailbox.app?.scraper.scrape(done) }))
         let listener = listener
-        server = HTTPServer(limits: configuration.limits) { listener.handle($0) }
-        server.onFramingViolation = { listener.refuseFraming($0, $1) }
+        let limits = DescriptorLimit.raise().applied(to: configuration.limits, logger)
+        server = HTTPServer(limits: limits) { listener.handle($0) }
+        listener.screener.attach(to: server)
         server.onReplyOverdue = { listener.replyOverdue($0) }
         server.tls = configuration.tls
         mailbox.app = self
+        reloads = ReloadQueue(
+            read: { Result { () throws(ConfigurationError) in try Self.plan(sources.read(), journal) } },
+            apply: { [unowned self] in reloaded($0) })
+        retryRegistration(plan)
         if let degraded = journal.recovery.degraded {
-            logger.error("journal is degraded", metadata: ["reason": "\(degraded)"])
+            let missing = journal.recovery.missing
+            logger.error("journal is degraded", metadata: ["reason": "\(degraded)", "missing": "\(missing)"])
         }
     }
 
@@ -90,7 +104,7 @@ final class App {
         }
         try listen()
         startControl()
-        for queue in outbound.all { queue.start() }
+        dispatcher.start(journal.recovery.hooks)
         logger.info(
             "started", metadata: ["version": "\(Version.current)", "pending": "\(journal.snapshot.totalPending)"])
         notifier.notify(.ready, .status(ServiceStatus.line(journal.snapshot)))
@@ -132,8 +146,10 @@ final class App {
 
     /// Without it the relay relays all the same: only the commands on dead letters must wait for its end.
     private func startControl() {
-        let listener = listener
+        let (listener, logger) = (listener, logger)
         let desk = DeadLetterDesk(journal: journal) { notifications in
+            let ids = notifications.map(\.id.description).joined(separator: ",")
+            if !ids.isEmpty { logger.info("dead letters replayed", metadata: ["ids": "\(ids)"]) }
             LoopActor.post { listener.dispatch(notifications) }
         }
         do {
@@ -143,17 +159,10 @@ final class App {
         }
     }
 
-    private func scrape(_ done: @escaping @LoopActor @Sendable (String) -> Void) {
-        let (journal, queues, metrics, failedHandshakes) = (journal, outbound.all, metrics, server.failedHandshakes)
-        // Reads files of /proc, so not on the loop.
-        DispatchQueue.global(qos: .utility).async { @Sendable in
-            let breakers = queues.map { ($0.destination, $0.breakerState) }
-            let text = Scrape(
-                metrics: metrics, snapshot: journal.snapshot, breakers: breakers, failedHandshakes: failedHandshakes,
-                now: .now()
-            ).text()
-            LoopActor.post { done(text) }
-        }
+    private lazy var scraper = Scraper { [unowned self] in
+        Scrape(
+            metrics: metrics, snapshot: journal.snapshot, conditions: dispatcher.conditions,
+            failedHandshakes: server.failedHandshakes, now: .now())
     }
 
     // MARK: Reload
@@ -166,31 +175,59 @@ final class App {
         if !isDraining {
             notifier.notify(.reloading(monotonicMicroseconds: ServiceNotifier.monotonicMicroseconds))
         }
-        let (sources, journal) = (sources, journal)
-        DispatchQueue.global().async { @Sendable [weak self] in
-            let result = Result { () throws(ConfigurationError) in try Self.plan(sources, journal) }
-            LoopActor.post {
-                self?.reloaded(result)
-                if self?.isDraining == false { self?.notifier.notify(.ready) }
-                if case .failure(let error) = result { done(error) } else { done(nil) }
-            }
+        reloads?.request { [weak self] error in
+            if self?.isDraining == false { self?.notifier.notify(.ready) }
+            done(error)
         }
     }
 
-    /// Reads the configuration, and has the journal know its receivers; waits for both.
+    /// Has the journal know the configuration's receivers, and waits for it: never on the loop.
     private nonisolated static func plan(
-        _ sources: ConfigurationSources, _ journal: Journal<PendingWebhook>
-    ) throws(ConfigurationError) -> OutboundQueues.Plan {
-        let configuration = try sources.read()
+        _ configuration: RelayConfiguration, _ journal: Journal<PendingWebhook>
+    ) throws(ConfigurationError) -> OutboundPlan {
         switch journal.register(configuration.receivers.map(\.name)) {
-        case .success(let receivers): return OutboundQueues.Plan(configuration: configuration, receivers: receivers)
+        case .success(let receivers): return OutboundPlan(configuration: configuration, receivers: receivers)
         case .failure(let refusal):
             let problem = ConfigurationProblem(key: "receivers", message: refusal.explanation)
             throw ConfigurationError(problems: [problem])
         }
     }
 
-    private func reloaded(_ result: Result<OutboundQueues.Plan, ConfigurationError>) {
+    /// Receivers that the journal could not store get no queue yet: their severities' rooms have their alerts until
+    /// there is space. Tries again regularly; a full disk must stop neither a start nor a reload.
+    private func retryRegistration(_ plan: OutboundPlan) {
+        let missing = plan.unregistered
+        guard !missing.isEmpty else {
+            registration = nil
+            return
+        }
+        if registration == nil {
+            logger.error(
+                "receivers have no queue: the journal has no space for them; their severities' rooms get their alerts",
+                metadata: ["receivers": "\(missing.joined(separator: ","))"])
+        }
+        guard registration == nil else { return }
+        let journal = journal
+        registration = LoopEvent.timer(after: .seconds(5), repeats: true) { [unowned self] in
+            let configuration = configuration
+            reloads?.runIfIdle {
+                Result { () throws(ConfigurationError) in try Self.plan(configuration, journal) }
+            } apply: { [unowned self] result in
+                if case .success(let plan) = result { adopt(plan) }
+            }
+        }
+    }
+
+    /// Makes queues for the plan's receivers, and routes to them.
+    private func adopt(_ plan: OutboundPlan) {
+        // Before the listener can accept anything for them.
+        dispatcher.reconfigure(plan)
+        let new = plan.configuration
+        listener.reconfigure(new, router: AlertRouter(new.receivers, numbers: plan.receivers))
+        retryRegistration(plan)
+    }
+
+    private func reloaded(_ result: Result<OutboundPlan, ConfigurationError>) {
         switch result {
         case .failure(let error):
             metrics.lastReload.failed()
@@ -199,12 +236,7 @@ final class App {
             }
         case .success(let plan):
             let new = plan.configuration
-            // Before the listener can accept anything for them.
-            for queue in outbound.reconfigure(plan) {
-                dispatcher.add(queue)
-                if !isDraining { queue.start() }
-            }
-            listener.reconfigure(new, router: AlertRouter(new.receivers, numbers: plan.receivers))
+            adopt(plan)
             // Connections that are open keep what they began with.
             server.tls = new.tls
             sources.apply(new)
@@ -228,61 +260,28 @@ final class App {
             return finish(1)
         }
         logger.info("draining", metadata: ["signal": "\(signal == SIGTERM ? "SIGTERM" : "SIGINT")"])
-        drain()
+        startDrain()
     }
 
-    /// What the end takes beyond the drain timeout at most: posts notice the cut, the journal commits and closes.
-    private static let closingTime = Duration.seconds(10)
+    /// What the service manager grants beyond the drain timeout: more than `Drain.closingTime`, for a busy machine.
+    private static let longestStop = Duration.seconds(10)
 
     /// Takes no more, answers what was taken, lets posts in flight end; what is not delivered stays in the journal.
-    private func drain() {
-        isDraining = true
+    private func startDrain() {
+        let drain = Drain(
+            timeout: configuration.drainTimeout, journal: journal, abort: abort, logger: logger, finish: finish)
+        self.drain = drain
         listener.isDraining = true
-        notifier.notify(.stopping(within: configuration.drainTimeout + Self.closingTime), .status(statusLine))
+        notifier.notify(.stopping(within: configuration.drainTimeout + Self.longestStop), .status(statusLine))
         server.stopListening()
+        drain.begin(server, dispatcher)
+        // Last: it removes a file, which a disk that hangs holds up.
         control?.stop()
-        let steps = DispatchGroup()
-        steps.enter()
-        server.whenIdle { steps.leave() }
-        for queue in outbound.all {
-            steps.enter()
-            queue.stop { steps.leave() }
-        }
-        // After the deadline posts are cut; their outcome is not known, so they are made again at the next start.
-        deadline = LoopEvent.timer(after: configuration.drainTimeout) { [unowned self] in
-            logger.warning("drain timeout, cutting posts in flight")
-            abort.abort()
-            close(after: .now() + .seconds(2), steps)
-        }
-        // @Sendable: it runs off the loop, whose isolation a plain closure would inherit.
-        steps.notify(queue: .global()) { @Sendable [weak self] in LoopActor.post { self?.closeJournal() } }
-    }
-
-    /// Posts notice the cut within a second; nothing that hangs longer may hold up the end.
-    private func close(after limit: DispatchTime, _ steps: DispatchGroup) {
-        DispatchQueue.global().async { @Sendable [weak self] in
-            _ = steps.wait(timeout: limit)
-            LoopActor.post { self?.closeJournal() }
-        }
-    }
-
-    private var isClosing = false
-
-    private func closeJournal() {
-        guard !isClosing else { return }
-        isClosing = true
-        deadline = nil
-        let (journal, logger, finish) = (journal, logger, finish)
-        DispatchQueue.global().async { @Sendable in
-            journal.close()
-            logger.info("stopped", metadata: ["pending": "\(journal.snapshot.totalPending)"])
-            finish(0)
-        }
     }
 
     /// Storage failed in a way that must not be retried: recovery at the next start finds what is on disk.
     private func journalFailed(_ reason: String) {
-        notifier.notify(.stopping(within: Self.closingTime), .status("storage failed: \(reason)"))
+        notifier.notify(.stopping(within: Self.longestStop), .status("storage failed: \(reason)"))
         listener.isDraining = true
         server.stopListening()
         let finish = finish

@@ -18,4 +18,17 @@ struct RelayCommand: ParsableCommand {
             DeadLettersCommand.self, HealthcheckCommand.self,
         ],
         defaultSubcommand: ServeCommand.self)
+
+    static func main() {
+        ProcessGuard.begin()
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch {
+            // Help and version. ArgumentParser would print them itself, and exit with 0 where they are lost.
+            let text = fullMessage(for: error)
+            guard exitCode(for: error) == .success, !text.isEmpty else { exit(withError: error) }
+            StandardStreams.print(text + "\n")
+        }
+    }
 }

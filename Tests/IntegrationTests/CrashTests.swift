@@ -82,9 +82,9 @@ struct CrashTests {
         let accepted = senders.reduce(0) { $0 + $1.accepted.count }
         #expect(lost == 0, "of \(accepted) accepted")
         #expect(disorder == 0, "of \(accepted) accepted")
-        // A kill can fall between Rocket.Chat's answers and the commit that records them, which waits for 2 ms: a few
-        // posts to a room on loopback, for each of the two queues and in each of 20 cycles.
-        #expect(messages.count - accepted <= 2 * 20 * 4 + 8, "\(messages.count) delivered of \(accepted) accepted")
+        // What a room has shown is on disk before the hook's next post: a kill repeats one post a hook, and webhooks of
+        // which their senders heard nothing come on top, one of each.
+        #expect(messages.count - accepted <= 2 * 20 + 8, "\(messages.count) delivered of \(accepted) accepted")
         #expect(try rig.metricSum("relay_dead_letters") == 0)
     }
 
@@ -158,6 +158,29 @@ struct CrashTests {
         #expect(rig.relay.isRunning)
     }
 
+    /// Needs root, to make a small disk. What the relay itself filled must not keep it from starting after a kill.
+    @Test(.enabled(if: geteuid() == 0), arguments: [8, 24, 40])
+    func aSmallDiskThatTheSpoolFilledStartsAndDrains(mebibytes: Int) throws {
+        let folder = TemporaryFolder()
+        let mount = try Program("mount", ["-t", "tmpfs", "-o", "size=\(mebibytes)m", "tmpfs", folder.path])
+        try #require(mount.exitCode() == 0, "\(mount.output)")
+        defer { _ = try? Program("umount", ["-l", folder.path]).exitCode() }
+        let rig = try Rig(storage: folder.path + "/spool")
+        rig.setFault(#"{"mode":"hang"}"#)
+        var accepted = 0
+        let isRefused = eventually {
+            let status = rig.post(numbered(accepted, group: accepted, padding: 100_000))?.status
+            if status == 200 { accepted += 1 }
+            return status == 503
+        }
+        #expect(isRefused && accepted > 0)
+        rig.relay.killNow()
+        rig.heal()
+        try rig.restart()
+        #expect(try eventually { try rig.metricSum("relay_journal_pending") == 0 })
+        #expect(rig.relay.isRunning)
+    }
+
     @Test func aJournalAtItsLimitIsAnswered503AndRecoversByItself() throws {
         let rig = try Rig(environment: ["RELAY_JOURNAL_LIMIT": "4MiB"])
         rig.setFault(#"{"mode":"hang"}"#)
@@ -166,14 +189,50 @@ struct CrashTests {
             eventually {
                 let status = rig.post(numbered(accepted, padding: 200_000))?.status
                 if status == 200 { accepted += 1 }
-                return status == 503
+                // A checkpoint can make room again in between.
+                return status == 503 && rig.get("/-/ready")?.body.contains("size limit") == true
             })
         #expect(accepted > 5)
-        #expect(rig.get("/-/ready")?.body.contains("size limit") == true)
         rig.heal()
         #expect(eventually { rig.get("/-/ready")?.status == 200 })
         #expect(rig.post(numbered(100_000))?.status == 200)
         #expect(try rig.waitForMessages(accepted + 1).count == accepted + 1)
+    }
+
+    /// What the log held is gone, and nobody may think that all is well.
+    @Test(arguments: ["cut", "deleted", "both deleted"])
+    func whatALostLogHeldIsCounted(how: String) throws {
+        let folder = TemporaryFolder()
+        let rig = try Rig(storage: folder.path)
+        rig.setFault(#"{"mode":"hang"}"#)
+        for number in 0..<40 { #expect(rig.post(numbered(number))?.status == 200) }
+        rig.relay.killNow()
+        let log = folder.path + "/spool.db-wal"
+        if how == "cut" {
+            let whole = try Data(contentsOf: URL(filePath: log))
+            try whole.prefix(whole.count / 2).write(to: URL(filePath: log))
+        } else {
+            try FileManager.default.removeItem(atPath: log)
+        }
+        if how == "both deleted" { try FileManager.default.removeItem(atPath: folder.path + "/spool.db") }
+        try rig.restart()
+        let missing = try #require(rig.metric("relay_journal_missing_notifications"))
+        #expect(try missing > 0 && Int(missing) + Int(rig.metricSum("relay_journal_pending")) == 40)
+        let ready = try #require(rig.get("/-/ready"))
+        #expect(ready.status == 200 && ready.body.contains("\(Int(missing)) acknowledged notifications are missing"))
+        #expect(ready.body.contains(#""missing":"\#(Int(missing))""#), "\(ready.body)")
+        #expect(rig.relay.writes("missing=\(Int(missing))"))
+        // A kill hides nothing; an orderly end is taken for seen.
+        rig.relay.killNow()
+        try rig.restart()
+        #expect(rig.metric("relay_journal_missing_notifications") == missing)
+        rig.heal()
+        #expect(rig.post(numbered(1000))?.status == 200)
+        #expect(try eventually { try rig.metricSum("relay_journal_pending") == 0 })
+        rig.relay.send(SIGTERM)
+        #expect(rig.relay.exitCode() == 0)
+        try rig.restart()
+        #expect(rig.metric("relay_journal_missing_notifications") == 0)
     }
 
     /// A failed fsync may have lost pages: no answer of 200, the process ends, the next one recovers.

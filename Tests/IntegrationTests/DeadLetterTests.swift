@@ -13,7 +13,7 @@ struct DeadLetterTests {
     }
 
     private func dieOne(_ rig: Rig) {
-        rig.setFault(#"{"hook":"critical","status":400,"body":{"success":false,"error":"odd"}}"#)
+        rig.setFault(#"{"containing":"Numbered","status":400,"body":{"success":false,"error":"odd"}}"#)
         #expect(rig.post(numbered(1))?.status == 200)
         #expect(eventually { rig.metric(#"relay_dead_letters{severity="critical"}"#) == 1 })
     }
@@ -90,6 +90,70 @@ struct DeadLetterTests {
         let open = try asStranger()
         #expect(open.code == 1)
         #expect(open.output.contains("from its own user and from root only"), "\(open.output)")
+    }
+
+    /// What a server can write into its answer to harm a terminal or a reader of the log.
+    @Test func aServersWordsReachNoLogAndNoTerminalRaw() throws {
+        let folder = TemporaryFolder()
+        let rig = try Rig(storage: folder.path + "/spool")
+        let harmful = Set(
+            "\u{1B}\u{9B}\u{7F}\u{85}\u{2028}\u{2029}\u{202E}\u{2066}\u{200B}\u{FEFF}\u{AD}".unicodeScalars)
+        let escapes = harmful.map { "\\u" + String(0x10000 + $0.value, radix: 16).suffix(4) }.joined(separator: "x")
+        let refusal = "\"status\":400,\"body\":{\"success\":false,\"error\":\"odd \(escapes)\"}}"
+        rig.setFault("{\"containing\":\"Numbered\"," + refusal)
+        #expect(rig.post(numbered(1))?.status == 200)
+        #expect(eventually { rig.metric(#"relay_dead_letters{severity="critical"}"#) == 1 })
+        let storage = ["--storage.path", folder.path + "/spool"]
+        let list = try run(["dead-letters", "list"] + storage)
+        let id = try #require(list.output.split(separator: "\n").last?.split(separator: " ").first.map(String.init))
+        let hook = "http://127.0.0.1:\(rig.mockPort)/hooks/critical/t0kencritical"
+        rig.setFault("{\"hook\":\"critical\"," + refusal)
+        let outputs = [
+            rig.relay.output, list.output, try run(["dead-letters", "list", "--json"] + storage).output,
+            try run(["dead-letters", "show", id] + storage).output,
+            try run(["dead-letters", "show", "--json", id] + storage).output,
+            try run(["send-test"], environment: ["ROCKETCHAT_WEBHOOK_CRITICAL": hook]).output,
+        ]
+        for output in outputs {
+            #expect(output.contains("odd"), "the server's words are there: \(output)")
+            #expect(output.unicodeScalars.allSatisfy { !harmful.contains($0) }, "\(output)")
+        }
+        #expect(outputs[4].contains("\\u202e"), "nothing is lost for a program")
+    }
+
+    /// Needs root, to play another user.
+    @Test(.enabled(if: geteuid() == 0 && FileManager.default.isExecutableFile(atPath: "/usr/bin/setpriv")))
+    func aSocketThatSomebodyElseServesIsNotAsked() throws {
+        let folder = TemporaryFolder()
+        let storage = folder.path + "/spool"
+        #expect(mkdir(storage, 0o755) == 0 && chmod(folder.path, 0o777) == 0 && chmod(storage, 0o777) == 0)
+        let serve =
+            "my $s = IO::Socket::UNIX->new(Local => '\(storage)/control.sock', Listen => 1) or die $!; "
+            + "$| = 1; print 'listening'; sleep 60"
+        let stranger = try Program(
+            "/usr/bin/setpriv",
+            [
+                "--reuid", "65534", "--regid", "65534", "--clear-groups", "--", "/usr/bin/perl", "-MIO::Socket::UNIX",
+                "-e",
+                serve,
+            ])
+        #expect(stranger.writes("listening"), "\(stranger.output)")
+        let list = try run(["dead-letters", "list", "--storage.path", storage])
+        #expect(list.code == 1)
+        #expect(list.output.contains("user 65534 serves the control socket"), "\(list.output)")
+    }
+
+    @Test func aListAsJSONIsTheSameFromARunningRelayAndFromTheSpool() throws {
+        let folder = TemporaryFolder()
+        let rig = try Rig(storage: folder.path + "/spool")
+        dieOne(rig)
+        let list = try run(["dead-letters", "list", "--json", "--storage.path", folder.path + "/spool"])
+        let letters = try JSONSerialization.jsonObject(with: Data(list.output.utf8)) as? [[String: Any]]
+        #expect(letters?.count == 1)
+        rig.relay.send(SIGTERM)
+        #expect(rig.relay.exitCode() == 0)
+        let atRest = try run(["dead-letters", "list", "--json", "--storage.path", folder.path + "/spool"])
+        #expect(atRest.output == list.output)
     }
 
     @Test(arguments: ["bash", "zsh", "fish"])

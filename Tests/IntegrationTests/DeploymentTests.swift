@@ -8,10 +8,10 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(4)))
 struct DeploymentTests {
     /// nginx in front of a relay, by docker/nginx.conf with other ports and paths.
-    private final class Front {
+    final class Front {
         let folder = TemporaryFolder()
         let port: UInt16
-        private var nginx: Program?
+        private(set) var nginx: Program?
 
         init(relay: UInt16) throws {
             port = try Loopback.freePort()
@@ -36,6 +36,14 @@ struct DeploymentTests {
         func stop() {
             nginx?.send(SIGTERM)
             #expect(nginx?.exitCode() == 0)
+        }
+
+        /// Files with bodies or answers that nginx holds just now.
+        func storedFiles() -> Int {
+            let files = FileManager.default.enumerator(atPath: folder.path)?.compactMap { $0 as? String } ?? []
+            return files.count {
+                $0.hasPrefix("nginx-") && $0.split(separator: "/").last?.allSatisfy(\.isNumber) == true
+            }
         }
 
         deinit {
@@ -109,6 +117,46 @@ struct DeploymentTests {
         #expect(found, "\(chain.alertmanager.output.suffix(1000))")
     }
 
+    @Test func bodiesOfStrangersAreRefusedAndStoredNowhereInNginx() throws {
+        let rig = try Rig(environment: ["RELAY_AUTH_TOKEN": "t0ken"])
+        let front = try Front(relay: rig.port)
+        let tunnel = try TLSTunnel(to: front.port)
+        let crowd = SocketCrowd(port: tunnel.port)
+        for _ in 0..<40 {
+            var script = SocketCrowd.Script(
+                "POST /webhook HTTP/1.1\r\nHost: t\r\nContent-Length: 16000000\r\n\r\n"
+                    + String(repeating: " ", count: 1_000_000))
+            // Slower than the relay answers, so that there would be time to store it.
+            script.pieceSize = 100_000
+            script.pause = .milliseconds(100)
+            crowd.add(script)
+        }
+        var stored = 0
+        crowd.run(for: .seconds(30)) {
+            stored = max(stored, front.storedFiles())
+            return crowd.received.allSatisfy { !$0.isEmpty }
+        }
+        #expect(crowd.received.allSatisfy { $0.starts(with: Array("HTTP/1.1 401".utf8)) })
+        #expect(stored == 0)
+    }
+
+    @Test func nginxTakesNoMoreRequestsAtOnceThanTheRelayWould() throws {
+        let rig = try Rig()
+        let front = try Front(relay: rig.port)
+        let tunnel = try TLSTunnel(to: front.port)
+        let crowd = SocketCrowd(port: tunnel.port)
+        for _ in 0..<300 {
+            crowd.add(SocketCrowd.Script("POST /webhook HTTP/1.1\r\nHost: t\r\nContent-Length: 9\r\n\r\n["))
+        }
+        let isRefused: ([UInt8]) -> Bool = { $0.starts(with: Array("HTTP/1.1 503".utf8)) }
+        // One sender may have 192 in progress: the others are put off, and nobody else is.
+        crowd.run(for: .seconds(30)) { crowd.received.count(where: isRefused) >= 300 - 192 }
+        #expect(crowd.received.count(where: isRefused) == 300 - 192)
+        let other = try TLSTunnel(to: front.port, sources: 2)
+        let answers = (0..<2).map { Client.request("POST", "/webhook", port: other.port, body: numbered($0))?.status }
+        #expect(answers.contains(200))
+    }
+
     @Test func prometheusScrapesTheRelayAndFiresTheShippedRules() throws {
         let chain = try Chain()
         try chain.front.write(
@@ -118,7 +166,7 @@ struct DeploymentTests {
                 "scrape_interval: 15s": "scrape_interval: 1s", "evaluation_interval: 15s": "evaluation_interval: 1s",
             ])
         try chain.front.write("alerting-rules.yml", [:])
-        chain.rig.setFault(#"{"hook":"critical","times":5,"status":400,"body":{"success":false,"error":"odd"}}"#)
+        chain.rig.setFault(#"{"containing":"n1x","status":400,"body":{"success":false,"error":"odd"}}"#)
         let post = chain.rig.post(numbered(1), headers: ["Authorization: Bearer t0ken"])
         #expect(post?.status == 200)
         let prometheus = try Program(

@@ -1,4 +1,5 @@
 import Foundation
+import Libevent
 import TestSupport
 import Testing
 
@@ -43,6 +44,81 @@ struct InboundSecurityTests {
         #expect(limited.headers["retry-after"].flatMap { Int($0) }.map { (1...6).contains($0) } == true)
         #expect(rejected(rig, "throttled") == 1)
         #expect(rig.post(body, headers: basic("grace", "hopper"))?.status == 200)
+    }
+
+    /// Guesses at grace's password without a pause, never the same twice, until `stop` is called.
+    private final class Guesser: Sendable {
+        private let isStopped = Locked(false)
+        private let ended = DispatchSemaphore(value: 0)
+        private let counts = Locked<[Int: Int]>([:])
+
+        init(port: UInt16) {
+            Thread.detachNewThread { [self] in
+                var number = 0
+                while !isStopped.withLock({ $0 }) {
+                    let client = Client(port: port)
+                    while !isStopped.withLock({ $0 }) {
+                        number += 1
+                        let guess = Data("grace:guess \(number)".utf8).base64EncodedString()
+                        let answer = client.request(
+                            "POST", "/webhook", headers: ["Authorization: Basic \(guess)"], body: numbered(1))
+                        guard let answer else { break }
+                        counts.withLock { $0[answer.status, default: 0] += 1 }
+                    }
+                }
+                ended.signal()
+            }
+        }
+
+        /// How often a status came.
+        subscript(status: Int) -> Int { counts.withLock { $0[status] ?? 0 } }
+
+        func stop() {
+            isStopped.withLock { $0 = true }
+            ended.wait()
+        }
+    }
+
+    @Test func nobodyIsLockedOutByGuessesFromItsOwnAddress() throws {
+        let rig = try Rig(environment: ["RELAY_BASIC_AUTH": Self.grace])
+        let body = try Rig.fixture(Self.alert)
+        let honest = basic("grace", "hopper")
+        #expect(rig.post(body, headers: honest)?.status == 200)
+        let guesser = Guesser(port: rig.port)
+        #expect(eventually { guesser[503] > 100 })
+        for round in 1...3 {
+            rig.relay.send(SIGHUP)
+            #expect(
+                eventually {
+                    rig.relay.output.split(separator: "\n").count { $0.contains("configuration reloaded") } == round
+                })
+            #expect(rig.post(body, headers: honest)?.status == 200, "what was proven stays so over a reload")
+        }
+        guesser.stop()
+        rig.relay.killNow()
+        try rig.restart()
+        let again = Guesser(port: rig.port)
+        defer { again.stop() }
+        #expect(eventually { again[503] > 100 }, "the guesser has spent what there is")
+        var statuses: [Int] = []
+        let isIn = eventually(within: 30) {
+            statuses.append(rig.post(body, headers: honest)?.status ?? 0)
+            return statuses.last == 200
+        }
+        #expect(isIn, "\(statuses)")
+        #expect(again[200] == 0)
+    }
+
+    @Test func wrongTokensAreSlowedAndLoggedAFewTimesOnly() throws {
+        let rig = try Rig(environment: ["RELAY_AUTH_TOKEN": "t0ken"])
+        let body = try Rig.fixture(Self.alert)
+        let start = ContinuousClock.now
+        for number in 0..<13 {
+            #expect(rig.post(body, headers: ["Authorization: Bearer \(number)"])?.status == 401)
+            #expect(rig.post(body, headers: ["Authorization: Bearer t0ken"])?.status == 200)
+        }
+        #expect(ContinuousClock.now - start >= .seconds(3), "three of them came after a second each")
+        #expect(eventually { rig.relay.output.split(separator: "\n").count { $0.contains("webhook refused") } == 10 })
     }
 
     @Test func onlyAllowedNetworksPostAndOnlyTrustedProxiesAreBelieved() throws {
@@ -97,12 +173,35 @@ struct InboundSecurityTests {
         try FileManager.default.copyItem(atPath: certificate, toPath: old)
         try "".write(toFile: certificate, atomically: true, encoding: .utf8)
         rig.relay.send(SIGHUP)
-        #expect(eventually { rig.relay.output.contains("tls.crt is empty") })
+        #expect(rig.relay.writes("tls.crt is empty"))
         #expect(try curl("--cacert", old, address + "/health").code == 0)
         try SelfSigned.make(certificate: certificate, key: key, names: "DNS:localhost,IP:127.0.0.1")
         rig.relay.send(SIGHUP)
         #expect(try eventually { try curl("--cacert", certificate, address + "/health").code == 0 })
         #expect(try curl("--cacert", old, address + "/health").code != 0)
+    }
+
+    @Test func onlySuitesWithForwardSecrecyAreTaken() throws {
+        let folder = TemporaryFolder()
+        let (certificate, key) = (folder.path + "/tls.crt", folder.path + "/tls.key")
+        try SelfSigned.make(certificate: certificate, key: key, names: "IP:127.0.0.1", isRSA: true)
+        let rig = try Rig(environment: ["RELAY_TLS_CERT_FILE": certificate, "RELAY_TLS_KEY_FILE": key])
+        let address = "https://127.0.0.1:\(rig.port)/health"
+        for suite in [
+            "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-CHACHA20-POLY1305", "DHE-RSA-AES256-GCM-SHA384",
+        ] {
+            let answer = try curl("--cacert", certificate, "--tls-max", "1.2", "--ciphers", suite, address)
+            #expect(answer.code == 0, "\(suite): \(answer.output)")
+        }
+        for suite in [
+            "AES128-GCM-SHA256", "AES256-GCM-SHA384", "AES128-SHA", "ECDHE-RSA-AES128-SHA", "ECDHE-RSA-AES256-SHA384",
+            "DHE-RSA-AES128-SHA256",
+        ] {
+            // 35: the handshake failed; 59 would be a suite that curl does not know.
+            let answer = try curl("--cacert", certificate, "--tls-max", "1.2", "--ciphers", suite, address)
+            #expect(answer.code == 35, "\(suite): \(answer.output)")
+        }
+        #expect(try curl("--cacert", certificate, "--tlsv1.3", address).code == 0)
     }
 
     @Test func clientsShowACertificateWhereOneIsAskedFor() throws {

@@ -31,8 +31,8 @@ struct ReceiverTests {
         #expect(try rig.waitForMessages(1, hook: "critical").count == 1)
 
         try reload(rig, database(rig, ", alias: Databases") + "journal_limit: 2GiB\n")
-        #expect(rig.relay.output.contains("some settings need a restart"))
-        #expect(rig.relay.output.contains("settings=RELAY_JOURNAL_LIMIT\n"))
+        #expect(rig.relay.writes("some settings need a restart"))
+        #expect(rig.relay.writes("settings=RELAY_JOURNAL_LIMIT\n"))
         #expect(rig.post(numbered(2))?.status == 200)
         let own = try #require(try rig.waitForMessages(1, hook: "database").first)
         #expect(own.whole.contains("n2x"))
@@ -66,6 +66,59 @@ struct ReceiverTests {
         #expect(rig.metric(pending) == nil, "forgotten once there is nothing for it")
     }
 
+    private func manyReceivers(_ rig: Rig) -> String {
+        let hook = "http://127.0.0.1:\(rig.mockPort)/hooks/database/t0kendatabase"
+        let all = (1...100).map { "{name: r\($0), matchers: 'number=\"n\($0)x\"', webhook: '\(hook)'}" }
+        return "receivers: [\(all.joined(separator: ",\n  "))]\n"
+    }
+
+    @Test func aFullJournalTakesNewReceiversInAReloadAndInAStart() throws {
+        try write("max_age: 24h\n")
+        let rig = try Rig(
+            storage: folder.path + "/spool",
+            environment: [
+                "RELAY_CONFIG": file, "RELAY_JOURNAL_LIMIT": "1MiB", "ROCKETCHAT_WEBHOOK_FALLBACK": "",
+            ])
+        rig.setFault(#"{"hook":"critical","status":502,"body":"<html>"}"#)
+        var accepted = 0
+        while rig.post(numbered(1000 + accepted, padding: 20_000))?.status == 200 { accepted += 1 }
+        #expect(accepted > 5)
+        #expect(rig.get("/-/ready")?.status == 503)
+        try reload(rig, database(rig))
+        rig.relay.killNow()
+        try write(manyReceivers(rig))
+        try rig.restart()
+        #expect(rig.post(numbered(999, padding: 20_000))?.status == 503, "it is still full")
+        rig.heal()
+        #expect(try rig.waitForMessages(accepted, hook: "critical").count >= accepted)
+        #expect(eventually { rig.get("/-/ready")?.status == 200 })
+        #expect(rig.post(numbered(7))?.status == 200)
+        let own = try #require(try rig.waitForMessages(1, hook: "database").first)
+        #expect(own.whole.contains("n7x"))
+    }
+
+    /// Where even the reserve does not suffice, the start and the reload go on without the new queues.
+    @Test(.enabled(if: getuid() == 0, "mounting a small file system needs root"))
+    func aFullDiskDelaysNewReceiversAndNothingElse() throws {
+        let disk = TemporaryFolder()
+        let mount = try Program("mount", ["-t", "tmpfs", "-o", "size=8m", "tmpfs", disk.path])
+        try #require(mount.exitCode() == 0, "\(mount.output)")
+        defer { _ = try? Program("umount", ["-l", disk.path]).exitCode() }
+        try write("max_age: 24h\n")
+        let rig = try Rig(storage: disk.path + "/spool", environment: ["RELAY_CONFIG": file])
+        #expect(rig.post(numbered(1))?.status == 200)
+        #expect(try rig.waitForMessages(1, hook: "critical").count == 1)
+        let filler = disk.path + "/filler"
+        _ = try Program("/bin/sh", ["-c", "cat /dev/zero > \(filler)"]).exitCode()
+        try reload(rig, manyReceivers(rig))
+        #expect(rig.relay.writes("receivers have no queue"), "\(rig.relay.output)")
+        try FileManager.default.removeItem(atPath: filler)
+        let pending = #"relay_journal_pending{severity="critical",receiver="r100"}"#
+        #expect(eventually { rig.metric(pending) == 0 })
+        #expect(eventually { rig.post(numbered(7))?.status == 200 })
+        #expect(try rig.waitForMessages(1, hook: "database").first?.whole.contains("n7x") == true)
+    }
+
     @Test func aReceiverWhoseHookIsBrokenHasTheFallbacksRoomAndItsNameOnDeadLetters() throws {
         try write("max_age: 24h\n")
         let rig = try Rig(storage: folder.path + "/spool", environment: ["RELAY_CONFIG": file])
@@ -75,7 +128,7 @@ struct ReceiverTests {
         let rerouted = try #require(try rig.waitForMessages(1, hook: "fallback").first)
         #expect(rerouted.text.contains("rerouted from database"))
 
-        rig.setFault(#"{"hook":"fallback","status":400,"body":{"success":false,"error":"odd"}}"#)
+        rig.setFault(#"{"containing":"n2x","status":400,"body":{"success":false,"error":"odd"}}"#)
         #expect(rig.post(numbered(2))?.status == 200)
         #expect(eventually { rig.metric(#"relay_dead_letters{severity="critical",receiver="database"}"#) == 1 })
         let list = try Program("relay", ["dead-letters", "list", "--storage.path", folder.path + "/spool"])
@@ -86,6 +139,24 @@ struct ReceiverTests {
             "relay", ["dead-letters", "replay", "--all", "--storage.path", folder.path + "/spool"])
         #expect(replay.exitCode() == 0, "\(replay.output)")
         #expect(try eventually(within: 60) { try rig.messages().contains { $0.whole.contains("n2x") } })
+    }
+
+    /// What waits for a hook whose address is mended leaves at once, and goes to the new address alone.
+    @Test func mendedAddressEndsTheBackoffOfTheOldOne() throws {
+        try write("max_age: 24h\n")
+        let rig = try Rig(storage: folder.path + "/spool", environment: ["RELAY_CONFIG": file])
+        try reload(rig, database(rig))
+        for room in ["database", "fallback", "critical", "warning", "info"] {
+            rig.setFault(#"{"hook":"\#(room)","mode":"reset"}"#)
+        }
+        #expect(rig.post(numbered(1))?.status == 200)
+        let state = #"relay_circuit_state{severity="critical",receiver="database"}"#
+        #expect(eventually(within: 60) { rig.metric(state) == 2 })
+        try reload(rig, database(rig).replacing("/hooks/database/", with: "/hooks/mended/"))
+        #expect(try rig.waitForMessages(1, hook: "mended", within: 4).first?.whole.contains("n1x") == true)
+        #expect(rig.post(numbered(2))?.status == 200)
+        #expect(try rig.waitForMessages(2, hook: "mended").count == 2)
+        #expect(try rig.messages().count == 2)
     }
 
     @Test func commandsKnowReceivers() throws {

@@ -29,15 +29,50 @@ struct RefusalTests {
         #expect(try rig.messages().contains { $0.whole.contains("n7x") })
     }
 
-    @Test func whatNobodyUnderstandsBecomesADeadLetter() throws {
+    /// Each room takes the notice about it, and so shows that it takes other messages.
+    @Test func whatEveryRoomRefusesBecomesADeadLetter() throws {
         let rig = try Rig()
-        rig.setFault(#"{"hook":"critical","status":400,"body":{"success":false,"error":"odd"}}"#)
+        rig.setFault(#"{"containing":"n1x","status":400,"body":{"success":false,"error":"odd"}}"#)
         #expect(rig.post(numbered(1))?.status == 200)
         #expect(eventually { rig.metric(#"relay_dead_letters{severity="critical"}"#) == 1 })
-        #expect(rig.metric(#"relay_notifications_failed_total{severity="critical",reason="clientError"}"#) == 5)
-        #expect(rig.relay.output.contains("level=error"))
-        rig.heal()
+        #expect(rig.relay.writes("dead letter: no room takes the notification"))
+        for room in ["critical", "fallback", "warning", "info"] {
+            let notices = try rig.messages(hook: room).map(\.text)
+            #expect(notices.count == 1 && notices[0].contains("refuses notification"), "\(room): \(notices)")
+        }
         #expect(rig.post(numbered(2))?.status == 200)
-        #expect(try rig.waitForMessages(1).first?.whole.contains("n2x") == true, "the queue goes on")
+        #expect(
+            try eventually { try rig.messages(hook: "critical").last?.whole.contains("n2x") == true },
+            "the queue goes on")
+    }
+
+    /// A room that refuses the notice too refuses everything: that is no message's fault.
+    @Test func roomThatRefusesEverythingLosesNothing() throws {
+        let rig = try Rig()
+        rig.setFault(#"{"hook":"critical","status":400,"body":{"success":false,"error":"odd"}}"#)
+        for number in 1...3 { #expect(rig.post(numbered(number))?.status == 200) }
+        #expect(
+            try eventually {
+                let told = try rig.messages(hook: "fallback").map(\.whole).joined()
+                return (1...3).allSatisfy { told.contains("n\($0)x") }
+            })
+        #expect(rig.metric(#"relay_circuit_state{severity="critical"}"#) == 2)
+        #expect(try rig.metricSum("relay_dead_letters") == 0)
+    }
+
+    @Test func onePoisonAlertTakesNoOtherWithIt() throws {
+        let rig = try Rig(environment: ["RELAY_RATE_LIMIT": "60/20s"])
+        rig.setFault(#"{"hook":"critical","status":502,"times":2}"#)
+        rig.setFault(#"{"containing":"n5x","status":400,"body":{"success":false,"error":"odd"}}"#)
+        for number in 0..<40 {
+            // By its instance an alert is named in a digest too.
+            let body = String(decoding: numbered(number, group: number), as: UTF8.self)
+            #expect(rig.post(Array(body.replacing("\"number\"", with: "\"instance\"").utf8))?.status == 200)
+        }
+        let isTold = eventually(within: 90) { rig.metric(#"relay_notifications_total{severity="critical"}"#) == 39 }
+        try #require(isTold, "\(rig.relay.output.suffix(2000))")
+        #expect(eventually { rig.metric(#"relay_dead_letters{severity="critical"}"#) == 1 })
+        let told = try rig.messages(hook: "critical").map(\.whole).joined()
+        #expect((0..<40).filter { !told.contains("n\($0)x") } == [5])
     }
 }

@@ -74,6 +74,9 @@ final class Rig {
         port = try relay.port()
     }
 
+    /// The folder of the spool.
+    var storage: String { environment["RELAY_STORAGE_PATH"] ?? "" }
+
     // MARK: The relay
 
     @discardableResult

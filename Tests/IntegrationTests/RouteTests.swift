@@ -23,6 +23,8 @@ struct RouteTests {
         #expect(refused?.headers["allow"] == "POST")
         #expect(refused?.headers["content-type"] == "application/json; charset=utf-8")
         #expect(Client.request("POST", "/-/reload", port: rig.port)?.status == 403)
+        let tunnel = Client.request("CONNECT", "localhost:1", port: rig.port)
+        #expect(tunnel?.status == 405 && tunnel?.headers["allow"] == "GET, HEAD, POST")
     }
 
     @Test func whatCanNeverSucceedGets400AndSaysWhy() throws {

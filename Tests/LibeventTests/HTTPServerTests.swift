@@ -10,12 +10,17 @@ final class EchoServer {
     let port: UInt16
     private(set) var held: [HTTPExchange] = []
     var holds = false
+    /// The paths of the requests that reached the handler.
+    var paths: [String] = []
+    /// Bytes of a reply; nil for one that tells of its request.
+    var replySize: Int?
 
     init(limits: HTTPLimits = HTTPLimits()) throws {
         let receiver = Receiver()
         server = HTTPServer(limits: limits) { receiver.receive($0) }
         port = try server.listen(on: SocketAddress(host: "127.0.0.1", port: 0)).port
         receiver.receive = { [unowned self] exchange in
+            paths.append(exchange.head.path)
             if holds { held.append(exchange) } else { answer(exchange) }
         }
     }
@@ -27,6 +32,7 @@ final class EchoServer {
     }
 
     func answer(_ exchange: HTTPExchange) {
+        if let replySize { return exchange.reply(status: 200, body: [UInt8](repeating: 0x78, count: replySize)) }
         let text = "\(exchange.head.method.rawValue) \(exchange.head.path) \(exchange.body().count)"
         exchange.reply(status: 200, headers: [("Content-Type", "text/plain")], body: text.utf8)
     }

@@ -12,15 +12,15 @@ struct TLSContextTests {
         case clientCA = "client CA"
     }
 
-    @Test func goodFilesMakeAContext() throws {
-        let identity = try TLSIdentity()
+    @Test func goodFilesMakeAContext() async throws {
+        let identity = try await TLSIdentity()
         _ = try TLSContext(identity.files())
         _ = try TLSContext(identity.files(clientCA: identity))
     }
 
     @Test(arguments: Role.allCases)
-    func aFileThatCannotBeReadIsNamed(role: Role) throws {
-        let identity = try TLSIdentity()
+    func aFileThatCannotBeReadIsNamed(role: Role) async throws {
+        let identity = try await TLSIdentity()
         let missing = identity.folder.path + "/missing.pem"
         #expect(
             explanation(identity, role, missing)
@@ -32,8 +32,8 @@ struct TLSContextTests {
     }
 
     @Test(arguments: Role.allCases)
-    func aFileThatIsNotPEMIsNamed(role: Role) throws {
-        let identity = try TLSIdentity()
+    func aFileThatIsNotPEMIsNamed(role: Role) async throws {
+        let identity = try await TLSIdentity()
         let text = try identity.file("text.pem", "no certificate\n")
         let explanation = explanation(identity, role, text)
         #expect(explanation.hasPrefix("cannot use the \(role.rawValue) \(text), which must be in PEM form: "))
@@ -41,8 +41,8 @@ struct TLSContextTests {
     }
 
     @Test(arguments: Role.allCases)
-    func aFileThatIsCutShortIsNamed(role: Role) throws {
-        let identity = try TLSIdentity()
+    func aFileThatIsCutShortIsNamed(role: Role) async throws {
+        let identity = try await TLSIdentity()
         let whole = try String(contentsOfFile: role == .key ? identity.key : identity.certificate, encoding: .utf8)
         let cut = try identity.file("cut.pem", String(whole.prefix(whole.count / 2)))
         #expect(
@@ -50,36 +50,36 @@ struct TLSContextTests {
                 "cannot use the \(role.rawValue) \(cut), which must be in PEM form: "))
     }
 
-    @Test func aKeyOfAnotherCertificateIsRefused() throws {
-        let (identity, other) = (try TLSIdentity(), try TLSIdentity())
+    @Test func aKeyOfAnotherCertificateIsRefused() async throws {
+        let (identity, other) = (try await TLSIdentity(), try await TLSIdentity())
         #expect(
             explanation(identity, .key, other.key)
                 == "the private key \(other.key) does not belong to the certificate \(identity.certificate): "
                 + "key values mismatch")
     }
 
-    @Test func aKeyOfAnotherKindIsRefused() throws {
-        let identity = try TLSIdentity()
+    @Test func aKeyOfAnotherKindIsRefused() async throws {
+        let identity = try await TLSIdentity()
         let key = identity.folder.path + "/rsa.pem"
-        try openssl("genpkey", "-algorithm", "RSA", "-out", key)
+        try await openssl("genpkey", "-algorithm", "RSA", "-out", key)
         #expect(
             explanation(identity, .key, key).hasPrefix(
                 "the private key \(key) does not belong to the certificate \(identity.certificate): "))
     }
 
-    @Test func aKeyWithAPassphraseIsRefusedWithoutAsking() throws {
-        let identity = try TLSIdentity()
+    @Test func aKeyWithAPassphraseIsRefusedWithoutAsking() async throws {
+        let identity = try await TLSIdentity()
         let key = identity.folder.path + "/locked.pem"
-        try openssl("pkey", "-in", identity.key, "-aes256", "-passout", "pass:secret", "-out", key)
+        try await openssl("pkey", "-in", identity.key, "-aes256", "-passout", "pass:secret", "-out", key)
         #expect(
             explanation(identity, .key, key)
                 == "the private key \(key) has a passphrase, and nobody can be asked for it")
     }
 
-    @Test func aWeakKeyIsRefusedForItsReason() throws {
-        let identity = try TLSIdentity()
+    @Test func aWeakKeyIsRefusedForItsReason() async throws {
+        let identity = try await TLSIdentity()
         let (certificate, key) = (identity.folder.path + "/weak.pem", identity.folder.path + "/weak-key.pem")
-        try openssl(
+        try await openssl(
             "req", "-x509", "-newkey", "rsa:512", "-nodes", "-subj", "/CN=weak", "-keyout", key, "-out", certificate)
         #expect(
             explanation(identity, .certificate, certificate)
@@ -102,7 +102,7 @@ struct TLSContextTests {
         }
     }
 
-    private func openssl(_ arguments: String...) throws {
+    private func openssl(_ arguments: String...) async throws {
         let program = try Program("openssl", arguments)
         try #require(program.exitCode() == 0, "\(program.output)")
     }

@@ -8,8 +8,11 @@ final class TLSIdentity: Sendable {
     var certificate: String { folder.path + "/certificate.pem" }
     var key: String { folder.path + "/key.pem" }
 
-    init() throws {
-        try SelfSigned.make(certificate: certificate, key: key, names: "DNS:localhost,IP:127.0.0.1")
+    init() async throws {
+        let (certificate, key) = (certificate, key)
+        try await offLoop {
+            Result { try SelfSigned.make(certificate: certificate, key: key, names: "DNS:localhost,IP:127.0.0.1") }
+        }.get()
     }
 
     func files(clientCA: TLSIdentity? = nil) -> TLSFiles {

@@ -52,6 +52,15 @@ struct FaultTests {
         #expect(table.take(hook: "a").mode == .hang)
     }
 
+    @Test func aFaultForATextPassesOverTheOthers() throws {
+        var table = FaultTable()
+        table.put(try fault(#"{"containing":"Poison","mode":"reset","times":1}"#))
+        #expect(table.take(hook: "a", body: Array("{}".utf8)).mode == .normal)
+        #expect(table.take(hook: "a", body: Array("Poiso".utf8)).mode == .normal)
+        #expect(table.take(hook: "a", body: Array("{\"text\":\"Poison\"}".utf8)).mode == .reset)
+        #expect(table.take(hook: "a", body: Array("Poison".utf8)).mode == .normal, "it has healed")
+    }
+
     @Test func aLaterFaultReplacesTheOneForTheSameHook() throws {
         var table = FaultTable()
         table.put(try fault(#"{"hook":"a","mode":"hang"}"#))

@@ -52,6 +52,24 @@ public final class Client {
         }
     }
 
+    /// Sends the same bytes again and again until nothing moves for half a second, and returns how many went.
+    public func sendWithoutWaiting(_ bytes: [UInt8], upTo limit: Int) -> Int {
+        var sent = 0
+        while sent < limit {
+            let start = sent % bytes.count
+            let count = bytes[start...].withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
+            }
+            if count > 0 {
+                sent += count
+                continue
+            }
+            var turn = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+            guard errno == EAGAIN, poll(&turn, 1, 500) == 1, turn.revents & Int16(POLLOUT) != 0 else { break }
+        }
+        return sent
+    }
+
     public func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 
     /// Whether the server has closed its side and all it sent has been read.

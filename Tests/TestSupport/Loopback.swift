@@ -10,11 +10,27 @@ public enum Loopback {
         withAddress(port: port) { Glibc.connect(descriptor, $0, $1) } == 0
     }
 
+    /// Has the socket come from an address of this machine: 127.0.0.0 and a number below 2^24.
+    public static func bind(_ descriptor: Int32, to host: UInt32) {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = (0x7F00_0000 | host).bigEndian
+        // The port is chosen at connect, so that there are as many for each address (ip(7)).
+        var isLate: Int32 = 1
+        setsockopt(
+            descriptor, Int32(IPPROTO_IP), IP_BIND_ADDRESS_NO_PORT, &isLate, socklen_t(MemoryLayout<Int32>.size))
+        withUnsafePointer(to: &address) { pointer in
+            _ = pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+    }
+
     /// Binds the socket to a port that is free, and returns it.
     public static func bindToFreePort(_ descriptor: Int32) throws -> UInt16 {
         try withAddress(port: 0) { address, length in
             var length = length
-            guard bind(descriptor, address, length) == 0, getsockname(descriptor, address, &length) == 0 else {
+            guard Glibc.bind(descriptor, address, length) == 0, getsockname(descriptor, address, &length) == 0 else {
                 throw Failure(code: errno)
             }
             return address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {

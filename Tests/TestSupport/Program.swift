@@ -1,11 +1,18 @@
+import CLinux
 import Foundation
+import Libevent
 
 /// A program started by a test, in its own process, ended by its id at the latest with this object.
-// @unchecked because Process is only used from the test that owns the program, one call at a time.
-public final class Program: @unchecked Sendable {
-    private let process = Process()
-    private let log: URL
+///
+/// It has no descriptor of the tests' but its input. Foundation's `Process` learns of an end by a socket that programs
+/// started at the same moment inherit, and so waits for them too: a test that held the loop until openssl had ended
+/// waited for another test's curl, which waited for the loop.
+public final class Program: Sendable {
+    public let id: Int32
+    private let log: String
     private let folder = TemporaryFolder()
+    /// What waitpid(2) has said; nil while the program runs.
+    private let status = Locked<Int32?>(nil)
 
     public enum Failure: Error { case notFound(String), notStarted(String) }
 
@@ -15,47 +22,75 @@ public final class Program: @unchecked Sendable {
     public init(
         _ executable: String, _ arguments: [String] = [], environment: [String: String] = [:], input: Int32? = nil
     ) throws {
-        log = URL(filePath: folder.path + "/log")
-        _ = FileManager.default.createFile(atPath: log.path, contents: nil)
-        process.executableURL = try Self.find(executable)
-        process.arguments = arguments
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        let output = try FileHandle(forWritingTo: log)
-        process.standardOutput = output
-        process.standardError = output
-        process.standardInput = input.map { FileHandle(fileDescriptor: $0) } ?? FileHandle.nullDevice
-        try process.run()
+        log = folder.path + "/log"
+        let path = try Self.find(executable)
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        if let input {
+            posix_spawn_file_actions_adddup2(&actions, input, 0)
+        } else {
+            posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        }
+        posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
+
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        // The event loop ignores signals that a program of its own must find as the system gives them.
+        var signals = sigset_t()
+        sigfillset(&signals)
+        posix_spawnattr_setsigdefault(&attributes, &signals)
+        sigemptyset(&signals)
+        posix_spawnattr_setsigmask(&attributes, &signals)
+        posix_spawnattr_setflags(
+            &attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP))
+
+        let all = ProcessInfo.processInfo.environment.merging(environment) { $1 }.map { "\($0)=\($1)" }
+        let words = ([path] + arguments).map { strdup($0) } + [nil]
+        let variables = all.map { strdup($0) } + [nil]
+        defer { for text in words + variables { free(text) } }
+        var id: Int32 = 0
+        let code = posix_spawn(&id, path, &actions, &attributes, words, variables)
+        guard code == 0 else { throw Failure.notStarted("\(path): \(String(cString: strerror(code)))") }
+        self.id = id
     }
 
-    deinit {
-        if process.isRunning {
-            kill(process.processIdentifier, SIGKILL)
-            waitForEnd()
+    deinit { killNow() }
+
+    public var isRunning: Bool { end(WNOHANG) == nil }
+    public var output: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
+
+    /// Waits until the output has the text. What one line says of a moment does not prove that the next is written.
+    public func writes(_ text: String) -> Bool { eventually { output.contains(text) } }
+
+    /// The end's status, which is asked for once; nil while the program runs.
+    private func end(_ options: Int32) -> Int32? {
+        status.withLock { status in
+            guard status == nil else { return status }
+            var ended: Int32 = 0
+            if waitpid(id, &ended, options) == id { status = ended }
+            return status
         }
     }
 
-    /// Not for ever: Foundation sees an end only once all that the program started has ended too.
-    private func waitForEnd() {
-        _ = eventually { !process.isRunning }
-    }
-
-    public var id: Int32 { process.processIdentifier }
-    public var isRunning: Bool { process.isRunning }
-    public var output: String { (try? String(contentsOf: log, encoding: .utf8)) ?? "" }
-
     public func send(_ signal: Int32) {
-        if process.isRunning { kill(process.processIdentifier, signal) }
+        // Not ended, or not yet waited for: either way the id is still the program's.
+        if isRunning { kill(id, signal) }
     }
 
     /// Waits for the end and returns the exit code, or minus the signal; nil where it does not end in time.
     public func exitCode(within seconds: Double = 30) -> Int32? {
-        guard eventually(within: seconds, { !process.isRunning }) else { return nil }
-        return process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus
+        guard eventually(within: seconds, { !isRunning }), let status = end(WNOHANG) else { return nil }
+        let signal = status & 0x7f
+        return signal == 0 ? status >> 8 & 0xff : -signal
     }
 
     public func killNow() {
         send(SIGKILL)
-        waitForEnd()
+        _ = end(0)
     }
 
     /// The port in the first log line that says where the program listens.
@@ -74,16 +109,16 @@ public final class Program: @unchecked Sendable {
     }
 
     /// Where a program stands.
-    public static func path(_ name: String) throws -> String { try find(name).path }
+    public static func path(_ name: String) throws -> String { try find(name) }
 
-    private static func find(_ name: String) throws -> URL {
-        if name.hasPrefix("/") { return URL(filePath: name) }
+    private static func find(_ name: String) throws -> String {
+        if name.hasPrefix("/") { return name }
         // The tests' own executable stands beside the programs that were built with them.
         let own = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
         let paths = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
         for folder in [own.path, Bundle.main.bundlePath] + paths {
             let path = "\(folder)/\(name)"
-            if FileManager.default.isExecutableFile(atPath: path) { return URL(filePath: path) }
+            if FileManager.default.isExecutableFile(atPath: path) { return path }
         }
         throw Failure.notFound(name)
     }

@@ -6,8 +6,9 @@ import Libevent
 ///
 /// bcrypt takes long on purpose, so it runs on a queue of its own, one check at a time, and what is proven once is
 /// remembered: `isProven` answers on the loop. A user has one password, so that one memory a user is enough, and no
-/// stranger can drive it out. It holds a keyed digest, never the password, and ends with this object: another
-/// configuration is proven anew.
+/// stranger can drive it out. It holds a keyed digest, never the password, and ends with the process: another
+/// configuration takes over what was proven of users whose hash is the same (`adoptProofs`). Passwords that proved wrong
+/// are remembered too, so that none is checked twice.
 final class BasicAuthentication: Sendable {
     enum Outcome: Sendable, Equatable {
         case admitted
@@ -23,12 +24,22 @@ final class BasicAuthentication: Sendable {
         var proven: [[UInt8]: [UInt8]] = [:]
         /// By digest of the credentials: who waits for the one check of them.
         var waiting: [[UInt8]: [@Sendable (Outcome) -> Void]] = [:]
+        /// Credentials of users that proved wrong, and in a memory of their own those of others, which strangers can fill.
+        var wrong = RecentMemory<KeyedDigest.Short, Bool>(capacity: 8192)
+        var wrongOfOthers = RecentMemory<KeyedDigest.Short, Bool>(capacity: 8192)
+        /// Checks that are imitated now.
+        var imitations = 0
+        /// What the last check took for each of the 2^cost rounds. A check of cost 10 takes 60 ms (decision 12).
+        var timeOfRound = Duration.microseconds(60)
     }
+
+    /// How many imitations of a check may be under way.
+    private static let imitationLimit = 64
 
     private let hashes: [[UInt8]: BcryptHash]
     /// The hashes that stand in for those of unknown users.
     private let standIns: [BcryptHash]
-    private let keyed = KeyedDigest()
+    private let keyed = KeyedDigest.ofProcess
     private let checks = Locked(Checks())
     private let waitingLimit: Int
     private let queue: DispatchQueue
@@ -64,11 +75,58 @@ final class BasicAuthentication: Sendable {
     }
 
     var isEmpty: Bool { hashes.isEmpty }
+    /// How many users there are.
+    var count: Int { hashes.count }
 
     /// Whether these credentials have been proven before. Takes microseconds.
     func isProven(_ credentials: BasicCredentials) -> Bool {
         let digest = digest(of: credentials)
         return checks.withLock { Self.isProven(digest, of: credentials.user, in: $0) }
+    }
+
+    /// Whether these credentials proved wrong not long ago.
+    func isKnownWrong(_ credentials: BasicCredentials) -> Bool {
+        let digest = KeyedDigest.Short(digest(of: credentials))
+        return checks.withLock { $0.wrong[digest] ?? $0.wrongOfOthers[digest] } ?? false
+    }
+
+    /// What the budgets of checks go by.
+    func attempt(_ credentials: BasicCredentials, from source: ClientAddress.Source) -> PasswordBudget.Attempt {
+        PasswordBudget.Attempt(
+            account: PasswordBudget.Account(source: source, user: shortDigest(of: credentials.user)),
+            credentials: KeyedDigest.Short(digest(of: credentials)), isKnownUser: hashes[credentials.user] != nil)
+    }
+
+    /// Takes over what another configuration proved, for users whose hash is the same in both.
+    ///
+    /// - Returns: the digests of those users, as in `PasswordBudget.Account`.
+    @discardableResult
+    func adoptProofs(of other: BasicAuthentication) -> Set<KeyedDigest.Short> {
+        let unchanged = hashes.filter { other.hashes[$0.key] == $0.value }.map(\.key)
+        let proven = other.checks.withLock { $0.proven }
+        checks.withLock { checks in
+            for user in unchanged { checks.proven[user] = proven[user] ?? checks.proven[user] }
+        }
+        return Set(unchanged.map(shortDigest))
+    }
+
+    /// Refuses credentials of a user that does not exist, as late as if they had been checked and without their cost.
+    func imitate(_ credentials: BasicCredentials, completion: @escaping @Sendable (Outcome) -> Void) {
+        let cost = standIn(for: credentials.user).cost
+        let time: Duration? = checks.withLock { checks in
+            guard checks.imitations < Self.imitationLimit else { return nil }
+            checks.imitations += 1
+            return checks.timeOfRound * (1 << cost)
+        }
+        guard let time else { return completion(.busy) }
+        let digest = KeyedDigest.Short(digest(of: credentials))
+        DispatchQueue.global().asyncAfter(deadline: .now() + time.dispatch) {
+            self.checks.withLock { checks in
+                checks.imitations -= 1
+                checks.wrongOfOthers.remember(digest, true)
+            }
+            completion(.refused)
+        }
     }
 
     /// Checks credentials, and calls back once: from the private queue, or before it returns where there is nothing to
@@ -94,7 +152,12 @@ final class BasicAuthentication: Sendable {
         dispatchPrecondition(condition: .onQueue(queue))
         let outcome = compute(credentials)
         let waiting = checks.withLock { checks in
-            if outcome == .admitted { checks.proven[credentials.user] = digest }
+            switch outcome {
+            case .admitted: checks.proven[credentials.user] = digest
+            case .refused where hashes[credentials.user] != nil: checks.wrong.remember(KeyedDigest.Short(digest), true)
+            case .refused: checks.wrongOfOthers.remember(KeyedDigest.Short(digest), true)
+            case .busy, .failed: break
+            }
             return checks.waiting.removeValue(forKey: digest) ?? []
         }
         for completion in waiting { completion(outcome) }
@@ -102,8 +165,12 @@ final class BasicAuthentication: Sendable {
 
     private func compute(_ credentials: BasicCredentials) -> Outcome {
         let known = hashes[credentials.user]
+        let hash = known ?? standIn(for: credentials.user)
+        let start = ContinuousClock.now
         do {
-            let matches = try (known ?? standIn(for: credentials.user)).matches(credentials.password)
+            let matches = try hash.matches(credentials.password)
+            let time = ContinuousClock.now - start
+            checks.withLock { $0.timeOfRound = time / (1 << hash.cost) }
             return matches && known != nil ? .admitted : .refused
         } catch {
             return .failed(error)
@@ -115,6 +182,8 @@ final class BasicAuthentication: Sendable {
     private func standIn(for user: [UInt8]) -> BcryptHash {
         standIns[Int(keyed.digest(user)[0]) % standIns.count]
     }
+
+    private func shortDigest(of user: [UInt8]) -> KeyedDigest.Short { KeyedDigest.Short(keyed.digest(user)) }
 
     /// Of as much of the password as bcrypt reads, so that a user has one digest that can be proven.
     private func digest(of credentials: BasicCredentials) -> [UInt8] {

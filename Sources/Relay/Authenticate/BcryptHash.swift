@@ -3,7 +3,7 @@ import CCrypto
 import Glibc
 
 /// A bcrypt hash as `htpasswd -B` writes it: `$2y$10$`, 22 digits of salt, 31 digits of digest.
-struct BcryptHash: Sendable {
+struct BcryptHash: Sendable, Equatable {
     /// The costs that are taken; each more doubles the time of a check. bcrypt begins at 4. It goes to 31, but at 14 a
     /// check takes a second already, and anyone who reaches the port can ask for one: more would let a handful of
     /// requests keep rightful senders waiting for minutes. `htpasswd` makes 5, Prometheus's guide 10.

@@ -76,3 +76,10 @@ struct ClientAddress: Sendable, Hashable {
 extension ClientAddress: CustomStringConvertible {
     var description: String { address?.description ?? "unknown" }
 }
+
+extension ClientAddress.Source: CustomStringConvertible {
+    var description: String {
+        guard let address else { return "unknown" }
+        return address.isIPv4 ? address.description : "\(address)/64"
+    }
+}

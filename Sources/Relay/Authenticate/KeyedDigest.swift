@@ -5,6 +5,20 @@ import CCrypto
 struct KeyedDigest: Sendable {
     static let size = 32
 
+    /// The first half of a digest, as a key of memories that hold many: 128 bits, under a key that no sender knows.
+    struct Short: Sendable, Hashable {
+        private let high: UInt64
+        private let low: UInt64
+
+        init(_ digest: [UInt8]) {
+            high = digest[..<8].reduce(0) { $0 << 8 | UInt64($1) }
+            low = digest[8..<16].reduce(0) { $0 << 8 | UInt64($1) }
+        }
+    }
+
+    /// The one of this process, so that what one configuration remembers can be taken over by the next.
+    static let ofProcess = KeyedDigest()
+
     private let key: [UInt8]
 
     init() {

@@ -26,4 +26,9 @@ struct RecentMemory<Key: Hashable & Sendable, Value: Sendable>: Sendable {
             recent = [:]
         }
     }
+    /// Forgets all keys but those that fulfil a condition.
+    mutating func keep(where isKept: (Key) -> Bool) {
+        recent = recent.filter { isKept($0.key) }
+        older = older.filter { isKept($0.key) }
+    }
 }

@@ -7,8 +7,8 @@ import Libevent
 /// they do not, or a right guess would be answered there however many wrong ones went before, at the speed of the
 /// listener and not of bcrypt.
 ///
-/// A wrong bearer token is refused and not counted. It costs no more than a comparison, and to wait would not slow down
-/// who guesses, since the right one must always pass: tokens are to be long and random.
+/// Of the others `PasswordBudget` says which are checked, and `DelayedRefusals` when those are refused that cost no
+/// check: wrong tokens, and passwords that are remembered as wrong.
 @LoopActor
 final class RequestAuthentication {
     typealias Instant = ContinuousClock.Instant
@@ -26,31 +26,35 @@ final class RequestAuthentication {
         case failed(BcryptHash.Failure)
     }
 
+    private typealias Account = PasswordBudget.Account
+
     private var bearer: BearerAuthentication
     private var basic: BasicAuthentication
-    private var failures: FailedAuthentications
-    /// Where proven credentials came from.
-    private var known: RecentMemory<ClientAddress.Source, Bool>
+    private var budget: PasswordBudget
+    private let refusals: DelayedRefusals
+    /// Where proven credentials of which user came from.
+    private var known = RecentMemory<Account, Bool>(capacity: 4096)
     private let now: @Sendable () -> Instant
 
     init(
-        bearer: BearerAuthentication, basic: BasicAuthentication, failures: FailedAuthentications = .init(),
-        now: @escaping @Sendable () -> Instant = { .now }
+        bearer: BearerAuthentication, basic: BasicAuthentication, budget: PasswordBudget = PasswordBudget(),
+        refusals: DelayedRefusals = DelayedRefusals(), now: @escaping @Sendable () -> Instant = { .now }
     ) {
         self.bearer = bearer
         self.basic = basic
-        self.failures = failures
-        known = RecentMemory(capacity: 4096)
+        self.budget = budget
+        self.refusals = refusals
         self.now = now
     }
 
-    /// Works with other credentials from the next request on. Who failed stays limited; a check that is under way ends
-    /// by what it began with.
+    /// Works with other credentials from the next request on. What was proven stays so for users whose hash is the same.
+    /// Budgets stay spent; a check that is under way ends by what it began with.
     func reconfigure(bearer: BearerAuthentication, basic: BasicAuthentication) {
+        let unchanged = basic.adoptProofs(of: self.basic)
+        // A user who was taken out, or has another password, must not vouch for an address.
+        known.keep { unchanged.contains($0.user) }
         self.bearer = bearer
         self.basic = basic
-        // Which user came from where is not kept, so one who was taken out must not vouch for an address.
-        known = RecentMemory(capacity: 4096)
     }
 
     /// The values for `WWW-Authenticate` fields of a 401, one for each way in (RFC 9110 section 11.6.1).
@@ -59,45 +63,65 @@ final class RequestAuthentication {
             + (basic.isEmpty ? [] : ["Basic realm=\"relay\", charset=\"UTF-8\""])
     }
 
-    /// Calls back once: before it returns, unless credentials have to be checked with bcrypt.
+    /// Calls back once: before it returns, unless credentials have to be checked with bcrypt or a refusal is delayed.
     ///
-    /// - Parameter authorization: the request's `Authorization` field.
+    /// - Parameters:
+    ///   - authorization: the request's `Authorization` field.
+    ///   - client: worked out only where the credentials do not settle the matter.
     func authenticate(
-        authorization: String?, client: ClientAddress, completion: @escaping @LoopActor @Sendable (Verdict) -> Void
+        authorization: String?, client: @autoclosure () -> ClientAddress,
+        completion: @escaping @LoopActor @Sendable (Verdict) -> Void
     ) {
         if bearer.isEmpty && basic.isEmpty { return completion(.admitted) }
         // Without tokens `bearer` admits everyone, which is not meant where there are users.
         if !bearer.isEmpty && bearer.admits(authorization: authorization) { return completion(.admitted) }
+        // A request without credentials guesses nothing.
+        guard let authorization else { return completion(.refused) }
+        let (source, now) = (client().source, now())
         guard !basic.isEmpty, let credentials = BasicCredentials(authorization: authorization) else {
-            return completion(.refused)
+            return refusals.refuse(source, at: now, completion: completion)
         }
-        let now = now()
-        let mayRecall = known[client.source] != nil || failures.wait(for: client, at: now) == nil
+        let attempt = basic.attempt(credentials, from: source)
+        let mayRecall = known[attempt.account] != nil || !budget.isSpent(attempt.account, at: now)
         if mayRecall && basic.isProven(credentials) {
-            known.remember(client.source, true)
+            known.remember(attempt.account, true)
             return completion(.admitted)
         }
-        if let wait = failures.charge(client, at: now) { return completion(.limited(retryAfter: wait)) }
-        basic.prove(credentials) { outcome in
-            LoopActor.post { self.conclude(outcome, client, completion) }
+        if basic.isKnownWrong(credentials) { return refusals.refuse(source, at: now, completion: completion) }
+        switch budget.decide(attempt, at: now) {
+        case .wait(let wait): completion(.limited(retryAfter: wait))
+        case .imitate: basic.imitate(credentials) { outcome in LoopActor.post { completion(Verdict(outcome)) } }
+        case .check(let charge):
+            let basic = basic
+            basic.prove(credentials) { outcome in
+                LoopActor.post {
+                    self.conclude(outcome, of: basic, attempt.account, charge)
+                    completion(Verdict(outcome))
+                }
+            }
         }
     }
 
     private func conclude(
-        _ outcome: BasicAuthentication.Outcome, _ client: ClientAddress, _ completion: (Verdict) -> Void
+        _ outcome: BasicAuthentication.Outcome, of checker: BasicAuthentication, _ account: Account,
+        _ charge: PasswordBudget.Charge
     ) {
+        if outcome == .refused { return }
+        budget.refund(charge)
+        guard outcome == .admitted else { return }
+        known.remember(account, true)
+        // It may have been replaced while it checked.
+        if checker !== basic { basic.adoptProofs(of: checker) }
+    }
+}
+
+extension RequestAuthentication.Verdict {
+    fileprivate init(_ outcome: BasicAuthentication.Outcome) {
         switch outcome {
-        case .admitted:
-            failures.refund(client)
-            known.remember(client.source, true)
-            completion(.admitted)
-        case .refused: completion(.refused)
-        case .busy:
-            failures.refund(client)
-            completion(.busy)
-        case .failed(let failure):
-            failures.refund(client)
-            completion(.failed(failure))
+        case .admitted: self = .admitted
+        case .refused: self = .refused
+        case .busy: self = .busy
+        case .failed(let failure): self = .failed(failure)
         }
     }
 }

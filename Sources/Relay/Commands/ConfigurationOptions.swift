@@ -38,9 +38,10 @@ struct ConfigurationOptions: ParsableArguments {
         file: String?, flags: [String: String?], readsSecrets: Bool = true
     ) -> ConfigurationReader {
         let environment = ConfigurationReader.processEnvironment
-        let path = file ?? environment["RELAY_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
+        let path = (file ?? environment["RELAY_CONFIG"])?.trimmed
         return ConfigurationReader(
-            flags: flags.compactMapValues { $0 }, environment: environment, file: path.map(SettingsFile.init),
+            flags: flags.compactMapValues { $0 }, environment: environment,
+            file: path.flatMap { $0.isEmpty ? nil : SettingsFile(path: $0) },
             readsSecrets: readsSecrets)
     }
 

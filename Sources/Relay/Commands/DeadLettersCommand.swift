@@ -13,6 +13,7 @@ struct DeadLettersCommand: ParsableCommand {
               relay dead-letters list
               relay dead-letters show 4712
               relay dead-letters replay --all
+              relay dead-letters list --json | jq -r '.[].id' | relay dead-letters drop -
             """,
         subcommands: [List.self, Show.self, Replay.self, Drop.self])
 
@@ -27,19 +28,48 @@ struct DeadLettersCommand: ParsableCommand {
         var json = false
 
         func carryOut(_ request: DeadLetterRequest) throws {
-            let reply = try reply(request)
-            StandardStreams.print(reply.output)
+            try ask { ask in
+                let reply = try ask(request)
+                StandardStreams.print(reply.output)
+                try Self.finish(reply)
+            }
+        }
+
+        /// Prints page by page, so that neither end holds the whole list.
+        func list() throws {
+            try ask { ask in
+                var reply = try ask(.list(after: nil))
+                StandardStreams.print((json ? "[" : "") + reply.output)
+                while let next = reply.next {
+                    reply = try ask(.list(after: next))
+                    StandardStreams.print((json && !reply.output.isEmpty ? "," : "") + reply.output)
+                }
+                if json { StandardStreams.print("]\n") }
+                try Self.finish(reply)
+            }
+        }
+
+        private static func finish(_ reply: DeadLetterReply) throws {
             for problem in reply.problems { StandardStreams.complain(problem) }
             if !reply.problems.isEmpty { throw ExitCode(1) }
         }
 
-        private func reply(_ request: DeadLetterRequest) throws -> DeadLetterReply {
+        private typealias Ask = (DeadLetterRequest) throws -> DeadLetterReply
+
+        /// Calls `body` with a way to ask: the running relay, or else the spool itself, opened once.
+        private func ask(_ body: (Ask) throws -> Void) throws {
             let (configuration, problems) = ConfigurationOptions.withoutSecrets(
                 file: configFile, flags: ["RELAY_STORAGE_PATH": storagePath])
             let folder = configuration.storagePath
             do {
-                if let reply = try ControlClient(folder: folder).ask(request, asJSON: json) { return reply }
-                return try onFile(folder, request)
+                let client = ControlClient(folder: folder)
+                guard client.isServed else { return try onFile(folder, body) }
+                try body { request in
+                    if let reply = try client.ask(request, asJSON: json) { return reply }
+                    throw ControlError(description: "the relay that served \(folder) is gone")
+                }
+            } catch let code as ExitCode {
+                throw code
             } catch {
                 // They matter where the folder is the wrong one for their sake.
                 for problem in problems { StandardStreams.complain("\(problem)") }
@@ -49,24 +79,29 @@ struct DeadLettersCommand: ParsableCommand {
         }
 
         /// No relay answers: the spool is opened, which its lock makes safe.
-        private func onFile(_ folder: String, _ request: DeadLetterRequest) throws -> DeadLetterReply {
+        private func onFile(_ folder: String, _ body: (Ask) throws -> Void) throws {
             try Self.findSpool(in: folder)
+            let journal: Journal<Never>
             do throws(JournalOpenError) {
-                let journal = try Journal<Never>(
-                    opening: SQLiteJournalStore(SpoolSettings(folder: folder)), onFailure: { _ in },
+                journal = try Journal<Never>(
+                    opening: SQLiteJournalStore(SpoolSettings(folder: folder, letsRootIn: true)), onFailure: { _ in },
                     acknowledge: { _ in })
-                defer { journal.close() }
-                return DeadLetterDesk(journal: journal) { _ in }.carryOut(request, asJSON: json)
             } catch .locked(let folder, let process) {
                 let lock = JournalOpenError.locked(folder: folder, process: process)
                 throw ControlError(
                     description: "\(lock), which takes no commands now: it starts, stops, or has no control socket, "
                         + "of which its log tells")
             }
+            defer { journal.close() }
+            // The next start of the relay will not say it again.
+            if let degraded = journal.recovery.degraded { StandardStreams.complain("the spool: \(degraded)") }
+            let desk = DeadLetterDesk(journal: journal) { _ in }
+            try body { desk.carryOut($0, asJSON: json) }
         }
 
         private static func findSpool(in folder: String) throws(ControlError) {
-            guard access(folder + "/spool.db", F_OK) != 0 else { return }
+            // A repair that was cut short is finished by whoever opens the spool next.
+            guard access(folder + "/spool.db.ready", F_OK) != 0, access(folder + "/spool.db", F_OK) != 0 else { return }
             if errno == ENOENT || errno == ENOTDIR {
                 throw ControlError(description: "there is no spool in \(folder); name its folder with --storage.path")
             }
@@ -80,7 +115,7 @@ struct DeadLettersCommand: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List the dead letters, oldest first.")
         @OptionGroup var options: Options
 
-        func run() throws { try options.carryOut(.list) }
+        func run() throws { try options.list() }
     }
 
     struct Show: ParsableCommand {
@@ -88,37 +123,79 @@ struct DeadLettersCommand: ParsableCommand {
         @OptionGroup var options: Options
         @Argument(help: "The id that list prints.") var id: LetterID
 
-        func run() throws { try options.carryOut(.show(id.id)) }
+        func run() throws {
+            guard let id = id.id else { throw ValidationError("name one dead letter") }
+            try options.carryOut(.show(id))
+        }
     }
 
     struct Replay: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Send dead letters again, in the order named.")
         @OptionGroup var options: Options
         @Flag(help: "All of them.") var all = false
-        @Argument(help: "The ids that list prints.") var ids: [LetterID] = []
+        @Argument(help: LetterID.severalHelp) var ids: [LetterID] = []
 
         func validate() throws {
             guard all == ids.isEmpty else { throw ValidationError("name dead letters, or give --all") }
         }
 
-        func run() throws { try options.carryOut(.replay(all ? .all : .some(ids.map(\.id)))) }
+        func run() throws { try options.carryOut(.replay(all ? .all : .some(LetterID.named(by: ids)))) }
     }
 
     struct Drop: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Delete dead letters for good.")
         @OptionGroup var options: Options
-        @Argument(help: "The ids that list prints.") var ids: [LetterID]
+        @Argument(help: LetterID.severalHelp) var ids: [LetterID]
 
-        func run() throws { try options.carryOut(.drop(ids.map(\.id))) }
+        func run() throws { try options.carryOut(.drop(LetterID.named(by: ids))) }
     }
 
-    /// An id as the command line carries it.
+    /// An id as the command line carries it, or a hyphen for ids on standard input: a command line has room for some
+    /// thousands, and takes its time to be read.
     struct LetterID: ExpressibleByArgument {
-        var id: JournalID
+        static let severalHelp = ArgumentHelp("The ids that list prints; - reads them from standard input.")
+
+        /// Nil for the hyphen.
+        var id: JournalID?
 
         init?(argument: String) {
-            guard let id = JournalID(argument), id.rawValue > 0 else { return nil }
+            if argument == "-" { return }
+            guard let id = Self.id(argument) else { return nil }
             self.id = id
+        }
+
+        /// What all of them stand for, in their order. Read to its end before a spool is opened: what writes it may be
+        /// another command on the same spool.
+        static func named(by ids: [LetterID]) throws -> [JournalID] {
+            guard let hyphen = ids.firstIndex(where: { $0.id == nil }) else { return ids.compactMap(\.id) }
+            do throws(ControlError) {
+                let input = try parse(StandardStreams.read("-", limit: ControlListener.requestLimit))
+                return ids[..<hyphen].compactMap(\.id) + input + ids[hyphen...].compactMap(\.id)
+            } catch {
+                StandardStreams.complain("standard input: \(error)")
+                throw ExitCode(1)
+            }
+        }
+
+        /// - Parameter text: ids with white space between them.
+        private static func parse(_ text: [UInt8]) throws(ControlError) -> [JournalID] {
+            var ids: [JournalID] = []
+            for (number, line) in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+                .enumerated()
+            {
+                for word in String(decoding: line, as: UTF8.self).split(whereSeparator: \.isWhitespace) {
+                    guard let id = id(String(word)) else {
+                        throw ControlError(description: "line \(number + 1): '\(word.prefix(40))' is no id")
+                    }
+                    ids.append(id)
+                }
+            }
+            guard !ids.isEmpty else { throw ControlError(description: "it names no dead letter") }
+            return ids
+        }
+
+        private static func id(_ text: String) -> JournalID? {
+            JournalID(text).flatMap { $0.rawValue > 0 ? $0 : nil }
         }
     }
 }

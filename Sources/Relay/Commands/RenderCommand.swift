@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Libevent
 
 /// `relay render`: what would be posted, without posting it.
 struct RenderCommand: ParsableCommand {
@@ -35,7 +36,7 @@ struct RenderCommand: ParsableCommand {
         var hasFailed = !problems.isEmpty
         for file in files {
             do {
-                let body = try Self.read(file)
+                let body = try StandardStreams.read(file, limit: configuration.limits.bodySize)
                 let now = Timestamp.now()
                 for notification in try parser.parse(body, acceptedAt: now).notifications {
                     let payload = try parser.decode(notification.body)
@@ -53,20 +54,5 @@ struct RenderCommand: ParsableCommand {
         }
         StandardStreams.print(RenderedMessage.print(rendered, as: format))
         if hasFailed { throw ExitCode(1) }
-    }
-
-    private static func read(_ path: String) throws -> [UInt8] {
-        let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw ControlError(description: String(cString: strerror(errno))) }
-        defer { if path != "-" { close(descriptor) } }
-        var bytes: [UInt8] = []
-        var piece = [UInt8](repeating: 0, count: 64 * 1024)
-        while true {
-            let count = Glibc.read(descriptor, &piece, piece.count)
-            guard count >= 0 else { throw ControlError(description: String(cString: strerror(errno))) }
-            guard count > 0 else { break }
-            bytes += piece[..<count]
-        }
-        return bytes
     }
 }

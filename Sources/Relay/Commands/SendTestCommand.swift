@@ -23,6 +23,7 @@ struct SendTestCommand: ParsableCommand {
     var resolved = false
 
     func run() throws {
+        ServiceCredentials.take()
         let configuration = try options.read()
         let chosen = configuration.receivers.first { $0.name == receiver }
         if let receiver, chosen == nil {

@@ -18,6 +18,7 @@ struct ServeCommand: ParsableCommand {
     func run() throws {
         // First, while there are no threads: the environment has no lock.
         ServiceCredentials.take()
+        ProcessGuard.ignoreMeaninglessSignals()
         let configuration = try options.read()
         let metrics = Metrics()
         let sink = LogSink { metrics.logLinesDropped[].increment() }
@@ -29,11 +30,17 @@ struct ServeCommand: ParsableCommand {
             code.withLock { $0 = $0 ?? exitCode }
             end.signal()
         }
+        Self.exitOnSignals()
+        MemoryPolicy.apply()
         try Self.probe(logger)
         let options = options
         let sources = ConfigurationSources(
             read: { () throws(ConfigurationError) in try options.configuration() },
-            apply: { threshold.level = $0.logLevel })
+            apply: { new in
+                threshold.level = new.logLevel
+                Self.describe(new, to: logger)
+            })
+        Self.describe(configuration, to: logger)
         LoopActor.post {
             do {
                 let app = try App(
@@ -42,7 +49,7 @@ struct ServeCommand: ParsableCommand {
                 try app.start()
             } catch {
                 logger.critical("cannot start", metadata: ["err": "\(error)"])
-                finish(1)
+                finish((error as? JournalOpenError)?.needsPerson == true ? ExitCode.needsPerson.rawValue : 1)
             }
         }
         end.wait()
@@ -51,8 +58,39 @@ struct ServeCommand: ParsableCommand {
         _exit(code.withLock { $0 } ?? 1)
     }
 
+    /// Until the app watches for them, SIGTERM and SIGINT end the process at once: nothing is accepted yet, and opening
+    /// the spool can be broken off anywhere. The system's own handling would not end the first process of a container.
+    private static func exitOnSignals() {
+        // A parent can leave them blocked, as Dispatch's worker threads do.
+        var set = sigset_t()
+        sigemptyset(&set)
+        defer { pthread_sigmask(SIG_UNBLOCK, &set, nil) }
+        for number in [SIGTERM, SIGINT] {
+            sigaddset(&set, number)
+            signal(number) { _ in
+                let line: StaticString = "relay: stopped by a signal before the start was complete\n"
+                write(STDERR_FILENO, line.utf8Start, line.utf8CodeUnitCount)
+                _exit(0)
+            }
+        }
+    }
+
     /// The app lives as long as the process.
     @LoopActor private static var running: App?
+
+    /// Says what the configuration comes to, at the start and after each reload.
+    private static func describe(_ configuration: RelayConfiguration, to logger: Logger) {
+        for warning in configuration.warnings {
+            logger.warning("a setting looks wrong", metadata: ["detail": "\(warning)"])
+        }
+        let summary = ConfigurationSummary(configuration)
+        for line in summary.lines {
+            logger.info("configuration", metadata: ["item": "\(line.key)", "value": "\(line.text)"])
+        }
+        if summary.isOpenToAnybody {
+            logger.warning("webhooks are accepted from anybody who reaches the port; set RELAY_AUTH_TOKEN")
+        }
+    }
 
     private static func makeLogger(
         _ configuration: RelayConfiguration, _ threshold: LogThreshold, _ sink: LogSink
@@ -72,13 +110,26 @@ struct ServeCommand: ParsableCommand {
     /// A libevent that lets requests be smuggled is not served on (reliability: the package's version is not visible
     /// from inside, so it is tried).
     private static func probe(_ logger: Logger) throws {
-        switch SmugglingProbe.run() {
+        try judge(SmugglingProbe.run(), logger)
+    }
+
+    static func judge(_ verdict: SmugglingProbe.Verdict, _ logger: Logger) throws {
+        switch verdict {
         case .safe: break
         case .unknown(let reason): logger.warning("libevent could not be probed", metadata: ["reason": "\(reason)"])
+        case .leaking(let request):
+            throw ValidationError("requests can be smuggled into the listener: it does not refuse \(request)")
         case .vulnerable:
-            throw ValidationError(
+            StandardStreams.complain(
                 "this libevent lets requests be smuggled (CVE-2026-63379 and others); install "
                     + "2.1.12-stable-8+deb12u1 or later from Debian's security suite")
+            throw ExitCode.needsPerson
         }
     }
+}
+
+extension ExitCode {
+    /// A person must repair the configuration or the machine: to start again would change nothing, and the unit does not
+    /// (RestartPreventExitStatus).
+    static let needsPerson = ExitCode(2)
 }

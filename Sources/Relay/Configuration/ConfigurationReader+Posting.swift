@@ -5,37 +5,58 @@ extension ConfigurationReader {
     /// - Parameter prefix: what the variables begin with: `RELAY_`, or a receiver's.
     mutating func readPosting(_ prefix: String, _ settings: inout PostingSettings) {
         var found = settings
-        read(prefix + "RATE_LIMIT", "posts per time as in 10/60s, or off", PostLimit.read) { found.rateLimit = $0 }
-        read(prefix + "TEXT_LIMIT", "a whole number, at least 500", { Int($0).flatMap { $0 >= 500 ? $0 : nil } }) {
-            found.textLimit = $0
-        }
+        readRate(prefix + "RATE_LIMIT") { found.rateLimit = $0 }
+        readCount(prefix + "TEXT_LIMIT") { found.textLimit = $0 }
         if let labels = text(prefix + "SHOWN_LABELS") { found.shownLabels = Self.items(labels) }
         if let labels = text(prefix + "HIDDEN_LABELS") { found.hiddenLabels = Self.items(labels) }
         read(prefix + "EMOJI", "an emoji's short name, as in :fire:", Self.emoji) { found.emoji = $0 }
-        read(prefix + "ALIAS", "a name of one line", { $0.contains(where: \.isNewline) ? nil : $0 }) {
-            found.alias = $0
-        }
-        if let proxy = secret(prefix + "PROXY") { found.proxy = Secret(proxy) }
+        read(prefix + "ALIAS", "a name of one line without control characters", Self.name) { found.alias = $0 }
+        readProxy(prefix + "PROXY") { found.proxy = $0 }
         if let hosts = text(prefix + "NO_PROXY") { found.noProxy = hosts }
-        readPath(prefix + "CA_FILE") { found.caFile = $0 }
+        if let path = pem(prefix + "CA_FILE", .certificates) { found.caFile = path }
         readClientCertificate(prefix, &found)
         readDuration(prefix + "CONNECT_TIMEOUT") { found.connectTimeout = $0 }
         readDuration(prefix + "POST_TIMEOUT") { found.postTimeout = $0 }
         settings = found
     }
 
+    private mutating func readProxy(_ key: String, _ take: (Secret) -> Void) {
+        guard let text = secret(key) else { return }
+        do throws(ProxyURL.Invalid) {
+            take(try ProxyURL(text).url)
+        } catch {
+            problem(origin(of: key), fileNote(of: key) + "\(error)")
+        }
+    }
+
     private mutating func readClientCertificate(_ prefix: String, _ settings: inout PostingSettings) {
         let variables = [prefix + "CLIENT_CERT_FILE", prefix + "CLIENT_KEY_FILE"]
         let message = "a client certificate needs its key; give both, or neither"
         guard let (certificate, key) = certificateAndKey(of: variables, orElse: message) else { return }
-        readPath(variables[0]) { _ in }
+        _ = pem(variables[0], .certificates)
         // Whoever checks the settings without secrets cannot read the key.
-        if readsSecrets { readPath(variables[1]) { _ in } }
+        if readsSecrets { _ = pem(variables[1], .key) }
         settings.clientCertificate = ClientCertificate(certificate: certificate, key: key)
     }
 
-    private mutating func readPath(_ key: String, _ set: (String) -> Void) {
-        read(key, "a file that can be read", { access($0, R_OK) == 0 ? $0 : nil }, set)
+    /// The path of a file in PEM form; nil if there is none, or a problem was noted.
+    private mutating func pem(_ key: String, _ kind: PEMFile.Kind) -> String? {
+        guard let path = text(key) else { return nil }
+        guard let fault = PEMFile.fault(in: path, kind) else { return path }
+        problem(key, fault)
+        return nil
+    }
+
+    private static func name(_ text: String) -> String? {
+        let isPlain = text.unicodeScalars.allSatisfy { scalar in
+            switch scalar.properties.generalCategory {
+            case .control, .lineSeparator, .paragraphSeparator: false
+            // Of those that are not seen only the joiner, of which emoji are made.
+            case .format: scalar == "\u{200D}"
+            default: true
+            }
+        }
+        return isPlain ? text : nil
     }
 
     private static func emoji(_ text: String) -> String? {
@@ -75,12 +96,22 @@ extension ConfigurationReader {
         readFlag(key("continue")) { receiver.continues = $0 }
         readDuration(key("fallback_after")) { receiver.fallbackAfter = $0 }
         readPosting(key(""), &receiver.posting)
-        if let url = secret(key("webhook")) {
-            receiver.hook = hook(url, of: key("webhook"))
-        } else if readsSecrets, text(key("webhook_file")) == nil {
-            problem(key("webhook"), "is missing; a receiver needs the URL of an incoming webhook")
-        }
+        receiver.hook = readHook(of: receiver.name, key("webhook"))
         return receiver.name.isEmpty || receiver.matchers.isEmpty ? nil : receiver
+    }
+
+    /// Nil where a problem was noted, or secrets are not read.
+    private mutating func readHook(of receiver: String, _ key: String) -> HookURL? {
+        guard readsSecrets else { return nil }
+        if text(key) != nil || text(key + "_FILE") != nil { return secret(key).flatMap { hook($0, of: key) } }
+        let credential = ServiceCredentials.hookFile(ofReceiver: receiver, environment: environment) {
+            access($0, F_OK) == 0
+        }
+        if let credential {
+            return content(of: credential, key).flatMap { hook($0, of: key, from: credential) }
+        }
+        problem(key, "is missing; a receiver needs the URL of an incoming webhook")
+        return nil
     }
 
     private mutating func readMatchers(_ key: String) -> [LabelMatcher] {

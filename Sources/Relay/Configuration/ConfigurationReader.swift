@@ -22,10 +22,14 @@ struct ConfigurationError: Error, CustomStringConvertible {
 /// Reads the configuration: flags over environment over file over defaults; all problems are reported at once.
 struct ConfigurationReader {
     private let reader: ConfigReader
-    private var problems: [ConfigurationProblem] = []
+    private(set) var problems: [ConfigurationProblem] = []
+    private(set) var warnings: [ConfigurationProblem] = []
+    /// No problem with the file or with a variable's name explains why there are no hooks.
+    private let mustHaveHooks: Bool
+    let environment: [String: String]
     let file: SettingsFile?
     /// The variables that the file does not decide.
-    private let overridden: Set<String>
+    let overridden: Set<String>
     let readsSecrets: Bool
 
     /// - Parameters:
@@ -40,19 +44,22 @@ struct ConfigurationReader {
     ) {
         self.readsSecrets = readsSecrets
         // A value and its `_FILE` twin are one setting: whichever of them a higher source gives hides the lower's.
-        overridden = Set(flags.keys).union(environment.filter { !$0.value.isEmpty }.keys)
+        overridden = Set(flags.keys).union(environment.filter { !$0.value.trimmed.isEmpty }.keys)
         var hidden = Set(
             overridden.flatMap { [$0, $0 + "_FILE", $0.hasSuffix("_FILE") ? String($0.dropLast(5)) : $0] })
         // PORT says less than a list of addresses does, but from a higher place.
         if overridden.contains("PORT") { hidden.insert("RELAY_LISTEN") }
         self.file = file
+        self.environment = environment
         reader = ConfigReader(providers: [
             EnvironmentVariablesProvider(environmentVariables: flags),
-            EnvironmentVariablesProvider(environmentVariables: environment),
+            EnvironmentVariablesProvider(environmentVariables: environment.filter { !$0.value.trimmed.isEmpty }),
             EnvironmentVariablesProvider(
                 environmentVariables: file?.values.filter { !hidden.contains($0.key) } ?? [:]),
         ])
-        problems = file?.problems ?? []
+        let unknown = UnknownVariables.problems(in: environment)
+        problems = (file?.problems ?? []) + unknown
+        mustHaveHooks = (file?.problems ?? []).isEmpty && !unknown.contains { $0.key.hasPrefix("ROCKETCHAT_") }
     }
 
     /// The process's own environment.
@@ -79,6 +86,7 @@ struct ConfigurationReader {
         var configuration = RelayConfiguration(hooks: readHooks())
         readListen(&configuration)
         if let path = text("RELAY_STORAGE_PATH") { configuration.storagePath = path }
+        checkStorage(configuration.storagePath)
         readAuthentication(&configuration)
         readNetworks(&configuration)
         readTLS(&configuration)
@@ -99,10 +107,11 @@ struct ConfigurationReader {
         read("RELAY_SEVERITY_DEFAULT", "one of \(tiers)", { Severity(rawValue: $0.lowercased()) }) {
             configuration.severityDefault = $0
         }
+        readFlag("RELAY_FAILOVER") { configuration.usesOtherRooms = $0 }
         readFlag("RELAY_THREADS") { configuration.usesThreads = $0 }
         readFlag("RELAY_ENABLE_RELOAD") { configuration.isReloadEnabled = $0 }
         readDuration("RELAY_MAX_AGE") { configuration.maxAge = $0 }
-        readBytes("RELAY_JOURNAL_LIMIT", atLeast: 1 << 20) { configuration.journalLimit = $0 }
+        readBytes("RELAY_JOURNAL_LIMIT") { configuration.journalLimit = $0 }
         readDuration("RELAY_DRAIN_TIMEOUT") { configuration.drainTimeout = $0 }
         read(
             "LOG_LEVEL", "one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))",
@@ -112,6 +121,10 @@ struct ConfigurationReader {
         ) { configuration.logLevel = $0 }
         read("LOG_FORMAT", "logfmt or json", { LogFormat(rawValue: $0.lowercased()) }) { configuration.logFormat = $0 }
         readLimits(&configuration.limits)
+        checkEmptyValues()
+        checkQuotes()
+        checkIntegrations(configuration)
+        configuration.warnings = warnings
         return (configuration, problems)
     }
 
@@ -122,25 +135,14 @@ struct ConfigurationReader {
         var isAnyGiven = false
         for severity in Severity.allCases {
             let key = "ROCKETCHAT_WEBHOOK_\(severity.rawValue.uppercased())"
-            guard let url = secret(key) else { continue }
-            isAnyGiven = true
-            hooks[severity] = hook(url, of: key)
+            if text(key) != nil || text(key + "_FILE") != nil { isAnyGiven = true }
+            if let url = secret(key) { hooks[severity] = hook(url, of: key) }
         }
-        if !isAnyGiven && problems.isEmpty && readsSecrets {
+        if !isAnyGiven && mustHaveHooks && readsSecrets {
             problem(
                 "ROCKETCHAT_WEBHOOK_CRITICAL", "no hook is set; give the incoming-webhook URL of at least one severity")
         }
         return hooks
-    }
-
-    /// Nil where a problem was noted.
-    mutating func hook(_ url: String, of key: String) -> HookURL? {
-        do {
-            return try HookURL(url)
-        } catch {
-            problem(key, "\(error)")
-            return nil
-        }
     }
 
     private mutating func readListen(_ configuration: inout RelayConfiguration) {
@@ -148,28 +150,43 @@ struct ConfigurationReader {
             if let number = UInt16(port) {
                 configuration.listen = [SocketAddress(host: "0.0.0.0", port: number)]
             } else {
-                problem("PORT", "\"\(port)\" is not a port from 0 to 65535")
+                problem("PORT", "\(Self.quoted(port)) is not a port from 0 to 65535")
             }
         }
         guard let list = text("RELAY_LISTEN") else { return }
         var addresses: [SocketAddress] = []
         for item in list.split(separator: ",").map(\.trimmed) {
-            if let address = SocketAddress(item) {
-                addresses.append(address)
+            guard let address = SocketAddress(item) else {
+                problem(
+                    "RELAY_LISTEN", "\(Self.quoted(item)) is not an address; write host:port, [::]:8093 or :8093")
+                continue
+            }
+            // Port 0 is another port each time.
+            if address.port != 0, addresses.contains(address) {
+                problem("RELAY_LISTEN", "\(address) is given twice")
             } else {
-                problem("RELAY_LISTEN", "\"\(item)\" is not an address; write host:port, [::]:8093 or :8093")
+                addresses.append(address)
             }
         }
-        if addresses.isEmpty && problems.isEmpty { problem("RELAY_LISTEN", "holds no address") }
+        if addresses.isEmpty && list.allSatisfy({ $0 == "," || $0.isWhitespace }) {
+            problem("RELAY_LISTEN", "holds no address")
+        }
         if !addresses.isEmpty { configuration.listen = addresses }
     }
 
     private mutating func readLimits(_ limits: inout HTTPLimits) {
         var found = limits
-        readBytes("RELAY_MAX_BODY_SIZE", atLeast: 1024) { found.bodySize = $0 }
-        readBytes("RELAY_MAX_HEADER_SIZE", atLeast: 1024) { found.headerSize = $0 }
+        readBytes("RELAY_MAX_BODY_SIZE") { found.bodySize = $0 }
+        readBytes("RELAY_MAX_HEADER_SIZE") { found.headerSize = $0 }
         readCount("RELAY_MAX_HEADER_FIELDS") { found.headerFields = $0 }
         readCount("RELAY_MAX_CONNECTIONS") { found.connections = $0 }
+        readCount("RELAY_MAX_CONNECTIONS_PER_ADDRESS") { found.connectionsPerAddress = $0 }
+        // Unless it is set, the memory grows with the bodies that it has to hold.
+        found.memory = max(found.memory, found.bodySize * 2)
+        readBytes("RELAY_MEMORY_LIMIT") { found.memory = $0 }
+        if found.memory / 4 * 3 < found.bodySize {
+            problem("RELAY_MEMORY_LIMIT", "three quarters of it must hold a body of RELAY_MAX_BODY_SIZE")
+        }
         readDuration("RELAY_IDLE_TIMEOUT") { found.idleTimeout = $0 }
         readDuration("RELAY_REQUEST_TIMEOUT") { found.requestTimeout = $0 }
         readDuration("RELAY_REPLY_TIMEOUT") { found.replyTimeout = $0 }
@@ -178,38 +195,22 @@ struct ConfigurationReader {
 
     // MARK: Single values
 
+    /// The value without white space at its ends; nil if nothing is left.
     func text(_ key: String) -> String? {
         // The provider's own spelling: `RELAY_LISTEN` is asked for as relay.listen.
         let value = reader.string(forKey: ConfigKey(key.lowercased().split(separator: "_").map(String.init)))
-        return value.flatMap { $0.isEmpty ? nil : $0 }
-    }
-
-    /// A value that may stand in a file instead, named by the key's `_FILE` twin.
-    mutating func secret(_ key: String) -> String? {
-        guard readsSecrets else { return nil }
-        let value = text(key)
-        guard let path = text(key + "_FILE") else { return value?.trimmed }
-        if value != nil {
-            problem(key, "is given together with \(key)_FILE; give one of them")
-            return nil
-        }
-        guard let bytes = FileContent.read(path, limit: 64 * 1024) else {
-            problem(key + "_FILE", "cannot read \(path): \(String(cString: strerror(errno)))")
-            return nil
-        }
-        let content = String(decoding: bytes, as: UTF8.self).trimmed
-        if content.isEmpty { problem(key + "_FILE", "\(path) is empty") }
-        return content.isEmpty ? nil : content
+        return value.map(\.trimmed).flatMap { $0.isEmpty ? nil : $0 }
     }
 
     mutating func read<Value>(
         _ key: String, _ expected: String, _ parse: (String) -> Value?, _ set: (Value) -> Void
     ) {
         guard let text = text(key) else { return }
-        if let value = parse(text.trimmed) {
+        if let value = parse(text) {
             set(value)
         } else {
-            problem(key, "\"\(text)\" is not \(expected)")
+            let hint = text.isQuoted ? "; take the quotes out" : ""
+            problem(key, "\(Self.quoted(text)) is not \(expected)\(hint)")
         }
     }
 
@@ -218,26 +219,45 @@ struct ConfigurationReader {
     }
 
     mutating func readDuration(_ key: String, _ set: (Duration) -> Void) {
-        read(key, "a duration as in 8s, 500ms or 1m30s", Quantity.duration, set)
+        let range = Self.range(of: key)
+        read(key, range.expectation, range.duration, set)
     }
 
-    private mutating func readBytes(_ key: String, atLeast minimum: Int, _ set: (Int) -> Void) {
-        read(
-            key, "a size of at least \(minimum) bytes, as in 64MiB",
-            { Quantity.bytes($0).flatMap { $0 >= minimum ? $0 : nil } }, set)
+    mutating func readBytes(_ key: String, _ set: (Int) -> Void) {
+        let range = Self.range(of: key)
+        read(key, range.expectation, range.bytes, set)
     }
 
-    private mutating func readCount(_ key: String, _ set: (Int) -> Void) {
-        read(key, "a whole number above 0", { Int($0).flatMap { $0 > 0 ? $0 : nil } }, set)
+    mutating func readCount(_ key: String, _ set: (Int) -> Void) {
+        let range = Self.range(of: key)
+        read(key, range.expectation, range.count, set)
     }
+
+    mutating func readRate(_ key: String, _ set: (PostLimit?) -> Void) {
+        let range = Self.range(of: key)
+        read(key, range.expectation, range.rate, set)
+    }
+
+    private static func range(of key: String) -> SettingRange {
+        guard let range = SettingRange.of(key) else { preconditionFailure("\(key) has no range in SettingRange.all") }
+        return range
+    }
+
+    /// In quotes, with control characters written out, not too long for a line.
+    static func quoted(_ text: String) -> String { String(text.unicodeScalars.prefix(100)).debugDescription }
+
+    mutating func problem(_ variable: String, _ message: String) { problems.append(report(variable, message)) }
+
+    /// Notes what looks wrong and may be right: it is told, and the configuration is taken.
+    mutating func warn(_ variable: String, _ message: String) { warnings.append(report(variable, message)) }
 
     /// Names the file's key and place where it was the file that said so.
-    mutating func problem(_ variable: String, _ message: String) {
+    private func report(_ variable: String, _ message: String) -> ConfigurationProblem {
         guard let file, !overridden.contains(variable), let place = file.places[variable] else {
-            return problems.append(ConfigurationProblem(key: variable, message: message))
+            return ConfigurationProblem(key: variable, message: message)
         }
         let key = file.keys[variable] ?? variable
-        problems.append(ConfigurationProblem(key: key, message: message, place: file.describe(place)))
+        return ConfigurationProblem(key: key, message: message, place: file.describe(place))
     }
 
     /// The items of a list that commas part.

@@ -33,6 +33,8 @@ struct RelayConfiguration: Sendable {
     var fallbackAfter: [Severity: Duration] = [
         .critical: .seconds(60), .warning: .seconds(300), .info: .seconds(300), .fallback: .seconds(300),
     ]
+    /// Where neither a severity's own hook nor the fallback works, the others carry its alerts.
+    var usesOtherRooms = true
     /// A firing notification that is older, and resolved since, is not told any more.
     var maxAge = Duration.seconds(24 * 3600)
     /// The words that stand for each tier; a word of none is of the default.
@@ -46,14 +48,21 @@ struct RelayConfiguration: Sendable {
     var logLevel = Logger.Level.info
     var logFormat = LogFormat.logfmt
     var limits = HTTPLimits()
+    /// What looks wrong and may be right, in the order of reading.
+    var warnings: [ConfigurationProblem] = []
 
     /// Where alerts of a severity go: to its own hook, else to the fallback, else to the nearest hook that is at least
     /// as urgent, else to the nearest below. An accepted alert always has a room.
     func hook(for severity: Severity) -> HookURL {
-        for candidate in Self.preference(for: severity) {
-            if let hook = hooks[candidate] { return hook }
+        guard let hook = rooms(for: severity).first.flatMap({ hooks[$0] }) else {
+            preconditionFailure("a configuration without any hook is refused when it is read")
         }
-        preconditionFailure("a configuration without any hook is refused when it is read")
+        return hook
+    }
+
+    /// The severities that have a hook, in the order in which they are asked to carry this one's alerts.
+    func rooms(for severity: Severity) -> [Severity] {
+        Self.preference(for: severity).filter { hooks[$0] != nil }
     }
 
     private static func preference(for severity: Severity) -> [Severity] {

@@ -25,9 +25,10 @@ struct Setting: Sendable, Equatable {
         }
         + (posting + [
             "LISTEN", "STORAGE_PATH", "BASIC_AUTH", "ALLOWED_NETWORKS", "TRUSTED_PROXIES", "DEDUPE_WINDOW",
-            "JOURNAL_LIMIT", "DRAIN_TIMEOUT", "FALLBACK_AFTER", "MAX_AGE", "THREADS", "ENABLE_RELOAD",
+            "JOURNAL_LIMIT", "DRAIN_TIMEOUT", "FALLBACK_AFTER", "FAILOVER", "MAX_AGE", "THREADS", "ENABLE_RELOAD",
             "SEVERITY_DEFAULT", "MAX_BODY_SIZE", "MAX_HEADER_SIZE", "MAX_HEADER_FIELDS", "MAX_CONNECTIONS",
-            "IDLE_TIMEOUT", "REQUEST_TIMEOUT", "REPLY_TIMEOUT", "AUTH_TOKEN",
+            "MAX_CONNECTIONS_PER_ADDRESS", "MEMORY_LIMIT", "IDLE_TIMEOUT", "REQUEST_TIMEOUT", "REPLY_TIMEOUT",
+            "AUTH_TOKEN",
         ]).map {
             Setting(
                 variable: "RELAY_\($0)", key: names[$0] ?? $0.lowercased(),

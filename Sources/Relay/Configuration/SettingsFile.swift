@@ -70,6 +70,8 @@ struct SettingsFile: Sendable {
         guard let variable = Self.variables[key] else {
             return problem(key, member.place, Self.unknown(key, among: Array(Self.variables.keys) + Self.sections))
         }
+        // Where a problem with the lack of a value is to be told.
+        if case .scalar(nil, let place) = member.value { return set(variable, key, nil, place) }
         guard let text = Self.pairs(key, member.value) ?? text(key, member.value) else { return }
         set(variable, key, text, member.value.place)
     }
@@ -167,24 +169,7 @@ struct SettingsFile: Sendable {
 
     /// Says so, and names the known key that it is most like, where one is near.
     private static func unknown(_ key: String, among known: [String]) -> String {
-        let best = known.map { (distance($0, key), $0) }.min { $0 < $1 }
-        guard let best, best.0 <= max(2, key.count / 3) else { return "is not a setting" }
-        return "is not a setting, did you mean \(best.1)?"
-    }
-
-    /// How many letters must be changed, added or left out (Levenshtein).
-    private static func distance(_ left: String, _ right: String) -> Int {
-        let (left, right) = (Array(left.utf8), Array(right.utf8))
-        var row = Array(0...right.count)
-        for (index, byte) in left.enumerated() {
-            var diagonal = row[0]
-            row[0] = index + 1
-            for column in right.indices {
-                let change = diagonal + (byte == right[column] ? 0 : 1)
-                diagonal = row[column + 1]
-                row[column + 1] = min(change, min(row[column], diagonal) + 1)
-            }
-        }
-        return row[right.count]
+        let nearest = NearestName.close(to: key, among: known)
+        return "is not a setting" + (nearest.map { ", did you mean \($0)?" } ?? "")
     }
 }

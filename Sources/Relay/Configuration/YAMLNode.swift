@@ -36,13 +36,10 @@ indirect enum YAMLNode: Sendable {
 
     /// Reads one document (YAML 1.1, as libyaml knows it); an empty one is an empty map.
     static func read(_ bytes: [UInt8]) throws(Failure) -> YAMLNode {
-        var parser = yaml_parser_t()
-        guard yaml_parser_initialize(&parser) == 1 else { fatalError("no memory for a YAML parser") }
-        defer { yaml_parser_delete(&parser) }
-        return try bytes.withUnsafeBufferPointer { (buffer) throws(Failure) in
-            yaml_parser_set_input_string(&parser, buffer.baseAddress, buffer.count)
+        try checkEvents(bytes)
+        return try withParser(bytes) { (parser) throws(Failure) in
             var document = yaml_document_t()
-            guard yaml_parser_load(&parser, &document) == 1 else { throw failure(of: parser) }
+            guard yaml_parser_load(&parser, &document) == 1 else { throw failure(of: parser, in: bytes) }
             defer { yaml_document_delete(&document) }
             guard let root = yaml_document_get_root_node(&document) else {
                 return .map([], Place(line: 1, column: 1))
@@ -52,10 +49,62 @@ indirect enum YAMLNode: Sendable {
         }
     }
 
-    private static func failure(of parser: yaml_parser_t) -> Failure {
+    private static func withParser<Result>(
+        _ bytes: [UInt8], _ body: (inout yaml_parser_t) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        var parser = yaml_parser_t()
+        guard yaml_parser_initialize(&parser) == 1 else { fatalError("no memory for a YAML parser") }
+        defer { yaml_parser_delete(&parser) }
+        return try bytes.withUnsafeBufferPointer { (buffer) throws(Failure) in
+            yaml_parser_set_input_string(&parser, buffer.baseAddress, buffer.count)
+            return try body(&parser)
+        }
+    }
+
+    /// Looks through the file without building anything: libyaml's time for one that is deeply nested grows with the
+    /// square of the depth, and it stops after the first document, so that what stands in another would be ignored.
+    private static func checkEvents(_ bytes: [UInt8]) throws(Failure) {
+        try withParser(bytes) { (parser) throws(Failure) in
+            var (depth, documents) = (0, 0)
+            while true {
+                var event = yaml_event_t()
+                guard yaml_parser_parse(&parser, &event) == 1 else { throw failure(of: parser, in: bytes) }
+                defer { yaml_event_delete(&event) }
+                switch event.type {
+                case YAML_DOCUMENT_START_EVENT: documents += 1
+                case YAML_SEQUENCE_START_EVENT, YAML_MAPPING_START_EVENT: depth += 1
+                case YAML_SEQUENCE_END_EVENT, YAML_MAPPING_END_EVENT: depth -= 1
+                case YAML_STREAM_END_EVENT: return
+                default: break
+                }
+                if depth > depthLimit + 1 { throw tooMuch(at: place(event.start_mark)) }
+                if documents > 1 {
+                    throw Failure(
+                        message: "a second document begins here; all settings stand in one",
+                        place: place(event.start_mark))
+                }
+            }
+        }
+    }
+
+    private static func tooMuch(at place: Place) -> Failure {
+        Failure(message: "too much content, or too deeply nested", place: place)
+    }
+
+    private static func failure(of parser: yaml_parser_t, in bytes: [UInt8]) -> Failure {
         let problem = parser.problem.map { String(cString: $0) } ?? "not YAML"
         let context = parser.context.map { String(cString: $0) + ": " } ?? ""
-        return Failure(message: context + problem, place: Self.place(parser.problem_mark))
+        // Of bytes that are no text libyaml gives only the offset.
+        let isUnreadable = parser.error == YAML_READER_ERROR
+        let found = isUnreadable ? place(at: Int(parser.problem_offset), in: bytes) : place(parser.problem_mark)
+        return Failure(message: context + problem, place: found)
+    }
+
+    private static func place(at offset: Int, in bytes: [UInt8]) -> Place {
+        let before = bytes.prefix(offset)
+        let line = before.count { $0 == UInt8(ascii: "\n") }
+        let start = before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+        return Place(line: line + 1, column: before.count - start + 1)
     }
 
     private static func place(_ mark: yaml_mark_t) -> Place {
@@ -68,7 +117,7 @@ indirect enum YAMLNode: Sendable {
         let place = place(node.pointee.start_mark)
         visited += 1
         guard visited <= nodeLimit, depth <= depthLimit else {
-            throw Failure(message: "too much content, or too deeply nested", place: place)
+            throw tooMuch(at: place)
         }
         switch node.pointee.type {
         case YAML_SEQUENCE_NODE:

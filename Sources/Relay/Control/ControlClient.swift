@@ -1,11 +1,16 @@
+import Glibc
 import Libevent
 
 /// Asks a running relay over its control socket.
 struct ControlClient {
     let folder: String
 
+    /// Whether a process takes commands there now; what it is `ask` finds out.
+    var isServed: Bool { UnixSocket.server(at: ControlListener.path(in: folder)) != nil }
+
     /// The running relay's answer; nil where none runs on the folder.
     func ask(_ request: DeadLetterRequest, asJSON: Bool) throws -> DeadLetterReply? {
+        try checkServer()
         let (verb, body) = request.wire
         let url = try HookURL("http://relay/dead-letters/\(verb)" + (asJSON ? "?json" : ""))
         let result = try? UnixSocket.withShortPath(ControlListener.path(in: folder)) { socket in
@@ -21,10 +26,32 @@ struct ControlClient {
         }
     }
 
+    /// Ids that are dropped must not go to, nor alerts be read from, a process that somebody else put in the relay's
+    /// place.
+    private func checkServer() throws(ControlError) {
+        guard let server = UnixSocket.server(at: ControlListener.path(in: folder)) else { return }
+        var (ofFolder, ofDatabase) = (stat(), stat())
+        guard stat(folder, &ofFolder) == 0 else { return }
+        let hasDatabase = lstat(folder + "/spool.db", &ofDatabase) == 0
+        let owners = [ofFolder.st_uid] + (hasDatabase ? [ofDatabase.st_uid] : [])
+        guard Self.isRelay(server, ownUser: geteuid(), owners: owners) else {
+            throw ControlError(
+                description: "user \(server) serves the control socket in \(folder), and not the folder's owner")
+        }
+    }
+
+    /// - Parameter owners: of the folder and of the database. A volume can be root's while the relay is not: then the
+    ///   database is the relay's.
+    static func isRelay(_ server: UInt32, ownUser: UInt32, owners: [UInt32]) -> Bool {
+        server == 0 || server == ownUser || owners.first == server || (owners.first == 0 && owners.last == server)
+    }
+
     private func deliverer(_ url: HookURL, _ socket: String) -> CurlDeliverer {
         var settings = DelivererSettings()
         settings.unixSocket = socket
-        settings.timeout = .seconds(60)
+        // Libcurl asks no proxy for a Unix socket; this says so.
+        settings.noProxy = "*"
+        settings.timeout = .seconds(600)
         settings.bodyLimit = 256 << 20
         return CurlDeliverer(hook: url, settings: settings, abort: DeliveryAbort())
     }

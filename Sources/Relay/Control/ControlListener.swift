@@ -8,6 +8,9 @@ final class ControlListener {
     private let server: HTTPServer
     private let path: String
 
+    /// Bytes of a command: a million ids.
+    nonisolated static let requestLimit = 16 << 20
+
     /// The socket's file in a storage folder.
     nonisolated static func path(in folder: String) -> String { folder + "/control.sock" }
 
@@ -16,7 +19,14 @@ final class ControlListener {
         folder: String, desk: @escaping @Sendable (DeadLetterRequest, _ asJSON: Bool) -> DeadLetterReply
     ) throws(SocketError) {
         path = Self.path(in: folder)
-        server = HTTPServer(limits: HTTPLimits()) { exchange in Self.handle(exchange, desk) }
+        var limits = HTTPLimits()
+        limits.connections = 16
+        limits.bodySize = Self.requestLimit
+        // Behind fifteen other commands, of which each may name a hundred thousand letters.
+        limits.replyTimeout = .seconds(600)
+        // One at a time: a page of a list takes a megabyte, and the journal works on one at a time anyway.
+        let queue = DispatchQueue(label: "control")
+        server = HTTPServer(limits: limits) { exchange in Self.handle(exchange, on: queue, desk) }
         try server.listen(adopting: UnixSocket.listen(at: path))
     }
 
@@ -28,24 +38,31 @@ final class ControlListener {
     nonisolated static func mayCommand(_ user: UInt32, of owner: UInt32) -> Bool { user == owner || user == 0 }
 
     private static func handle(
-        _ exchange: HTTPExchange, _ desk: @escaping @Sendable (DeadLetterRequest, Bool) -> DeadLetterReply
+        _ exchange: HTTPExchange, on queue: DispatchQueue,
+        _ desk: @escaping @Sendable (DeadLetterRequest, Bool) -> DeadLetterReply
     ) {
         // The socket's mode says so already, unless somebody changes it.
         guard let user = exchange.peerUser, Self.mayCommand(user, of: geteuid()) else {
-            return exchange.reply(status: 403, body: "not the relay's user".utf8)
+            return reply(exchange, 403, "not the relay's user")
         }
         let prefix = "/dead-letters/"
         let (path, body) = (exchange.head.path, String(decoding: exchange.body(), as: UTF8.self))
         guard exchange.head.method == .post, path.hasPrefix(prefix),
             let request = DeadLetterRequest(verb: String(path.dropFirst(prefix.count)), body: body)
-        else { return exchange.reply(status: 404, body: "no such command".utf8) }
+        else { return reply(exchange, 404, "no such command") }
         let asJSON = exchange.head.query == "json"
-        DispatchQueue.global().async { @Sendable in
+        queue.async { @Sendable in
             let reply = desk(request, asJSON)
             LoopActor.post {
                 // A client that left, or a drain that ended, has closed the exchange.
-                if exchange.isAwaitingReply { exchange.reply(status: 200, body: reply.wire.utf8) }
+                if exchange.isAwaitingReply { Self.reply(exchange, 200, reply.wire) }
             }
         }
+    }
+
+    /// Without a type evhttp would name text/html.
+    private static func reply(_ exchange: HTTPExchange, _ status: Int, _ text: String) {
+        exchange.reply(
+            status: status, headers: [("Content-Type", "text/plain; charset=utf-8")], body: text.utf8)
     }
 }

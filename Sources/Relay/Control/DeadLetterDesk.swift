@@ -2,15 +2,19 @@
 /// the journal's queue, so never to be called on the loop.
 struct DeadLetterDesk<Ticket: Sendable>: Sendable {
     let journal: Journal<Ticket>
+    /// Letters of one answer to `list` at most, and of one transaction of `drop`.
+    var largePage = 1000
     /// Takes what is pending again.
     let dispatch: @Sendable ([Journaled<Notification>]) -> Void
 
-    /// Letters read or replayed at a time.
+    /// Letters read or replayed at a time, so that webhooks never wait long for the journal's queue.
     private static var page: Int { 100 }
+    /// The names of alerts in one answer to `list`, in bytes: a letter can hold thousands.
+    private static var namesLimit: Int { 1 << 20 }
 
     func carryOut(_ request: DeadLetterRequest, asJSON: Bool) -> DeadLetterReply {
         switch request {
-        case .list: list(asJSON: asJSON)
+        case .list(let after): list(after: after, asJSON: asJSON)
         case .show(let id): show(id, asJSON: asJSON)
         case .replay(let choice): replay(choice, asJSON: asJSON)
         case .drop(let ids): drop(ids, asJSON: asJSON)
@@ -19,16 +23,22 @@ struct DeadLetterDesk<Ticket: Sendable>: Sendable {
 
     private var receivers: [ReceiverID: String] { journal.snapshot.receivers }
 
-    private func list(asJSON: Bool) -> DeadLetterReply {
+    private func list(after: JournalID?, asJSON: Bool) -> DeadLetterReply {
         do throws(JournalRefusal) {
             let parser = WebhookParser()
             var listed: [ListedLetter] = []
-            for letter in try letters() {
+            var nameBytes = 0
+            let letters = try letters(after: after, limit: largePage)
+            for letter in letters where nameBytes < Self.namesLimit {
                 let content = try journal.deadLetter(letter.id)
                 listed.append(content.map { ListedLetter($0, parser: parser) } ?? ListedLetter(letter, names: []))
+                nameBytes += listed.last?.names.reduce(0) { $0 + $1.utf8.count } ?? 0
             }
+            let isLast = letters.count < largePage && listed.count == letters.count
             return DeadLetterReply(
-                output: DeadLetterText.list(listed, receivers: receivers, asJSON: asJSON, now: .now()))
+                output: DeadLetterText.list(
+                    listed, receivers: receivers, asJSON: asJSON, isFirstPage: after == nil, now: .now()),
+                next: isLast ? nil : listed.last?.letter.id)
         } catch {
             return DeadLetterReply(output: "", problems: [Self.unusable(error)])
         }
@@ -71,8 +81,13 @@ struct DeadLetterDesk<Ticket: Sendable>: Sendable {
         var dropped: [JournalID] = []
         var problems: [String] = []
         do throws(JournalRefusal) {
-            for id in ids.distinct {
-                if try journal.drop([id]) > 0 { dropped.append(id) } else { problems.append(Self.missing(id)) }
+            let ids = ids.distinct
+            for start in stride(from: 0, to: ids.count, by: largePage) {
+                let page = ids[start..<min(start + largePage, ids.count)]
+                let existing = try journal.existing(Array(page))
+                problems += page.filter { !existing.contains($0) }.map(Self.missing)
+                _ = try journal.drop(page.filter(existing.contains))
+                dropped += page.filter(existing.contains)
             }
         } catch {
             problems.append(Self.unusable(error))
@@ -83,18 +98,29 @@ struct DeadLetterDesk<Ticket: Sendable>: Sendable {
     /// All are those that there are now: one that dies again meanwhile is not sent again.
     private func ids(of choice: DeadLetterRequest.Choice) throws(JournalRefusal) -> [JournalID] {
         switch choice {
-        case .all: try letters().map(\.id)
+        case .all: try allIDs()
         case .some(let ids): ids.distinct
         }
     }
 
-    private func letters() throws(JournalRefusal) -> [DeadLetter] {
-        var letters: [DeadLetter] = []
+    private func allIDs() throws(JournalRefusal) -> [JournalID] {
+        var ids: [JournalID] = []
         while true {
-            let more = try journal.deadLetters(after: letters.last?.id, limit: Self.page)
-            letters += more
-            if more.count < Self.page { return letters }
+            let more = try journal.deadLetters(after: ids.last, limit: Self.page)
+            ids += more.map(\.id)
+            if more.count < Self.page { return ids }
         }
+    }
+
+    private func letters(after: JournalID?, limit: Int) throws(JournalRefusal) -> [DeadLetter] {
+        var letters: [DeadLetter] = []
+        while letters.count < limit {
+            let asked = min(Self.page, limit - letters.count)
+            let more = try journal.deadLetters(after: letters.last?.id ?? after, limit: asked)
+            letters += more
+            if more.count < asked { break }
+        }
+        return letters
     }
 
     private static func missing(_ id: JournalID) -> String { "there is no dead letter \(id)" }

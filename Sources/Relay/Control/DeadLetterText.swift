@@ -1,8 +1,11 @@
 /// Dead letters for a person, or as JSON for a program.
 enum DeadLetterText {
+    /// One page of a list. As JSON these are the elements of an array, without its brackets.
+    ///
     /// - Parameter receivers: the journal's names of them.
     static func list(
-        _ letters: [ListedLetter], receivers: [ReceiverID: String] = [:], asJSON: Bool, now: Timestamp
+        _ letters: [ListedLetter], receivers: [ReceiverID: String] = [:], asJSON: Bool, isFirstPage: Bool = true,
+        now: Timestamp
     ) -> String {
         if asJSON {
             var writer = JSONWriter()
@@ -13,9 +16,9 @@ enum DeadLetterText {
                     writer.array(listed.names.distinct) { $0.string($1) }
                 }
             }
-            return text(writer)
+            return String(decoding: writer.bytes.dropFirst().dropLast(), as: UTF8.self)
         }
-        guard !letters.isEmpty else { return "no dead letters\n" }
+        guard !letters.isEmpty else { return isFirstPage ? "no dead letters\n" : "" }
         let head = ["ID", "ROOM", "DIED", "ALERTS", "REASON", "ATTEMPTS", "LAST ANSWER"]
         let rows = letters.map { listed in
             let letter = listed.letter
@@ -25,7 +28,7 @@ enum DeadLetterText {
                 line(letter.answer ?? "none", limit: 100),
             ]
         }
-        return table([head] + rows)
+        return table(head, rows, isFirstPage: isFirstPage)
     }
 
     static func content(
@@ -68,7 +71,7 @@ enum DeadLetterText {
 
     /// The alerts as the room would have read them, else the body as it is.
     private static func alerts(_ content: DeadLetterContent) -> String {
-        guard let payload = try? WebhookParser().decode(content.body) else {
+        guard content.letter.reason != .crash, let payload = try? WebhookParser().decode(content.body) else {
             return lines(String(decoding: content.body.prefix(4000), as: UTF8.self))
         }
         let renderer = MessageRenderer(settings: RenderSettings())
@@ -117,9 +120,11 @@ enum DeadLetterText {
         String(String.UnicodeScalarView(text.scalars)) + (text.isCut ? "…" : "")
     }
 
-    private static func table(_ rows: [[String]]) -> String {
-        let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-        return rows.map { row in
+    /// Pages after the first have no head.
+    private static func table(_ head: [String], _ rows: [[String]], isFirstPage: Bool) -> String {
+        let all = [head] + rows
+        let widths = head.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
+        return (isFirstPage ? all : rows).map { row in
             let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
             var line = cells.joined(separator: "  ")
             while line.last == " " { line.removeLast() }

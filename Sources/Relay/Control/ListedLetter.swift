@@ -11,12 +11,14 @@ struct ListedLetter: Sendable, Equatable {
 
     init(_ content: DeadLetterContent, parser: WebhookParser) {
         letter = content.letter
-        let alerts = (try? parser.decode(content.body).alerts) ?? []
+        // Parsing it again could crash the process that lists it.
+        let alerts = content.letter.reason == .crash ? [] : (try? parser.decode(content.body).alerts) ?? []
         names = alerts.map { $0.labels["alertname"] ?? "(no name)" }
     }
 
     /// `DiskFull x3, HighCPU`, in the order of first appearance.
     var summary: String {
+        if letter.reason == .crash { return "(not parsed: it crashed the relay)" }
         guard !names.isEmpty else { return "(unreadable)" }
         let counts = names.reduce(into: [:]) { $0[$1, default: 0] += 1 }
         return names.distinct.map { name in

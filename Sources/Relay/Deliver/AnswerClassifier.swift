@@ -25,6 +25,7 @@ struct AnswerClassifier: Sendable {
             return .retry(.network, maybeDelivered: maybe, detail: detail)
         case .timeout: return .retry(.timeout, maybeDelivered: maybe, detail: detail)
         case .badAnswer: return .retry(.badResponse, maybeDelivered: maybe, detail: detail)
+        case .proxy: return .misconfigured(.authError, detail: detail)
         case .certificate: return .misconfigured(.network, detail: detail)
         case .url: return .misconfigured(.clientError, detail: detail)
         }
@@ -40,7 +41,7 @@ struct AnswerClassifier: Sendable {
         case 413: return .fixable(.resplit, detail: detail)
         case 425: return .retry(.clientError, maybeDelivered: false, detail: detail)
         case 429: return .rateLimited(wait: RateLimitHint(evidence.answer, error: evidence.error, now: now).wait)
-        case 400...499: return refusal(evidence, detail, now) ?? clientError(evidence.answer.status, detail)
+        case 400...499: return refusal(evidence, detail, now) ?? clientError(evidence, detail)
         case 500...599: return serverError(evidence, detail)
         // A redirect leads nowhere a POST survives, and nothing else below 200 is a final answer.
         default: return .misconfigured(.badResponse, detail: detail)
@@ -51,7 +52,7 @@ struct AnswerClassifier: Sendable {
     private func success(_ evidence: Evidence, _ detail: String, _ now: Timestamp) -> DeliveryOutcome {
         if evidence.isSuccess { return .delivered(evidence.receipt) }
         if let refusal = refusal(evidence, detail, now) { return refusal }
-        let speaksForRocketChat = evidence.isFailure || evidence.isBrokenObject
+        let speaksForRocketChat = evidence.isRocketChats || evidence.isBrokenObject
         guard speaksForRocketChat else { return .misconfigured(.badResponse, detail: detail) }
         // An object that breaks off may have said success, and would say it again at each retry.
         return .unknown(.badResponse, maybeDelivered: evidence.isBrokenObject, detail: detail)
@@ -63,15 +64,20 @@ struct AnswerClassifier: Sendable {
             .rateLimited(wait: RateLimitHint(evidence.answer, error: evidence.error, now: now).wait)
         case .fixable(let fix): .fixable(fix, detail: detail)
         case .misconfigured(let reason): .misconfigured(reason, detail: detail)
+        // The database may have taken the message before it went away.
+        case .databaseAway: .retry(.serverError, maybeDelivered: true, detail: detail)
         case nil: nil
         }
     }
 
-    private func clientError(_ status: Int, _ detail: String) -> DeliveryOutcome {
-        switch status {
+    /// What is not Rocket.Chat's own answer is about the hook and never about the message: a proxy's or a firewall's
+    /// page, which the next message would get as well.
+    private func clientError(_ evidence: Evidence, _ detail: String) -> DeliveryOutcome {
+        switch evidence.answer.status {
         case 401, 403, 407: .misconfigured(.authError, detail: detail)
         case 404, 405, 410: .misconfigured(.clientError, detail: detail)
-        default: .unknown(.clientError, maybeDelivered: false, detail: detail)
+        case _ where evidence.isRocketChats: .unknown(.clientError, maybeDelivered: false, detail: detail)
+        default: .misconfigured(.clientError, detail: detail)
         }
     }
 

@@ -11,9 +11,14 @@ enum AnswerJSON: Equatable {
     case bool(Bool)
     case null
 
-    /// The document, or nil when the bytes are not exactly one.
-    init?(_ bytes: [UInt8]) {
-        var reader = Reader(rest: bytes[...])
+    /// The document, or nil when the bytes are not exactly one. A byte order mark before it is passed over (RFC 8259
+    /// section 8.1 lets a reader do so).
+    ///
+    /// - Parameter names: the fields to keep. Others are checked and not kept, nor more than a thousand values in all:
+    ///   a message that comes back with its parsed text is a hundred times as large as what is asked of it.
+    init?(_ bytes: [UInt8], keeping names: Set<String>? = nil) {
+        let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+        var reader = Reader(rest: bytes.starts(with: mark) ? bytes.dropFirst(mark.count) : bytes[...], names: names)
         guard let value = try? reader.document() else { return nil }
         self = value
     }
@@ -34,7 +39,15 @@ private struct Reader {
     static let maximumDepth = 64
 
     var rest: ArraySlice<UInt8>
-    var depth = 0
+    let names: Set<String>?
+    private var depth = 0
+    private var isDiscarding = false
+    private var kept = 0
+
+    init(rest: ArraySlice<UInt8>, names: Set<String>?) {
+        self.rest = rest
+        self.names = names
+    }
 
     mutating func document() throws(Malformed) -> AnswerJSON {
         let value = try value()
@@ -74,7 +87,11 @@ private struct Reader {
             skipBlanks()
             let key = try string()
             guard skip(":") else { throw Malformed() }
-            fields[key] = try value()
+            let outer = isDiscarding
+            isDiscarding = outer || names?.contains(key) == false
+            let value = try value()
+            if keeps() { fields[key] = value }
+            isDiscarding = outer
         } while skip(",")
         guard skip("}") else { throw Malformed() }
         return .object(fields)
@@ -84,10 +101,18 @@ private struct Reader {
         var items: [AnswerJSON] = []
         if skip("]") { return .array(items) }
         repeat {
-            items.append(try value())
+            let value = try value()
+            if keeps() { items.append(value) }
         } while skip(",")
         guard skip("]") else { throw Malformed() }
         return .array(items)
+    }
+
+    private mutating func keeps() -> Bool {
+        if names == nil { return true }
+        guard !isDiscarding, kept < 1000 else { return false }
+        kept += 1
+        return true
     }
 
     private mutating func literal(_ word: StaticString, _ value: AnswerJSON) throws(Malformed) -> AnswerJSON {

@@ -6,6 +6,7 @@ import CLibcurl
 final class CurlDeliverer: Deliverer {
     private let hook: HookURL
     private let settings: DelivererSettings
+    private let proxy: ProxyURL?
     private let abort: DeliveryAbort
     private let handle = CurlHandle()
     private let headers: UnsafeMutablePointer<curl_slist>?
@@ -14,6 +15,7 @@ final class CurlDeliverer: Deliverer {
     init(hook: HookURL, settings: DelivererSettings, abort: DeliveryAbort) {
         self.hook = hook
         self.settings = settings
+        proxy = settings.proxy.flatMap { try? ProxyURL($0.revealed) }
         self.abort = abort
         // With `Expect: 100-continue`, libcurl's default for larger bodies, a proxy that ignores it costs a second.
         headers = curl_slist_append(curl_slist_append(nil, "Content-Type: application/json"), "Expect:")
@@ -33,7 +35,16 @@ final class CurlDeliverer: Deliverer {
     }
 
     /// Libcurl's and its TLS library's names and versions.
-    static var libraryVersion: String { String(cString: curl_version()) }
+    ///
+    /// Not by `curl_version()`: Debian's libcurl asks OpenLDAP there, which looks the machine's own name up and waits for
+    /// a resolver that does not answer.
+    static var libraryVersion: String {
+        guard let info = relay_curl_version()?.pointee, let version = info.version else {
+            return "libcurl of unknown version"
+        }
+        let tls = info.ssl_version.map { " " + String(cString: $0) } ?? ""
+        return "libcurl/" + String(cString: version) + tls
+    }
 
     func deliver(_ body: [UInt8]) -> DeliveryAnswer {
         // Without a body libcurl would read one from standard input.
@@ -68,11 +79,18 @@ final class CurlDeliverer: Deliverer {
             case .resend: .reset
             case .headerLimit: .badAnswer
             case .aborted: .aborted
-            case .bodyLimit, nil: .init(curlCode: code.rawValue, sentRequest: transfer.sentRequest)
+            case .bodyLimit, nil:
+                isRefusedByProxy(transfer) ? .proxy : .init(curlCode: code.rawValue, sentRequest: transfer.sentRequest)
             }
         return TransportFailure(
             kind: kind, sentRequest: transfer.sentRequest, message: message(of: code, transfer.stop),
             partialAnswer: transfer.answer.status == 0 ? nil : transfer.answer)
+    }
+
+    /// A proxy that cannot reach the server says so with a 5xx, and that it has no time with 408 or 429: those pass.
+    private func isRefusedByProxy(_ transfer: CurlTransfer) -> Bool {
+        let code = handle.connectCode
+        return !transfer.sentRequest && (400..<500).contains(code) && code != 408 && code != 429
     }
 
     private func message(of code: CURLcode, _ stop: CurlTransfer.Stop?) -> String {
@@ -82,7 +100,8 @@ final class CurlDeliverer: Deliverer {
         case .aborted: return "cut by the end of the time to drain"
         case .bodyLimit, nil:
             let text = errorText.pointee == 0 ? curl_easy_strerror(code).map { UnsafePointer($0) } : .init(errorText)
-            return hook.redacting(text.map { String(cString: $0) } ?? "") + " (libcurl \(code.rawValue))"
+            let words = hook.redacting(text.map { String(cString: $0) } ?? "")
+            return (proxy?.redacting(words) ?? words) + " (libcurl \(code.rawValue))"
         }
     }
 }
@@ -103,6 +122,11 @@ extension CurlDeliverer {
         handle.set(CURLOPT_TCP_KEEPALIVE, true)
         handle.set(CURLOPT_MAXCONNECTS, 1)
         handle.set(CURLOPT_NOSIGNAL, true)
+        // Some servers pack their answers though nobody asked; with this libcurl unpacks them, and asks that they do not.
+        handle.set(CURLOPT_ACCEPT_ENCODING, "identity")
+        // A name is looked up when a connection is made, which is seldom: an address that is kept could be one that
+        // fails.
+        handle.set(CURLOPT_DNS_CACHE_TIMEOUT, 0)
         // Without it a name server that hangs holds the transfer beyond its timeout, to join the resolver's thread.
         handle.set(CURLOPT_QUICK_EXIT, true)
         handle.set(milliseconds: CURLOPT_CONNECTTIMEOUT_MS, settings.connectTimeout)

@@ -37,9 +37,9 @@ struct CurlHandle: ~Copyable {
         check(relay_curl_set_string(curl, option, value), option)
     }
 
-    /// A length of time in whole milliseconds, at least one: libcurl takes zero for none.
+    /// A length of time in whole milliseconds, at least one, since libcurl takes zero for none, and at most a day.
     func set(milliseconds option: CURLoption, _ value: Duration) {
-        set(option, max(1, Int(value / .milliseconds(1))))
+        set(option, Int(min(max(value, .milliseconds(1)), .seconds(86_400)) / .milliseconds(1)))
     }
 
     func set(size option: CURLoption, _ value: Int) {
@@ -73,10 +73,15 @@ struct CurlHandle: ~Copyable {
     }
 
     /// The status of the last answer, 0 when there was none.
-    var responseCode: Int {
-        var status = 0
-        precondition(relay_curl_get_long(curl, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK)
-        return status
+    var responseCode: Int { number(CURLINFO_RESPONSE_CODE) }
+
+    /// The status with which a proxy answered the last CONNECT, 0 when there was none.
+    var connectCode: Int { number(CURLINFO_HTTP_CONNECTCODE) }
+
+    private func number(_ info: CURLINFO) -> Int {
+        var value = 0
+        precondition(relay_curl_get_long(curl, info, &value) == CURLE_OK)
+        return value
     }
 
     private func check(_ code: CURLcode, _ option: CURLoption) {

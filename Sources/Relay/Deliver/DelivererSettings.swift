@@ -7,8 +7,9 @@ struct DelivererSettings: Sendable, Equatable {
     /// From the start to the last byte of the answer. Rocket.Chat answers after it has notified the room, which
     /// takes seconds in large ones (contract section 5).
     var timeout: Duration = .seconds(20)
-    /// The bytes of an answer's body that are read.
-    var bodyLimit = 64 * 1024
+    /// The bytes of an answer's body that are read, unpacked: enough for the largest message and its parsed text, which
+    /// Rocket.Chat sends back where ids are asked for.
+    var bodyLimit = 4 << 20
     /// The bytes that all header lines of an answer may have together.
     var headerLimit = 32 * 1024
     /// A proxy's URL, which may hold a password; nil for what `http_proxy`, `https_proxy` and `no_proxy` say.

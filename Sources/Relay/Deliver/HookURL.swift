@@ -23,6 +23,11 @@ struct HookURL: Sendable, Hashable {
     let url: Secret
     /// The address without its integration id, token, query and password, for logs.
     let redacted: String
+    /// The address with its integration's id and without the rest, so that an administrator finds the integration. As
+    /// `redacted` if the address does not have the form /hooks/ID/TOKEN.
+    let integration: String
+    /// `integration` holds an id.
+    var namesIntegration: Bool { integration != redacted }
     /// The parts of the address that must not be quoted from an answer, longest first.
     private let secretParts: [Secret]
 
@@ -34,12 +39,13 @@ struct HookURL: Sendable, Hashable {
         let rest = text.dropFirst(scheme.count)
         let authority = rest.prefix { !"/?#".contains($0) }
         let host = authority.split(separator: "@", omittingEmptySubsequences: false).last ?? ""
-        try Self.check(host: host)
+        try Self.validate(host: host)
 
         let path = rest.dropFirst(authority.count)
         let (shown, hidden) = Self.divide(path: path)
         url = Secret(text)
         redacted = "\(scheme)\(host)\(shown)…"
+        integration = "\(scheme)\(host)\(shown)\(Self.id(hidden).map { "\($0)/" } ?? "")…"
         secretParts = Self.secrets(in: hidden, and: authority.dropLast(host.count)).map { Secret($0) }
     }
 
@@ -49,7 +55,7 @@ struct HookURL: Sendable, Hashable {
         secretParts.reduce(text) { Self.replace($1.revealed, in: $0, by: $1.description) }
     }
 
-    private static func check(host: Substring) throws(Invalid) {
+    static func validate(host: Substring) throws(Invalid) {
         let isLiteral = host.hasPrefix("[")
         let name = host.prefix { isLiteral ? $0 != "]" : $0 != ":" }
         guard name.count > (isLiteral ? 1 : 0) else { throw .host }
@@ -76,6 +82,14 @@ struct HookURL: Sendable, Hashable {
         }
         let isHook = shown != path.startIndex
         return isHook ? (path[..<shown], path[shown...]) : ("/", path)
+    }
+
+    /// The integration's id; nil if no token follows, so that a token is never taken for an id. Ids have 17 or 24
+    /// characters; of a longer one, which may be a token in the wrong place, only the beginning is shown.
+    private static func id(_ hidden: Substring) -> Substring? {
+        let segments = hidden.prefix { $0 != "?" && $0 != "#" }.split(separator: "/", omittingEmptySubsequences: false)
+        guard segments.count > 1, !segments[0].isEmpty, !segments[1].isEmpty else { return nil }
+        return segments[0].count <= 32 ? segments[0] : segments[0].prefix(4) + "…"
     }
 
     /// Very short parts are left out: they are no secret, and replacing them would make messages unreadable.

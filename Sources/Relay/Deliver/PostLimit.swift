@@ -9,10 +9,6 @@ struct PostLimit: Sendable, Hashable {
         self.window = window
     }
 
-    /// The same number of posts, evenly: one in each part of the window. Whoever keeps to both limits has news that is
-    /// never older than one part, and still posts at once into a quiet room.
-    var spread: PostLimit { PostLimit(posts: 1, per: window / posts) }
-
     /// Rocket.Chat's default (contract section 2).
     static let rocketChat = PostLimit(posts: 10, per: .seconds(60))
 }

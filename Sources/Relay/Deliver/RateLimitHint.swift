@@ -24,10 +24,13 @@ struct RateLimitHint {
         return min(max(hint, Self.shortest), Self.longest)
     }
 
-    /// How long to leave the hook alone after an answer that used up its budget; nil when there is budget left.
-    var untilRefill: Duration? {
-        guard answer.rateLimit.remaining == "0", let untilReset, untilReset > .zero else { return nil }
-        return min(untilReset, Self.longest)
+    /// How long to leave the hook alone after an answer that used up its budget, or that asks for it in so many words, as
+    /// a 503 may; nil for any other.
+    var pause: Duration? {
+        let isSpent = answer.rateLimit.remaining == "0"
+        let asked = answer.status >= 400 ? retryAfter : nil
+        guard let wait = [isSpent ? untilReset : nil, asked].compactMap({ $0 }).max(), wait > .zero else { return nil }
+        return min(wait, Self.longest)
     }
 
     private var retryAfter: Duration? {
@@ -53,8 +56,8 @@ struct RateLimitHint {
 
     private static func seconds(_ text: String) -> Duration? {
         let isNumber = !text.isEmpty && text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
-        // More digits than fit is a very long time.
-        return isNumber ? .seconds(Int64(text) ?? Int64(Int32.max)) : nil
+        // More digits than fit is a very long time; what is longer than a year makes no difference.
+        return isNumber ? .seconds(min(Int64(text) ?? .max, 366 * 86_400)) : nil
     }
 
     /// An HTTP-date in any of the three forms of RFC 9110 section 5.6.7.

@@ -4,12 +4,31 @@ enum Refusal: Equatable {
     case rateLimited
     case fixable(Fix)
     case misconfigured(FailureReason)
+    /// The driver's own words, under a status of its caller's fault.
+    case databaseAway
 
     init?(error: String) {
+        if Self.isDatabases(error) {
+            self = .databaseAway
+            return
+        }
         let code = Self.code(of: error)
         guard let known = Self.known.first(where: { code.hasPrefix($0.prefix) }) else { return nil }
         self = known.meaning
     }
+
+    /// MongoDB's driver and server while a node restarts or an election is under way.
+    private static func isDatabases(_ error: String) -> Bool {
+        if error.hasPrefix("connection "), error.hasSuffix(" closed") || error.hasSuffix(" timed out") { return true }
+        return databases.contains { error.hasPrefix($0) }
+    }
+
+    private static let databases = [
+        "Server selection timed out", "not primary", "not master", "node is recovering", "interrupted at shutdown",
+        "Topology is closed", "Client must be connected", "Connection pool for", "Attempted to check out a connection",
+        "connect ECONNREFUSED", "connect ETIMEDOUT", "read ECONNRESET", "getaddrinfo ", "MongoNetworkError",
+        "MongoServerSelectionError", "The server is in quiesce mode",
+    ]
 
     /// Some errors are a sentence with the code behind it in brackets.
     private static func code(of error: String) -> Substring {

@@ -5,6 +5,8 @@ struct TransportFailure: Error, Sendable, Equatable {
         case resolve
         /// No connection to the server or through the proxy.
         case connect
+        /// The proxy will not let us through, by its configuration or ours.
+        case proxy
         /// The TLS handshake broke off, as it does when a server restarts.
         case handshake
         /// The certificate, or our own TLS settings, will not do: trying again does not help.

@@ -1,28 +1,151 @@
+import DeliveryCore
 import Libevent
+import Logging
 
-/// Hands accepted notifications to the queue of their destination; holds none itself.
+/// Owns the delivery machine and its one timer: tells it what happens, and carries out what it says.
 ///
-/// It runs on the loop's single thread, in the order of the journal's commits, and takes only what the journal has
-/// made durable: nothing else can make a `Journaled`.
+/// It runs on the loop's single thread and never blocks; queues work on Dispatch and call back.
 @LoopActor
 final class Dispatcher {
-    private var queues: [Destination: OutboundQueue]
+    private var map: DeliveryMap
+    private var machine: DeliveryMachine
+    private var queues: [OutboundQueue] = []
+    private var followUps: [HookID: FollowUpQueue] = [:]
+    private let services: OutboundQueue.Services
+    private var audit: DeliveryAudit
+    private let clock = MachineClock()
+    private lazy var timer = MachineTimer(clock) { [unowned self] in apply(.timer) }
+    /// Called once nothing is under way any more.
+    private var whenStopped: (@LoopActor () -> Void)?
 
-    init(queues: [OutboundQueue]) {
-        self.queues = Dictionary(uniqueKeysWithValues: queues.map { ($0.destination, $0) })
+    init(_ plan: OutboundPlan, services: OutboundQueue.Services, metrics: Metrics, logger: Logger) {
+        map = DeliveryMap(plan)
+        machine = DeliveryMachine(map.topology, seed: .random(in: 0...UInt64.max))
+        self.services = services
+        audit = DeliveryAudit(crashGuard: services.crashGuard, metrics: metrics, logger: logger)
+        addQueues()
     }
 
-    /// Takes on a queue that the configuration has added.
-    func add(_ queue: OutboundQueue) {
-        queues[queue.destination] = queue
+    // MARK: What happens
+
+    /// Begins with what the journal holds.
+    ///
+    /// - Parameter hooks: what an earlier process left of each.
+    func start(_ hooks: [HookRow]) {
+        let records = HookRecordRow.records(hooks, map, at: clock.reading())
+        apply(.tenureGained(Tenure(validUntil: .distantFuture, hooks: records)))
     }
 
+    /// Takes what the journal has made durable: nothing else can make a `Journaled`.
     func dispatch(_ notifications: [Journaled<Notification>]) {
         for notification in notifications {
-            guard let queue = queues[notification.value.destination] else {
+            guard let queue = map.queue(notification.value.destination) else {
                 preconditionFailure("every destination has a queue")
             }
-            queue.offer(notification)
+            apply(.available(queue, through: EntryID(notification.id)))
+        }
+    }
+
+    /// Works with other hooks, receivers and settings from the next turn on.
+    func reconfigure(_ plan: OutboundPlan) {
+        map.adopt(plan)
+        addQueues()
+        apply(.reconfigured(map.topology))
+    }
+
+    /// Begins no more posts; calls back once the ones in flight have ended and their outcomes are with the journal.
+    func stop(then done: @escaping @LoopActor () -> Void) {
+        whenStopped = done
+        apply(.stop)
+    }
+
+    /// Whether each destination's own hook is posted to.
+    var conditions: [(destination: Destination, condition: HookCondition)] { map.conditions(by: machine) }
+
+    private func addQueues() {
+        for destination in map.destinations.dropFirst(queues.count) {
+            queues.append(OutboundQueue(destination: destination, services: services))
+        }
+    }
+
+    // MARK: What to do
+
+    private func apply(_ event: Event) {
+        let actions = machine.apply(event, at: clock.now())
+        for action in actions { carryOut(action) }
+        // Last, since the story of a dead letter tells of its crashes.
+        for case .settle(_, let ids, _) in actions {
+            if let last = ids.last { services.crashGuard.settled(through: JournalID(last)) }
+        }
+    }
+
+    /// What a queue answers, from its own thread.
+    private nonisolated func tell(_ event: @escaping @LoopActor @Sendable (Dispatcher) -> Void) {
+        LoopActor.post { [weak self] in
+            if let self { event(self) }
+        }
+    }
+
+    private func carryOut(_ action: Action) {
+        switch action {
+        case .load(let queue, let after, let limit):
+            queues[queue.index].load(after: after, limit: limit) { page in
+                self.tell { $0.apply(page.map { .loaded(queue, $0) } ?? .loadFailed(queue)) }
+            }
+        case .compose(let composition):
+            let queue = composition.queue
+            queues[queue.index].compose(composition, map.settings[queue.index]) { manifest in
+                self.tell { $0.composed(queue, manifest) }
+            }
+        case .post(let queue, let hook, let part): post(queue, hook, part)
+        case .followUp(let hook, let waiting): post(waiting, to: hook)
+        case .settle(let queue, let ids, let settlement):
+            for id in ids {
+                services.journal.settle(JournalID(id), as: audit.settlement(settlement, of: id, in: queue))
+            }
+        case .setTimer(let instant): timer.set(instant)
+        case .stopped: whenStopped?()
+        case .report(let fact): audit.note(fact, map)
+        }
+    }
+
+    private func composed(_ queue: QueueID, _ manifest: Manifest?) {
+        guard let manifest else { return apply(.composeFailed(queue)) }
+        audit.note(manifest, of: queue)
+        apply(manifest.event(of: queue))
+    }
+
+    private func post(_ queue: QueueID, _ hook: HookID, _ part: Int) {
+        // The machine posts to a queue's routes only: without one nothing may leave.
+        guard let route = map.settings[queue.index].routes[hook] else {
+            return tell { $0.ended(queue, hook, .notSent) }
+        }
+        let record = HookRecordRow.row(of: hook, machine, map, at: clock.reading())
+        queues[queue.index].post(part: part, to: hook, route, record) { report in
+            self.tell { $0.ended(queue, hook, report) }
+        }
+    }
+
+    private func ended(_ queue: QueueID, _ hook: HookID, _ report: PostReport) {
+        audit.note(report, of: queue)
+        ended(hook, report, .ended(queue, report.result))
+    }
+
+    private func ended(_ hook: HookID, _ report: PostReport, _ end: Event) {
+        if let pause = report.pause { apply(.paused(hook, Interval(pause))) }
+        apply(end)
+    }
+
+    private func post(_ waiting: [FollowUp], to hook: HookID) {
+        guard let route = map.settings.lazy.compactMap({ $0.routes[hook] }).first else {
+            return tell { $0.apply(.followUpEnded(hook, .notSent)) }
+        }
+        let queue = followUps[hook] ?? FollowUpQueue(hook: hook, services: services)
+        followUps[hook] = queue
+        let message = RoomNotes.resolvedElsewhere(
+            audit.subjects(of: waiting, at: hook), of: waiting.count, limit: route.renderer.settings.textBudget)
+        queue.post(message, to: route, HookRecordRow.row(of: hook, machine, map, at: clock.reading())) { report in
+            self.tell { $0.ended(hook, report, .followUpEnded(hook, report.result)) }
         }
     }
 }

@@ -21,6 +21,8 @@ struct DeadLetterContent: Sendable, Equatable {
     var body: [UInt8]
     /// False when the checksum does not fit: such a letter can be read but not replayed.
     var isIntact: Bool
+    /// As on the notification: it is kept when the letter is replayed.
+    var isResolved = false
 }
 
 /// What became of the dead letters that a replay named.

@@ -1,10 +1,15 @@
-/// The dedupe keys of the recent past, in memory; the journal keeps a row for each.
+/// The last accepted state of each group of the recent past, in memory; the journal keeps a row for each acceptance.
 ///
-/// A key counts as seen while its distance from now is below the window, in either direction: so a clock set back
-/// suppresses nothing for longer than the window once it is past that distance.
+/// A payload is a duplicate if its group is told in that state already: a sender's retry, or another member of its
+/// cluster. What was accepted before the last state does not count, or a group that fires, resolves and fires again within
+/// the window would end as resolved in its room.
+///
+/// A state counts while its distance from now is below the window, in either direction: so a clock set back suppresses
+/// nothing for longer than the window once it is past that distance.
 struct DedupeIndex {
     private struct Mark {
         var id: Int64
+        var key: ShortDedupeKey
         var at: Timestamp
     }
 
@@ -15,7 +20,8 @@ struct DedupeIndex {
 
     private let window: Duration
     private let capacity: Int
-    private var marks: [ShortDedupeKey: Mark] = [:]
+    /// By group.
+    private var marks: [UInt64: Mark] = [:]
     /// In the order of acceptance, from `head` on.
     private var order: [SeenKey] = []
     private var head = 0
@@ -35,26 +41,35 @@ struct DedupeIndex {
 
     var count: Int { order.count - head }
 
-    func contains(_ key: ShortDedupeKey, at now: Timestamp) -> Bool {
-        guard let mark = marks[key] else { return false }
-        return isRecent(mark.at, at: now)
+    /// Whether the group's last accepted state is this one. A deliberate repeat is news after news and a duplicate after
+    /// another repeat; news is a duplicate after either.
+    func isLast(_ key: ShortDedupeKey, of group: UInt64, isRepeat: Bool = false, at now: Timestamp) -> Bool {
+        guard let mark = marks[group] else { return false }
+        return (mark.key == key || (!isRepeat && mark.key == key.asRepeat)) && isRecent(mark.at, at: now)
     }
 
-    /// Remembers a key; nil when duplicates are not looked for.
-    mutating func remember(_ key: ShortDedupeKey, at now: Timestamp) -> SeenKey? {
+    /// Remembers a group's state; nil when duplicates are not looked for.
+    mutating func remember(_ key: ShortDedupeKey, of group: UInt64, at now: Timestamp) -> SeenKey? {
         guard window > .zero else { return nil }
-        let seen = SeenKey(id: nextID, key: key, at: now)
+        let seen = SeenKey(id: nextID, group: group, key: key, at: now)
         nextID += 1
         add(seen)
         return seen
     }
 
-    /// Takes back the newest `count` keys, whose transaction was not committed.
+    /// Takes back the newest `count` states, whose transaction was not committed.
     mutating func forgetNewest(_ count: Int) {
+        var groups: Set<UInt64> = []
         for _ in 0..<count {
             let seen = order.removeLast()
-            drop(seen)
             nextID = seen.id
+            guard let group = seen.group else { continue }
+            marks[group] = nil
+            groups.insert(group)
+        }
+        // What was last before counts again.
+        for seen in order[head...].reversed() where !groups.isEmpty {
+            if let group = seen.group, groups.remove(group) != nil { mark(seen) }
         }
     }
 
@@ -79,14 +94,18 @@ struct DedupeIndex {
 
     private mutating func add(_ seen: SeenKey) {
         order.append(seen)
-        marks[seen.key] = Mark(id: seen.id, at: seen.at)
+        mark(seen)
     }
 
-    /// A key that was seen again later keeps its later mark.
+    private mutating func mark(_ seen: SeenKey) {
+        guard let group = seen.group else { return }
+        marks[group] = Mark(id: seen.id, key: seen.key, at: seen.at)
+    }
+
+    /// A group that was told of again later keeps its later mark.
     private mutating func drop(_ seen: SeenKey) {
-        if marks[seen.key]?.id == seen.id {
-            marks[seen.key] = nil
-        }
+        guard let group = seen.group, marks[group]?.id == seen.id else { return }
+        marks[group] = nil
     }
 
     private mutating func compact() {

@@ -14,6 +14,20 @@ extension Journal {
         }.get()
     }
 
+    /// Which of these dead letters there are, in one visit to the journal's queue: name a thousand at a time.
+    func existing(_ ids: [JournalID]) throws(JournalRefusal) -> Set<JournalID> {
+        try withWriter { writer in
+            writer.attempt { store throws(JournalStoreError) in
+                var existing: Set<JournalID> = []
+                for id in ids {
+                    let behind = JournalID(rawValue: id.rawValue - 1)
+                    if try store.deadLetters(after: behind, limit: 1).first?.id == id { existing.insert(id) }
+                }
+                return existing
+            }
+        }.get()
+    }
+
     /// Makes dead letters pending again, under new ids; dispatch what comes back. All of them are in memory at once,
     /// so name a hundred at a time.
     func replay(_ ids: [JournalID]) throws(JournalRefusal) -> Replay<Journaled<Notification>> {

@@ -60,14 +60,31 @@ final class Journal<Ticket: Sendable>: Sendable {
     }
 
     /// Reads pending notifications behind `after`, oldest first; at most `limit`, and no more once `byteLimit` bytes
-    /// of bodies are reached. `completion` runs on the journal's queue.
+    /// of bodies are reached. Waits for the journal's queue: must not be called on it or on the loop.
     func load(
-        _ destination: Destination, after: JournalID?, limit: Int, byteLimit: Int,
-        completion: @escaping @Sendable (Result<PendingWindow, JournalRefusal>) -> Void
+        _ destination: Destination, after: JournalID?, limit: Int, byteLimit: Int
+    ) -> Result<PendingWindow, JournalRefusal> {
+        withWriter { $0.load(destination, after: after, limit: limit, byteLimit: byteLimit) }
+    }
+
+    /// Commits the waiting settlements, then reads pending notifications behind `after`, oldest first, without their
+    /// bodies. `completion` runs on the journal's queue.
+    func rows(
+        _ destination: Destination, after: JournalID?, limit: Int,
+        completion: @escaping @Sendable (Result<PendingRows, JournalRefusal>) -> Void
     ) {
         writer.queue.async { [writer] in
-            completion(writer.load(destination, after: after, limit: limit, byteLimit: byteLimit))
+            completion(writer.rows(destination, after: after, limit: limit))
         }
+    }
+
+    /// Commits what was settled until now, and these records with it, in one transaction that is durable on return. Waits
+    /// for the journal's queue: must not be called on it or on the loop.
+    ///
+    /// Fails if the disk is full or the journal has ended. The settlements are then tried again later, the records are
+    /// not.
+    func commitNow(_ hooks: [HookRow]) -> Result<Void, JournalRefusal> {
+        withWriter { $0.commitNow(hooks) }
     }
 
     /// Gives each receiver a number that the journal remembers it by, from now on and after a restart. Waits for the
@@ -75,15 +92,12 @@ final class Journal<Ticket: Sendable>: Sendable {
     ///
     /// - Parameter forgettingOthers: those that are not named and for whom there is nothing lose their numbers; only at
     ///   the start, while nothing can be under way to them.
-    /// - Returns: all that are known, of those not named the ones for whom there is, or may be, something.
+    /// - Returns: all that are known, of those not named the ones for whom there is, or may be, something. On a full
+    ///   disk the new ones are missing: what is accepted already must be delivered all the same.
     func register(
         _ receivers: [String], forgettingOthers: Bool = false
     ) -> Result<[ReceiverID: String], JournalRefusal> {
-        withWriter { writer in
-            writer.attempt { store throws(JournalStoreError) in
-                try store.register(receivers, forgettingOthers: forgettingOthers)
-            }
-        }
+        withWriter { $0.register(receivers, forgettingOthers: forgettingOthers) }
     }
 
     /// Whether appends are taken; cheap, from any thread.
@@ -105,9 +119,12 @@ final class Journal<Ticket: Sendable>: Sendable {
 
     /// Takes no more, commits what was taken and ends the store so that the next start finds it closed. Blocks for
     /// that; acknowledgements come before it returns. A second call does nothing.
-    func close() {
+    ///
+    /// - Returns: false where storage failed: the next start recovers what is on disk.
+    @discardableResult
+    func close() -> Bool {
         inbox.withLock { $0.isClosing = true }
-        writer.queue.sync { writer.close() }
+        return writer.queue.sync { writer.close() }
     }
 
     /// Runs `body` with the store on the journal's queue and waits for it: never on the loop.
@@ -134,9 +151,10 @@ struct AppendOutcome: Sendable, Equatable {
 }
 
 extension Duration {
-    /// Whole nanoseconds, for Dispatch.
+    /// Whole nanoseconds, for Dispatch: a century at most, which 64 bits hold.
     var dispatch: DispatchTimeInterval {
-        let (seconds, attoseconds) = components
+        let century = Duration.seconds(100 * 366 * 86_400)
+        let (seconds, attoseconds) = Swift.min(Swift.max(self, .zero - century), century).components
         return .nanoseconds(Int(seconds) * 1_000_000_000 + Int(attoseconds / 1_000_000_000))
     }
 }

@@ -14,6 +14,16 @@ enum JournalOpenError: Error, Equatable {
     /// A database that is none of ours; the file is left as it is.
     case foreign(path: String)
     case unusable(path: String, reason: String)
+    /// Somebody else could put files of theirs in the spool's place.
+    case insecure(path: String, reason: String)
+
+    /// To try again changes nothing before a person has.
+    var needsPerson: Bool {
+        switch self {
+        case .newerSchema, .foreign, .insecure: true
+        case .locked, .unusable: false
+        }
+    }
 }
 
 extension JournalOpenError: CustomStringConvertible {
@@ -29,6 +39,8 @@ extension JournalOpenError: CustomStringConvertible {
             "\(path) is a database of another program"
         case .unusable(let path, let reason):
             "\(path) cannot be used: \(reason)"
+        case .insecure(let path, let reason):
+            "\(path) is not used: \(reason)"
         }
     }
 }

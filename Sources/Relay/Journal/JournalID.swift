@@ -6,6 +6,9 @@
 struct JournalID: RawRepresentable, Hashable, Comparable, Sendable {
     private static let receiverMark: Int64 = 0b0100
 
+    /// What a journal gives out; the other half is for damaged rows whose own ids cannot be kept.
+    static let sequences: Range<Int64> = 1..<1 << 50
+
     let rawValue: Int64
 
     init(rawValue: Int64) {
@@ -33,6 +36,9 @@ struct JournalID: RawRepresentable, Hashable, Comparable, Sendable {
             receiver: isReceivers ? ReceiverID(rawValue: UInt8(truncatingIfNeeded: rawValue >> 4)) : .tiers,
             severity: Severity(spoolNumber: rawValue & 0b0011))
     }
+
+    /// The lowest raw value behind this one; nil behind the last.
+    var successor: Int64? { rawValue == .max ? nil : rawValue + 1 }
 
     static func < (left: JournalID, right: JournalID) -> Bool {
         left.rawValue < right.rawValue

@@ -27,6 +27,8 @@ struct JournalInbox<Ticket: Sendable> {
     }
 
     var state = JournalState.open
+    /// Refused although the state is open.
+    var reserved: Set<Severity> = []
     /// Set by a close: what is in the inbox is still committed, nothing more is taken.
     var isClosing = false
 
@@ -44,15 +46,21 @@ struct JournalInbox<Ticket: Sendable> {
         if let refusal = isClosing ? .closed : state.refusal {
             throw refusal
         }
+        let severity = batch.mostUrgent
+        guard !reserved.contains(severity) else { throw .reserved(severity) }
         let size = batch.notifications.reduce(0) { $0 + $1.body.count }
-        guard requests.isEmpty || requests.count < settings.inboxRequests && bytes + size <= settings.inboxBytes else {
-            throw .overloaded
-        }
+        guard requests.isEmpty || hasRoom(for: severity, bytes: size) else { throw .overloaded }
         requests.append(Request(ticket: ticket, batch: batch, bytes: size))
         bytes += size
         guard schedule != .now else { return .none }
         schedule = .now
         return .now
+    }
+
+    /// A severity may fill its share: what waits for a slow disk must not keep more urgent alerts out.
+    private func hasRoom(for severity: Severity, bytes size: Int) -> Bool {
+        requests.count < settings.inboxRequests * severity.shareTenths / 10
+            && bytes + size <= settings.inboxBytes / 10 * severity.shareTenths
     }
 
     mutating func add(_ settled: JournalTransaction.Settled) -> Wake {
@@ -79,6 +87,12 @@ struct JournalInbox<Ticket: Sendable> {
         }
         return Work(
             requests: Array(requests.prefix(count)), settlements: Array(settlements.prefix(settled)))
+    }
+
+    /// All of them, for a transaction that waits for no append.
+    mutating func takeSettlements() -> [JournalTransaction.Settled] {
+        defer { settlements.removeAll() }
+        return settlements
     }
 
     /// Says whether the queue must look in again at once.

@@ -2,6 +2,8 @@
 protocol JournalObserver: Sendable {
     func journalCommitted(_ commit: JournalCommit)
     func journalChanged(to state: JournalState)
+    /// Of an open journal: the severities that it refuses, for the sake of more urgent ones.
+    func journalRefuses(_ severities: Set<Severity>)
 }
 
 /// One transaction, for metrics.
@@ -27,11 +29,19 @@ struct JournalSnapshot: Sendable, Equatable {
     var deadLetters: [Destination: Int] = [:]
     /// When the oldest pending notification was accepted; up to a second behind the other figures.
     var oldestPending: [Destination: Timestamp] = [:]
-    var usage = JournalUsage(usedBytes: 0, limitBytes: 0)
+    var usage = JournalUsage(usedBytes: 0, limitBytes: 0, appendLimitBytes: 0)
+    /// Of an open journal: the severities that it refuses, for the sake of more urgent ones.
+    var reserved: Set<Severity> = []
     /// Duplicates suppressed since the start.
     var duplicates = 0
+    /// Acknowledged notifications that the start found missing.
+    var missing = 0
     /// Damaged notifications found since the start.
     var damaged = 0
+
+    func accepts(_ severity: Severity) -> Bool {
+        state.refusal == nil && !reserved.contains(severity)
+    }
 
     /// Over all destinations.
     var totalPending: Int { pending.values.reduce(0, +) }

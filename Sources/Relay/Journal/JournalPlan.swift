@@ -13,7 +13,7 @@ struct JournalPlan<Ticket: Sendable> {
 
     /// - Parameters:
     ///   - sequence: The next sequence number; moved on by one for each notification.
-    ///   - dedupe: Remembers the new keys at once, so that a duplicate inside the transaction is found; after a failed
+    ///   - dedupe: Remembers the new states at once, so that a duplicate inside the transaction is found; after a failed
     ///     commit take `transaction.seen.count` of them back.
     init(
         requests: [JournalInbox<Ticket>.Request], settlements: [JournalTransaction.Settled],
@@ -41,10 +41,10 @@ struct JournalPlan<Ticket: Sendable> {
     }
 
     private mutating func add(_ batch: AlertBatch, sequence: inout Int64, dedupe: inout DedupeIndex) -> Answer {
-        guard !batch.notifications.isEmpty else { return .nothing }
+        guard let group = batch.notifications.first?.group else { return .nothing }
         let key = ShortDedupeKey(batch.dedupeKey, isRepeat: batch.isRepeat)
-        guard !dedupe.contains(key, at: transaction.at) else { return .duplicate }
-        if let seen = dedupe.remember(key, at: transaction.at) {
+        guard !dedupe.isLast(key, of: group, isRepeat: batch.isRepeat, at: transaction.at) else { return .duplicate }
+        if let seen = dedupe.remember(key, of: group, at: transaction.at) {
             transaction.seen.append(seen)
         }
         let entries = batch.notifications.map { notification in

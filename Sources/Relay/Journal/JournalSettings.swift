@@ -9,7 +9,8 @@ struct JournalSettings: Sendable {
     var bytesPerCommit = 8 << 20
     /// A folded message settles thousands at once, which webhooks must not wait for.
     var settlementsPerCommit = 1024
-    /// What may wait for the disk at one time; a single payload is taken however large it is.
+    /// What may wait for the disk at one time, of critical; other severities have their shares of it. A single payload
+    /// is taken however large it is.
     var inboxRequests = 8192
     var inboxBytes = 64 << 20
     /// How long a settlement waits for an append to ride with.

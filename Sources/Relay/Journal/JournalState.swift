@@ -19,6 +19,8 @@ enum FullReason: Sendable, Equatable {
 enum JournalRefusal: Error, Equatable, Sendable {
     /// More waits for the disk than the inbox holds.
     case overloaded
+    /// The journal keeps the space that it has left for more urgent alerts than this.
+    case reserved(Severity)
     case full(FullReason)
     case failed(String)
     case closed

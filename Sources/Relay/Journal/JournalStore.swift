@@ -21,6 +21,11 @@ protocol JournalStore: AnyObject {
         _ destination: Destination, after: JournalID?, limit: Int, byteLimit: Int, at now: Timestamp
     ) throws(JournalStoreError) -> StoredWindow
 
+    /// As `pending`, without a look at the bodies. Rows out of place become dead letters instead; says how many.
+    func rows(
+        _ destination: Destination, after: JournalID?, limit: Int, at now: Timestamp
+    ) throws(JournalStoreError) -> (rows: PendingRows, damaged: Int)
+
     /// The names of the receivers that have a number.
     var receivers: [ReceiverID: String] { get }
     var pendingCounts: [Destination: Int] { get }
@@ -61,10 +66,14 @@ struct JournalRecovery: Sendable, Equatable {
     var seen: [SeenKey] = []
     /// The highest id a dedupe key ever had in this journal; 0 for none.
     var lastSeenID: Int64 = 0
+    /// The hooks' records, damaged ones left out.
+    var hooks: [HookRow] = []
     /// The last process closed the journal, or there was none.
     var wasClosed: Bool
     /// Something a person should look at, in a sentence; nil when all is well.
     var degraded: String?
+    /// Acknowledged notifications of which nothing was found.
+    var missing = 0
 }
 
 /// A part of what is pending.
@@ -81,6 +90,8 @@ struct StoredWindow: Sendable, Equatable {
 struct JournalUsage: Sendable, Equatable {
     var usedBytes: Int64
     var limitBytes: Int64
+    /// What appends may fill: below the limit, so that settlements have space.
+    var appendLimitBytes: Int64
 }
 
 enum StorageSpace: Sendable, Equatable {

@@ -1,3 +1,4 @@
+import Dispatch
 import Libevent
 
 extension JournalWriter {
@@ -6,7 +7,7 @@ extension JournalWriter {
         unsettled += work.settlements
         switch state {
         case .open:
-            commit(work.requests)
+            commit(admit(work.requests))
         case .full(let reason):
             refuse(work.requests.map(\.ticket), .full(reason))
             settleAlone()
@@ -14,6 +15,28 @@ extension JournalWriter {
             unsettled.removeAll()
             refuse(work.requests.map(\.ticket), state.refusal ?? .closed)
         }
+    }
+
+    /// Refuses the requests for which their severities' shares have no space, and returns the others.
+    func admit(_ requests: [JournalInbox<Ticket>.Request]) -> [JournalInbox<Ticket>.Request] {
+        let usage = store.usage
+        var used = usage.usedBytes
+        var admitted: [JournalInbox<Ticket>.Request] = []
+        admitted.reserveCapacity(requests.count)
+        for request in requests {
+            let severity = request.batch.mostUrgent
+            switch shares.admit(request.batch, used: used, usage) {
+            case .admitted:
+                used += request.batch.journalBytes
+                admitted.append(request)
+            case let verdict:
+                refuse([request.ticket], severity == .critical ? .full(.journalLimit) : .reserved(severity))
+                // What was admitted before it is still committed.
+                if severity == .critical, verdict == .exhausted { change(to: .full(.journalLimit)) }
+            }
+        }
+        publishShares()
+        return admitted
     }
 
     func commit(_ requests: [JournalInbox<Ticket>.Request]) {
@@ -51,6 +74,43 @@ extension JournalWriter {
                 bytes: plan.transaction.bytes, settlements: plan.transaction.settlements.count, duplicates: duplicates))
     }
 
+    /// Commits all settlements and these records, without the appends that wait. Costs nothing where there are none.
+    func commitNow(_ hooks: [HookRow]) -> Result<Void, JournalRefusal> {
+        dispatchPrecondition(condition: .onQueue(queue))
+        guard isUsable else { return .failure(state.refusal ?? .closed) }
+        unsettled += inbox.withLock { $0.takeSettlements() }
+        guard !unsettled.isEmpty || !hooks.isEmpty else { return .success(()) }
+        var result = commitSettled(hooks)
+        if case .failure(.full) = result {
+            // Now with the reserve, and with what settling bit by bit has freed.
+            settleAlone()
+            if isUsable { result = commitSettled(hooks) }
+        }
+        reopenIfRoom()
+        maintain()
+        // A post whose outcome cannot be journalled must not be begun.
+        return isUsable ? result : .failure(state.refusal ?? .closed)
+    }
+
+    private func commitSettled(_ hooks: [HookRow]) -> Result<Void, JournalRefusal> {
+        let transaction = JournalTransaction(settlements: unsettled, hooks: hooks, at: reporting.now())
+        guard !transaction.isEmpty else { return .success(()) }
+        let start = ContinuousClock.now
+        do throws(JournalStoreError) {
+            try store.commit(transaction)
+        } catch {
+            return .failure(conclude(error))
+        }
+        let duration = ContinuousClock.now - start
+        unsettled.removeAll()
+        refreshBoard()
+        reporting.observer?.journalCommitted(
+            JournalCommit(
+                duration: duration, requests: 0, notifications: 0, bytes: 0,
+                settlements: transaction.settlements.count, duplicates: 0))
+        return .success(())
+    }
+
     /// Settles without appends while the journal is full. What is only deleted goes first, since that needs the
     /// least space and makes some for moving dead letters.
     func settleAlone() {
@@ -71,10 +131,7 @@ extension JournalWriter {
     }
 
     func maintain() {
-        switch state {
-        case .failed, .closed: return
-        case .open, .full: break
-        }
+        guard isUsable else { return }
         do throws(JournalStoreError) {
             try store.maintain()
         } catch {

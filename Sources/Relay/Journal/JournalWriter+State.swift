@@ -3,12 +3,11 @@ import Libevent
 
 extension JournalWriter {
     func inspect() {
-        switch state {
-        case .failed, .closed: return
-        case .open, .full: break
-        }
+        guard isUsable else { return }
         do throws(JournalStoreError) {
             try apply(store.inspect())
+            // Settling what waited may have found the storage broken.
+            guard isUsable else { return }
             var oldest: [Destination: Timestamp] = [:]
             for (destination, count) in store.pendingCounts where count > 0 {
                 oldest[destination] = try store.oldestPending(destination)
@@ -84,6 +83,16 @@ extension JournalWriter {
         }
     }
 
+    /// Makes the shares' verdict known to those who append and to those who watch.
+    func publishShares() {
+        shares.update(store.usage)
+        let refused = shares.refused
+        guard board.withLock({ $0.reserved }) != refused else { return }
+        inbox.withLock { $0.reserved = refused }
+        board.withLock { $0.reserved = refused }
+        reporting.observer?.journalRefuses(refused)
+    }
+
     func refreshBoard(duplicates: Int = 0) {
         let (pending, dead, usage) = (store.pendingCounts, store.deadLetterCounts, store.usage)
         let receivers = store.receivers
@@ -94,5 +103,6 @@ extension JournalWriter {
             $0.usage = usage
             $0.duplicates += duplicates
         }
+        publishShares()
     }
 }

@@ -19,7 +19,16 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
     /// Settlements that no commit has taken yet.
     var unsettled: [JournalTransaction.Settled] = []
     var state = JournalState.open
+    var shares = JournalShares()
     var inspection: (any DispatchSourceTimer)?
+
+    /// False once the store has failed or is closed. Any step that touches the store may change it, so each asks anew.
+    var isUsable: Bool {
+        switch state {
+        case .open, .full: true
+        case .failed, .closed: false
+        }
+    }
 
     init(
         store: any JournalStore, recovery: JournalRecovery, settings: JournalSettings,
@@ -35,7 +44,10 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
             window: settings.dedupeWindow, capacity: settings.dedupeCapacity,
             seen: recovery.seen, lastID: recovery.lastSeenID)
         nextSequence = recovery.nextSequence
-        board.withLock { $0.degraded = recovery.degraded }
+        board.withLock {
+            $0.degraded = recovery.degraded
+            $0.missing = recovery.missing
+        }
     }
 
     /// Inspects the storage once, so that the state is right before the first append, and from then on regularly.
@@ -73,6 +85,19 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
         }
     }
 
+    func rows(_ destination: Destination, after: JournalID?, limit: Int) -> Result<PendingRows, JournalRefusal> {
+        // A row that is settled already must not be read as pending.
+        commitNow([]).flatMap {
+            attempt { store throws(JournalStoreError) in
+                let (rows, damaged) = try store.rows(destination, after: after, limit: limit, at: reporting.now())
+                if damaged > 0 {
+                    reportDamage(damaged)
+                }
+                return rows
+            }
+        }
+    }
+
     func replay(_ ids: [JournalID]) -> Result<Replay<Journaled<Notification>>, JournalRefusal> {
         attempt { store throws(JournalStoreError) in
             let replay = try store.revive(ids, firstSequence: nextSequence)
@@ -86,10 +111,7 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
         _ body: (any JournalStore) throws(JournalStoreError) -> Value
     ) -> Result<Value, JournalRefusal> {
         dispatchPrecondition(condition: .onQueue(queue))
-        switch state {
-        case .failed, .closed: return .failure(state.refusal ?? .closed)
-        case .open, .full: break
-        }
+        guard isUsable else { return .failure(state.refusal ?? .closed) }
         do throws(JournalStoreError) {
             let value = try body(store)
             refreshBoard()
@@ -99,20 +121,37 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
         }
     }
 
-    func close() {
+    /// Gives up the reserve where the disk is full, and tries once more with it.
+    func register(
+        _ names: [String], forgettingOthers: Bool
+    ) -> Result<[ReceiverID: String], JournalRefusal> {
+        for _ in 1...2 {
+            let result = attempt { store throws(JournalStoreError) in
+                try store.register(names, forgettingOthers: forgettingOthers)
+            }
+            guard case .failure(.full) = result else { return result }
+        }
+        return .success(store.receivers)
+    }
+
+    /// Returns whether the journal ended in order.
+    func close() -> Bool {
         dispatchPrecondition(condition: .onQueue(queue))
-        guard state != .closed else { return }
+        guard state != .closed else { return true }
         inspection?.cancel()
         repeat { work() } while inbox.withLock { $0.finishTurn() }
-        do throws(JournalStoreError) {
-            if case .failed = state {
-                store.abandon()
-            } else {
+        // The second time a full disk has the reserve. Without space even for that the next start counts anew.
+        for _ in 1...2 where isUsable {
+            do throws(JournalStoreError) {
                 try store.close(at: reporting.now())
+                change(to: .closed)
+            } catch {
+                _ = conclude(error)
             }
-            change(to: .closed)
-        } catch {
-            _ = conclude(error)
         }
+        guard isUsable else { return state == .closed }
+        store.abandon()
+        change(to: .closed)
+        return true
     }
 }

@@ -26,6 +26,23 @@ struct PendingWindow: Sendable, Equatable {
     var isLast: Bool
 }
 
+/// A pending notification without its body.
+struct PendingRow: Sendable, Equatable {
+    var id: JournalID
+    var group: UInt64
+    var isResolved: Bool
+    var isReplayed: Bool
+}
+
+/// As `PendingWindow`, without bodies. The checksums need the bodies, so a damaged row is found when its body is loaded.
+struct PendingRows: Sendable, Equatable {
+    var rows: [PendingRow] = []
+    /// Read on from behind this id; nil when nothing was found.
+    var cursor: JournalID?
+    /// Nothing is pending behind the cursor.
+    var isLast = true
+}
+
 /// The only doors through which a value becomes `Journaled`.
 extension JournalStore {
     /// Commits, and only then calls the appended notifications journalled; one list an append, in their order.

@@ -14,8 +14,8 @@ final class Admission {
     private let authentication: RequestAuthentication
     private var allowedNetworks: NetworkList
     private var trustedProxies: NetworkList
-    /// Whether it matters where a request comes from: else nobody asks, since most webhooks bring a token or nothing.
-    private var asksForAddress: Bool
+    /// Whether senders have to show that they may post here, by their network or by credentials.
+    private(set) var provesSenders: Bool
     private let logger: Logger
 
     init(configuration: RelayConfiguration, logger: Logger) {
@@ -23,7 +23,7 @@ final class Admission {
             bearer: BearerAuthentication(tokens: configuration.authTokens), basic: configuration.users)
         allowedNetworks = configuration.allowedNetworks
         trustedProxies = configuration.trustedProxies
-        asksForAddress = Self.asksForAddress(configuration)
+        provesSenders = Self.provesSenders(configuration)
         self.logger = logger
     }
 
@@ -33,40 +33,48 @@ final class Admission {
             bearer: BearerAuthentication(tokens: configuration.authTokens), basic: configuration.users)
         allowedNetworks = configuration.allowedNetworks
         trustedProxies = configuration.trustedProxies
-        asksForAddress = Self.asksForAddress(configuration)
+        provesSenders = Self.provesSenders(configuration)
     }
 
-    private static func asksForAddress(_ configuration: RelayConfiguration) -> Bool {
-        !configuration.allowedNetworks.isEmpty || !configuration.users.isEmpty
+    private static func provesSenders(_ configuration: RelayConfiguration) -> Bool {
+        !configuration.allowedNetworks.isEmpty || !configuration.authTokens.isEmpty || !configuration.users.isEmpty
+    }
+
+    /// Whether a peer speaks for many clients.
+    func isTrustedProxy(_ address: String) -> Bool {
+        !trustedProxies.isEmpty && IPAddress(address).map(trustedProxies.contains) ?? false
     }
 
     /// The address that a request came from, past the proxies that are trusted.
-    func client(of exchange: HTTPExchange) -> ClientAddress {
+    func client(of request: some RequestHead) -> ClientAddress {
         ClientAddress(
-            peer: exchange.remoteAddress, forwardedFor: exchange.headers("X-Forwarded-For"),
+            peer: request.remoteAddress, forwardedFor: request.headers("X-Forwarded-For"),
             trustedProxies: trustedProxies)
     }
 
-    /// Calls back once, with nil for a request that is let in: before it returns, unless a password has to be checked.
-    /// Until then the client may have gone, or been answered for want of time.
-    func admit(_ exchange: HTTPExchange, then done: @escaping @LoopActor @Sendable (Refusal?) -> Void) {
-        let client = asksForAddress ? client(of: exchange) : ClientAddress(nil)
-        guard isAllowed(client) else {
-            let answer = Answer.error(403, "requests from \(client) are not allowed")
-            return done(Refusal(reason: "forbidden", answer: answer))
+    /// Calls back once, with nil for a request that is let in: before it returns, unless a password has to be checked or
+    /// a refusal is delayed. Until then the client may have gone, or been answered for want of time.
+    ///
+    /// - Parameter request: is read before this returns, and not kept.
+    func admit(_ request: some RequestHead, then done: @escaping @LoopActor @Sendable (Refusal?) -> Void) {
+        if !allowedNetworks.isEmpty {
+            let client = client(of: request)
+            // A peer on a Unix socket without a forwarded address is this machine's, and in no network.
+            guard client.address.map(allowedNetworks.contains) ?? false else {
+                let answer = Answer.error(403, "requests from \(client) are not allowed")
+                return done(Refusal(reason: "forbidden", answer: answer))
+            }
         }
-        authentication.authenticate(authorization: exchange.header("Authorization"), client: client) { [self] verdict in
-            done(refusal(for: verdict, client))
+        // The address is only worked out where the credentials do not settle the matter: most webhooks bring a right
+        // token or need none.
+        authentication.authenticate(
+            authorization: request.header("Authorization"), client: self.client(of: request)
+        ) { [self] verdict in
+            done(refusal(for: verdict))
         }
     }
 
-    /// A peer on a Unix socket without a forwarded address is this machine's, and in no network.
-    private func isAllowed(_ client: ClientAddress) -> Bool {
-        if allowedNetworks.isEmpty { return true }
-        return client.address.map(allowedNetworks.contains) ?? false
-    }
-
-    private func refusal(for verdict: RequestAuthentication.Verdict, _ client: ClientAddress) -> Refusal? {
+    private func refusal(for verdict: RequestAuthentication.Verdict) -> Refusal? {
         switch verdict {
         case .admitted: return nil
         case .refused:
@@ -76,7 +84,7 @@ final class Admission {
             return Refusal(reason: "unauthorized", answer: answer)
         case .limited(let wait):
             let seconds = max(1, Int((wait / .seconds(1)).rounded(.up)))
-            let answer = Answer.unavailable("too many wrong passwords from this address", retryAfter: seconds)
+            let answer = Answer.unavailable("too many wrong credentials from this address", retryAfter: seconds)
             return Refusal(reason: "throttled", answer: answer)
         case .busy:
             return Refusal(reason: "throttled", answer: .unavailable("too many passwords wait to be checked"))

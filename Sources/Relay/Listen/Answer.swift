@@ -33,6 +33,9 @@ struct Answer {
         Answer(status: 200, headers: [("Content-Type", contentType)], body: Array(text.utf8))
     }
 
+    /// For a request that is refused before its body is read.
+    var http: HTTPReply { HTTPReply(status: status, headers: headers, body: body) }
+
     private static func object(_ members: [(name: String, value: String)]) -> [UInt8] {
         var writer = JSONWriter()
         writer.object { object in
@@ -50,6 +53,8 @@ extension JournalRefusal {
     var explanation: String {
         switch self {
         case .overloaded: "more webhooks wait for the disk than the relay holds"
+        case .reserved(let severity):
+            "the journal keeps the space that it has left for more urgent alerts than \(severity.rawValue)"
         case .full(let reason): "the journal is full: \(reason)"
         case .failed: "the journal has failed; the relay is about to restart"
         case .closed: "the relay is shutting down"

@@ -21,45 +21,77 @@ enum ContentCoding {
         }
     }
 
-    /// The body as it was before its coding, at most `limit` bytes, with room for `spare` bytes more.
-    func decode(_ body: [UInt8], limit: Int, spare: Int) throws(Failure) -> [UInt8] {
+    /// The body as it was before its coding, at most `limit` bytes.
+    ///
+    /// It takes no more memory than that: what is larger than a scratch buffer is unpacked twice, first to learn its size.
+    /// gzip may have several members (RFC 1952 section 2.2); the limit is for all of them together.
+    func decode(_ body: [UInt8], limit: Int) throws(Failure) -> [UInt8] {
         switch self {
-        case .identity: body
-        case .zlib: try Self.inflate(body, limit: limit, spare: spare)
+        case .identity: return body
+        case .zlib:
+            var scratch = [UInt8](repeating: 0, count: Self.scratchSize)
+            let size = try scratch.withUnsafeMutableBufferPointer { (scratch) throws(Failure) in
+                try Self.inflate(body, into: scratch, wraps: true, limit: limit)
+            }
+            var failure: Failure?
+            let output = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+                guard size > scratch.count else {
+                    count = size
+                    return _ = buffer.update(from: scratch[..<size])
+                }
+                do throws(Failure) {
+                    let exact = UnsafeMutableBufferPointer(rebasing: buffer[..<size])
+                    count = try Self.inflate(body, into: exact, wraps: false, limit: size)
+                } catch { failure = error }
+            }
+            if let failure { throw failure }
+            return output
         }
     }
 
-    private static func inflate(_ body: [UInt8], limit: Int, spare: Int) throws(Failure) -> [UInt8] {
+    private static let scratchSize = 64 * 1024
+
+    /// Unpacks a body and returns its size.
+    ///
+    /// - Parameter wraps: begin again at the start of `output` where it is full, to learn the size of a larger body.
+    private static func inflate(
+        _ body: [UInt8], into output: UnsafeMutableBufferPointer<UInt8>, wraps: Bool, limit: Int
+    ) throws(Failure) -> Int {
         var stream = z_stream()
         // 15 bits of window, and 32 to recognise gzip and zlib by their headers.
         guard relay_inflate_init(&stream, 15 + 32) == Z_OK else { throw .damaged }
         defer { inflateEnd(&stream) }
-        var input = body
-        var output: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 64 * 1024)
-        var failure: Failure?
-        input.withUnsafeMutableBufferPointer { input in
-            stream.next_in = input.baseAddress
+        return try body.withUnsafeBufferPointer { (input) throws(Failure) in
+            // zlib only reads there; its interface is older than const.
+            stream.next_in = UnsafeMutablePointer(mutating: input.baseAddress)
             stream.avail_in = UInt32(clamping: input.count)
-            while failure == nil {
-                let (code, count) = chunk.withUnsafeMutableBufferPointer { chunk in
-                    stream.next_out = chunk.baseAddress
-                    stream.avail_out = UInt32(chunk.count)
-                    let code = CZlib.inflate(&stream, Z_NO_FLUSH)
-                    return (code, chunk.count - Int(stream.avail_out))
-                }
-                output += chunk[..<count]
-                if output.count > limit { failure = .tooLarge }
-                // Anything after the stream's end is not what a sender of one body means.
+            let isGzip = isGzip(input[...])
+            var size = 0
+            var used = 0
+            while true {
+                if wraps, used == output.count { used = 0 }
+                // Without room zlib still reads to the end of the stream: there is nothing more to write.
+                stream.next_out = output.baseAddress.map { $0 + used }
+                stream.avail_out = UInt32(clamping: output.count - used)
+                let before = stream.avail_out
+                let code = CZlib.inflate(&stream, Z_NO_FLUSH)
+                size += Int(before - stream.avail_out)
+                used += Int(before - stream.avail_out)
+                if size > limit { throw .tooLarge }
                 if code == Z_STREAM_END {
-                    if stream.avail_in > 0 { failure = .damaged }
-                    break
+                    if stream.avail_in == 0 { return size }
+                    // Only another member may follow; anything else is not what a sender of one body means.
+                    guard isGzip, Self.isGzip(input.suffix(Int(stream.avail_in))), inflateReset(&stream) == Z_OK else {
+                        throw .damaged
+                    }
+                } else if code != Z_OK {
+                    throw .damaged
                 }
-                if code != Z_OK { failure = failure ?? .damaged }
             }
         }
-        if let failure { throw failure }
-        output.reserveCapacity(output.count + spare)
-        return output
+    }
+
+    private static func isGzip(_ bytes: Slice<UnsafeBufferPointer<UInt8>>) -> Bool {
+        bytes.starts(with: [0x1F, 0x8B])
     }
 }

@@ -9,6 +9,16 @@ enum Route: String, CaseIterable {
     case metrics = "/metrics"
     case reload = "/-/reload"
 
+    /// Finds the route of a path, which may end in a slash; the names that Kubernetes' own probes ask for are known too.
+    init?(path: String) {
+        let path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+        switch path {
+        case "/healthz", "/livez": self = .health
+        case "/readyz": self = .ready
+        default: self.init(rawValue: path)
+        }
+    }
+
     var methods: [HTTPMethod] {
         switch self {
         case .webhook, .reload: [.post]
@@ -18,4 +28,6 @@ enum Route: String, CaseIterable {
 
     /// The value of the `Allow` field (RFC 9110 section 10.2.1).
     var allow: String { methods.map(\.rawValue).joined(separator: ", ") }
+    /// The methods that any route takes.
+    static let allAllowed = "GET, HEAD, POST"
 }

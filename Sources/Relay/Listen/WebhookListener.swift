@@ -5,6 +5,8 @@ import Logging
 struct PendingWebhook: Sendable {
     var exchange: HTTPExchange
     var counts: [AlertBatch.Count]
+    /// Not parsed, since it crashed the process three times.
+    var isSetAside = false
 }
 
 /// The way in: routes requests, and answers a webhook once what it brought is durable.
@@ -15,6 +17,7 @@ final class WebhookListener {
     /// What the listener needs of the rest of the program.
     struct Services {
         var journal: Journal<PendingWebhook>
+        var bodyGuard: BodyGuard
         var dispatcher: Dispatcher
         var metrics: Metrics
         var logger: Logger
@@ -25,41 +28,46 @@ final class WebhookListener {
     }
 
     private let services: Services
-    private var parser: WebhookParser
-    private let admission: Admission
-    private let bodyLimit: Int
+    private let reader: WebhookReader
+    let screener: RequestScreener
     private let counts: WebhookCounts
-    private var isReloadEnabled: Bool
     /// Set once the program is draining: webhooks are refused, and readiness says so.
-    var isDraining = false
+    var isDraining = false {
+        didSet { screener.isDraining = isDraining }
+    }
 
     /// - Parameter router: made of the same configuration.
     init(configuration: RelayConfiguration, router: AlertRouter, services: Services) {
         self.services = services
-        parser = WebhookParser(severities: configuration.severities, router: router)
-        admission = Admission(configuration: configuration, logger: services.logger)
-        bodyLimit = configuration.limits.bodySize
+        let bodyGuard = services.bodyGuard
+        reader = WebhookReader(
+            WebhookIntake(
+                severities: configuration.severities, router: router, bodyLimit: configuration.limits.bodySize,
+                isPoison: { bodyGuard.isPoison($0) }))
+        screener = RequestScreener(configuration: configuration, metrics: services.metrics, logger: services.logger)
         counts = WebhookCounts(services.metrics)
-        isReloadEnabled = configuration.isReloadEnabled
     }
 
     /// Works with other settings from the next request on.
     func reconfigure(_ configuration: RelayConfiguration, router: AlertRouter) {
-        admission.reconfigure(configuration)
-        isReloadEnabled = configuration.isReloadEnabled
-        parser = WebhookParser(severities: configuration.severities, router: router)
+        screener.reconfigure(configuration)
+        let intake = reader.intake
+        reader.intake = WebhookIntake(
+            severities: configuration.severities, router: router, bodyLimit: intake.bodyLimit,
+            isPoison: intake.isPoison)
     }
 
+    // MARK: Whole requests
+
     func handle(_ exchange: HTTPExchange) {
-        guard let route = Route(rawValue: exchange.head.path) else {
-            return answer(exchange, .error(404, "no such route: \(exchange.head.path.prefix(100))"), route: "other")
+        let route = Route(path: exchange.head.path)
+        if let refusal = screener.misdirected(exchange.head, route) {
+            if exchange.head.method == .post { screener.record(refusal, of: exchange, exchange.head) }
+            return answer(exchange, refusal.answer, route: route?.rawValue ?? RequestScreener.otherRoute)
         }
-        guard route.methods.contains(exchange.head.method) else {
-            let message = "\(exchange.head.method.rawValue) is not allowed here; use \(route.allow)"
-            return answer(exchange, .error(405, message, headers: [("Allow", route.allow)]), route: route.rawValue)
-        }
+        guard let route else { return }
         switch route {
-        case .webhook: receive(exchange)
+        case .webhook: read(exchange)
         case .health: answer(exchange, health, route: route.rawValue)
         case .healthy: answer(exchange, .text("OK\n"), route: route.rawValue)
         case .ready: answer(exchange, readiness, route: route.rawValue)
@@ -71,76 +79,86 @@ final class WebhookListener {
         }
     }
 
-    /// A request whose framing is ambiguous; its connection is closed after the answer.
-    func refuseFraming(_ exchange: HTTPExchange, _ explanation: String) {
-        answer(exchange, .error(400, explanation), route: "other")
-    }
-
-    /// The journal has not answered in time, so the disk hangs, or a password was not checked in time: Alertmanager comes
-    /// again, and should the commit succeed after all, its retry is recognised as a duplicate.
+    /// The journal has not answered in time, so the disk hangs: Alertmanager comes again, and should the commit succeed
+    /// after all, its retry is recognised as a duplicate. Or it is another route whose answer takes too long.
     func replyOverdue(_ exchange: HTTPExchange) {
-        reject(exchange, reason: "overdue", .unavailable("the answer takes too long"))
+        let overdue = Answer.unavailable("the answer takes too long")
+        guard let route = Route(path: exchange.head.path), route != .webhook else {
+            return reject(exchange, reason: "overdue", overdue)
+        }
+        answer(exchange, overdue, route: route.rawValue)
     }
 
     private func reload(_ exchange: HTTPExchange) {
         let route = Route.reload.rawValue
-        guard isReloadEnabled else {
+        guard screener.isReloadEnabled else {
             return answer(exchange, .error(403, "reloading over HTTP is not enabled"), route: route)
         }
-        admission.admit(exchange) { [self] refusal in
-            if let refusal { return answer(exchange, refusal.answer, route: route) }
-            services.reload { [self] error in
-                // The problems may name paths: they are for the log.
-                let refusal = error.map { _ in Answer.error(500, "the configuration was not taken; the log says why") }
-                answer(exchange, refusal ?? .json([("status", "ok")]), route: route)
-            }
+        services.reload { [self] error in
+            // The problems may name paths: they are for the log.
+            let refusal = error.map { _ in Answer.error(500, "the configuration was not taken; the log says why") }
+            answer(exchange, refusal ?? .json([("status", "ok")]), route: route)
         }
     }
 
     // MARK: Webhooks
 
-    private func receive(_ exchange: HTTPExchange) {
-        guard !isDraining else {
-            return reject(exchange, reason: "draining", .unavailable("the relay is shutting down"))
-        }
-        admission.admit(exchange) { [self] refusal in
-            // Gone, or answered already: while a password is checked time passes.
+    private func read(_ exchange: HTTPExchange) {
+        guard let coding = ContentCoding(field: exchange.header("Content-Encoding")) else { return }
+        let sent = exchange.takeBody()
+        reader.read(sent, coding: coding, acceptedAt: .now()) { [self] outcome in
+            // Answered meanwhile, for want of time: its sender comes again.
             guard exchange.isAwaitingReply else { return }
-            guard let refusal else { return read(exchange) }
-            services.logger.warning(
-                "webhook refused",
-                metadata: ["reason": "\(refusal.reason)", "from": "\(admission.client(of: exchange))"])
-            reject(exchange, reason: refusal.reason, refusal.answer)
+            switch outcome {
+            case .success(let batch): accept(exchange, batch)
+            case .failure(.poison(let body)): setAside(exchange, body)
+            case .failure(.parse(let error)): refuse(exchange, error)
+            case .failure(.coding(.tooLarge)):
+                let message = "the body is larger than \(reader.intake.bodyLimit) bytes when unpacked"
+                refuse(exchange, reason: "tooLarge", .error(413, message))
+            case .failure(.coding(.damaged)):
+                refuse(exchange, reason: "encoding", .error(400, "the compressed body is damaged"))
+            }
         }
     }
 
-    private func read(_ exchange: HTTPExchange) {
-        guard let coding = ContentCoding(field: exchange.header("Content-Encoding")) else {
-            let accepted = Answer.Header("Accept-Encoding", "gzip, deflate")
-            return reject(
-                exchange, reason: "encoding",
-                .error(415, "this Content-Encoding is not understood", headers: [accepted]))
-        }
+    private func refuse(_ exchange: HTTPExchange, _ error: ParseError) {
+        let reason = error.reason.rawValue
+        if error.reason == .outOfMemory { return reject(exchange, reason: reason, .unavailable(error.message)) }
+        let isTooMuch = error.reason == .tooMany || error.reason == .tooManyCopies
+        refuse(exchange, reason: reason, .error(isTooMuch ? 413 : 400, error.message), detail: error.message)
+    }
+
+    private func refuse(_ exchange: HTTPExchange, reason: String, _ answer: Answer, detail: String? = nil) {
+        screener.log(
+            "webhook refused", of: exchange,
+            detail.map { ["reason": "\(reason)", "err": "\($0)"] } ?? ["reason": "\(reason)"])
+        reject(exchange, reason: reason, answer)
+    }
+
+    /// Stores a body that crashes the process as a dead letter and answers 400, so that the sender stops retrying.
+    private func setAside(_ exchange: HTTPExchange, _ body: [UInt8]) {
         do {
-            let sent = exchange.body(spare: WebhookParser.padding)
-            let body = try coding.decode(sent, limit: bodyLimit, spare: WebhookParser.padding)
-            accept(exchange, try parser.parse(body, acceptedAt: .now()))
-        } catch let error as ParseError where error.reason == .outOfMemory {
-            reject(exchange, reason: error.reason.rawValue, .unavailable(error.message))
-        } catch let error as ParseError {
-            services.logger.warning(
-                "webhook refused",
-                metadata: [
-                    "reason": "\(error.reason.rawValue)", "err": "\(error.message)",
-                    "from": "\(admission.client(of: exchange))",
-                ])
-            reject(exchange, reason: error.reason.rawValue, .error(400, error.message))
-        } catch ContentCoding.Failure.tooLarge {
-            reject(
-                exchange, reason: "tooLarge", .error(413, "the body is larger than \(bodyLimit) bytes when unpacked"))
+            let webhook = PendingWebhook(exchange: exchange, counts: [], isSetAside: true)
+            try services.journal.append(services.bodyGuard.asNotification(body), for: webhook)
         } catch {
-            reject(exchange, reason: "encoding", .error(400, "the compressed body is damaged"))
+            refuse(exchange, error)
         }
+    }
+
+    /// The body is on disk as a pending notification: after a crash here the outbound queue would set it aside.
+    private func settleSetAside(_ webhook: PendingWebhook, _ outcome: AppendOutcome) {
+        let crashes = BodyGuard.crashLimit
+        for notification in outcome.notifications {
+            services.logger.error(
+                "webhook set aside: the process crashed while parsing it",
+                metadata: ["id": "\(notification.id)", "from": "\(screener.client(of: webhook.exchange))"])
+            services.metrics.notificationsDead[Severity.fallback.rawValue, DeadLetterReason.crash.rawValue].increment()
+            let answer = "the relay crashed \(crashes) times while parsing it"
+            services.journal.settle(notification.id, as: .dead(reason: .crash, attempts: 0, answer: answer))
+        }
+        let message = "this body crashed the relay \(crashes) times; it is kept as a dead letter"
+        reject(webhook.exchange, reason: "crash", .error(400, message))
     }
 
     private func accept(_ exchange: HTTPExchange, _ batch: AlertBatch) {
@@ -162,9 +180,11 @@ final class WebhookListener {
     }
 
     private func succeed(_ webhook: PendingWebhook, _ outcome: AppendOutcome) {
+        if webhook.isSetAside { return settleSetAside(webhook, outcome) }
         let alerts = webhook.counts.reduce(0) { $0 + $1.alerts }
         // An overdue webhook was answered while its commit was still under way.
         if webhook.exchange.isAwaitingReply {
+            webhook.exchange.trust()
             send(.ok(processed: alerts), to: webhook.exchange)
             counts.answered(after: ContinuousClock.now - webhook.exchange.arrival)
         }
@@ -192,8 +212,13 @@ final class WebhookListener {
         if isDraining { return .unavailable("draining") }
         let snapshot = services.journal.snapshot
         if let refusal = snapshot.state.refusal { return .unavailable(refusal.explanation) }
-        guard let degraded = snapshot.degraded else { return .json([("status", "ready")]) }
-        return .json([("status", "ready"), ("degraded", degraded)])
+        var members = [(name: "status", value: "ready")]
+        // Critical alerts are still taken, so it is ready, and must be sent them.
+        if !snapshot.reserved.isEmpty { members.append(("refusing", Severity.list(snapshot.reserved))) }
+        if let degraded = snapshot.degraded {
+            members += [("degraded", degraded), ("missing", String(snapshot.missing))]
+        }
+        return .json(members)
     }
 
     private func reject(_ exchange: HTTPExchange, reason: String, _ answer: Answer) {

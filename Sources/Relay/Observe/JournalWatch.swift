@@ -9,6 +9,13 @@ struct JournalWatch: JournalObserver {
         metrics.journalCommitDuration[].observe(commit.duration)
     }
 
+    func journalRefuses(_ severities: Set<Severity>) {
+        guard !severities.isEmpty else { return logger.notice("journal takes webhooks of every severity") }
+        logger.error(
+            "journal keeps its space for more urgent alerts, webhooks are refused",
+            metadata: ["severities": "\(Severity.list(severities))"])
+    }
+
     func journalChanged(to state: JournalState) {
         switch state {
         case .open: logger.notice("journal takes webhooks")

@@ -57,14 +57,19 @@ struct LineLogHandler: LogHandler {
     }
 
     private static func quotedIfNeeded(_ value: String) -> String {
-        let isPlain = !value.isEmpty && value.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F && $0 != 0x22 && $0 != 0x3D }
+        let isPlain = !value.isEmpty && value.unicodeScalars.allSatisfy(isPlain)
         return isPlain ? value : quoted(value)
+    }
+
+    private static func isPlain(_ scalar: Unicode.Scalar) -> Bool {
+        if scalar.isASCII { return scalar.value > 0x20 && scalar != "\u{7F}" && scalar != "\"" && scalar != "=" }
+        return !scalar.properties.isWhitespace && !TerminalText.isHidden(scalar)
     }
 
     /// A JSON string, which logfmt's readers take too; a line break in a value cannot fake a second event.
     private static func quoted(_ value: String) -> String {
         var writer = JSONWriter()
         writer.string(value)
-        return String(decoding: writer.bytes, as: UTF8.self)
+        return TerminalText.escaped(String(decoding: writer.bytes, as: UTF8.self), keepsLines: false)
     }
 }

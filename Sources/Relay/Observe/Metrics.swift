@@ -1,3 +1,5 @@
+import Libevent
+
 /// The metrics of the program; their names are part of its interface. No label carries an alert's own label values.
 ///
 /// `receiver` names a receiver of the configuration; the series of a severity's own room are without it.
@@ -40,11 +42,17 @@ struct Metrics: Sendable {
     let notificationsExpired = MetricFamily<Counter>(
         "relay_notifications_expired_total", "Firings not told: older than the maximum age, and resolved since.",
         labels: ["severity", "receiver"], existing: severities)
+    let notificationsDead = MetricFamily<Counter>(
+        "relay_notifications_dead_total", "Notifications given up on and moved to the dead letters, by reason.",
+        labels: ["severity", "reason", "receiver"], existing: severities.map { $0 + ["crash"] })
     let duplicatesSuppressed = MetricFamily<Counter>(
         "relay_duplicates_suppressed_total", "Webhooks whose content was accepted before, within the window.")
     let possibleDuplicates = MetricFamily<Counter>(
         "relay_possible_duplicates_total", "Posts repeated though Rocket.Chat may have taken them.",
         labels: ["severity", "receiver"], existing: severities)
+    let connectionsClosed = MetricFamily<Counter>(
+        "relay_connections_closed_total", "Connections that the listener ended without an answer, by reason.",
+        labels: ["reason"], existing: HTTPServer.Closing.allCases.map { [$0.rawValue] })
     let logLinesDropped = MetricFamily<Counter>(
         "relay_log_lines_dropped_total", "Log lines dropped because stderr did not take them.")
 
@@ -54,7 +62,8 @@ struct Metrics: Sendable {
         [
             httpRequests, httpRequestDuration, alertsReceived, payloadsRejected, journalCommitDuration, notifications,
             notificationsFailed, messagesSent, messagesRerouted, coalescedAlerts, notificationsExpired,
-            deliveryDuration, endToEnd, duplicatesSuppressed, possibleDuplicates, logLinesDropped,
+            notificationsDead, deliveryDuration, endToEnd, duplicatesSuppressed, possibleDuplicates, connectionsClosed,
+            logLinesDropped,
         ]
     }
 

@@ -1,8 +1,10 @@
+import DeliveryCore
+
 /// What is only known at the moment of a scrape: the journal's state and the process's own.
 struct Scrape: Sendable {
     var metrics: Metrics
     var snapshot: JournalSnapshot
-    var breakers: [(destination: Destination, state: CircuitBreaker.State)]
+    var conditions: [(destination: Destination, condition: HookCondition)]
     /// TLS handshakes that clients began and did not finish, since the start.
     var failedHandshakes: Int
     var now: Timestamp
@@ -15,8 +17,8 @@ struct Scrape: Sendable {
         text.begin(
             "relay_circuit_state", help: "The room's own hook: 0 works, 1 is being tried out, 2 is left alone.",
             type: "gauge")
-        for (destination, state) in breakers {
-            text.add("relay_circuit_state", labels: labels(destination), value: state.number)
+        for (destination, condition) in conditions {
+            text.add("relay_circuit_state", labels: labels(destination), value: condition.number)
         }
         text.addGauge(
             "relay_tls_handshakes_failed_total", "TLS handshakes that clients began and did not finish.",
@@ -34,6 +36,17 @@ struct Scrape: Sendable {
         text.addGauge(
             "relay_journal_limit_bytes", "Bytes of the journal above which webhooks are refused.",
             value: Double(snapshot.usage.limitBytes))
+        text.begin(
+            "relay_journal_accepting",
+            help: "Whether the journal takes webhooks whose most urgent alert has this severity.", type: "gauge")
+        for severity in Severity.allCases {
+            text.add(
+                "relay_journal_accepting", labels: [("severity", severity.rawValue)],
+                value: snapshot.accepts(severity) ? 1 : 0)
+        }
+        text.addGauge(
+            "relay_journal_missing_notifications", "Acknowledged notifications that the start found missing.",
+            value: Double(snapshot.missing))
         byDestination("relay_journal_oldest_pending_age_seconds", "Age of the oldest unsettled notification.", &text) {
             snapshot.oldestPending[$0].map { max(0, now.since($0) / .seconds(1)) } ?? 0
         }
@@ -57,12 +70,12 @@ struct Scrape: Sendable {
     }
 }
 
-extension CircuitBreaker.State {
+extension HookCondition {
     fileprivate var number: Double {
         switch self {
-        case .closed: 0
-        case .halfOpen: 1
-        case .open: 2
+        case .works: 0
+        case .isProbed: 1
+        case .isLeftAlone: 2
         }
     }
 }

@@ -13,6 +13,10 @@ struct Notification: Sendable, Equatable {
     /// A webhook body of version "4" that holds this destination's alerts and no others. Alertmanager's own bytes where
     /// the whole payload has one destination.
     var body: [UInt8]
+    /// No alert of this notification fires. False where `max_alerts` cut some off: they may still fire.
+    var isResolved = false
+    /// Put back from the dead letters.
+    var isReplayed = false
 
     var destination: Destination { Destination(receiver: receiver, severity: severity) }
 }

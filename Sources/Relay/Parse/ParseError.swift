@@ -15,6 +15,10 @@ struct ParseError: Error, Equatable {
         case wrongType
         case wrongValue
         case duplicateName
+        /// More than 65,536 alerts, or 524,288 labels and annotations.
+        case tooMany
+        /// What one webhook would leave on disk for all its destinations is more than `WebhookParser.partsLimit`.
+        case tooManyCopies
         /// Not the sender's fault and no reason for a 400: the same body may pass later (503).
         case outOfMemory
     }

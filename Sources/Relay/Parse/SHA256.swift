@@ -25,11 +25,27 @@ final class SHA256 {
     }
 
     func digest(of bytes: UnsafeRawBufferPointer) -> [UInt8] {
+        begin()
+        update(bytes)
+        return finish()
+    }
+
+    /// Begins a digest whose bytes come in pieces; ends the one under way.
+    func begin() {
+        guard EVP_DigestInit_ex2(context, algorithm, nil) == 1 else { fatalError("libcrypto failed to digest") }
+    }
+
+    func update(_ bytes: UnsafeRawBufferPointer) {
+        guard EVP_DigestUpdate(context, bytes.baseAddress, bytes.count) == 1 else {
+            fatalError("libcrypto failed to digest")
+        }
+    }
+
+    func finish() -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: Self.size) { digest, count in
-            guard EVP_DigestInit_ex2(context, algorithm, nil) == 1,
-                EVP_DigestUpdate(context, bytes.baseAddress, bytes.count) == 1,
-                EVP_DigestFinal_ex(context, digest.baseAddress, nil) == 1
-            else { fatalError("libcrypto failed to digest") }
+            guard EVP_DigestFinal_ex(context, digest.baseAddress, nil) == 1 else {
+                fatalError("libcrypto failed to digest")
+            }
             count = Self.size
         }
     }

@@ -8,4 +8,9 @@ enum Severity: String, CaseIterable, Sendable, Hashable {
     case info
     /// The severity label is missing or names no known tier.
     case fallback
+
+    /// Names for logs and answers, in the order of urgency.
+    static func list(_ severities: Set<Severity>) -> String {
+        allCases.filter(severities.contains).map(\.rawValue).joined(separator: ",")
+    }
 }

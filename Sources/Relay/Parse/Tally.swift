@@ -12,6 +12,11 @@ struct Tally {
         firing[Int(severity.tier)] + resolved[Int(severity.tier)]
     }
 
+    /// Whether any alert of the severity fires.
+    func isFiring(_ severity: Severity) -> Bool {
+        firing[Int(severity.tier)] > 0
+    }
+
     /// Those that are not zero, most urgent first, firing before resolved.
     var counts: [AlertBatch.Count] {
         var counts: [AlertBatch.Count] = []

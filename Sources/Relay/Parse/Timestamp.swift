@@ -13,7 +13,8 @@ struct Timestamp: Sendable, Hashable, Comparable {
 
     /// How long after `earlier` this moment is; negative when it is before.
     func since(_ earlier: Timestamp) -> Duration {
-        .seconds(seconds - earlier.seconds) + .nanoseconds(Int64(nanoseconds) - Int64(earlier.nanoseconds))
+        // A Duration holds the difference of any two: it counts in 128 bits.
+        .seconds(seconds) - .seconds(earlier.seconds) + .nanoseconds(Int64(nanoseconds) - Int64(earlier.nanoseconds))
     }
 
     /// The system's wall clock. It can jump: measure spans with a monotonic clock instead.

@@ -5,7 +5,7 @@ extension WebhookParser {
     func decode(_ body: [UInt8]) throws(ParseError) -> Payload {
         defer { trim() }
         return try body.withUnsafeBufferPointer { (bytes) throws(ParseError) -> Payload in
-            try Payload(read(bytes, readable: body.capacity))
+            try Payload(read(bytes))
         }
     }
 }
@@ -15,7 +15,7 @@ extension Payload {
         receiver = view.receiver.text
         status = AlertStatus(resolved: view.resolved)
         groupKey = view.group_key.text
-        truncatedAlerts = Int(view.truncated_alerts)
+        truncatedAlerts = min(Int(clamping: view.truncated_alerts), Self.truncatedLimit)
         groupLabels = view.labels(view.group_labels)
         commonLabels = view.labels(view.common_labels)
         commonAnnotations = view.labels(view.common_annotations)

@@ -2,11 +2,14 @@ import CSimdjson
 
 /// Reads webhook bodies of version "4" (`contracts/alertmanager.md`, "Body").
 ///
-/// One a thread: the memory it works in is reused from body to body. Every body that `parse` takes, and every body of
-/// the notifications that it makes of it, `decode` takes too.
+/// Not to be used by two threads at once: the memory it works in is reused from body to body. `WebhookIntake` reads on any
+/// thread. Besides the body and its parts it takes at most one body more and 64 MiB (views, and marks of which alert is
+/// whose), whatever the body holds. Every body that `parse` takes, and every body of the notifications that it makes of
+/// it, `decode` takes too.
 final class WebhookParser {
-    /// The room beyond its count that an array should have, to be read where it is.
-    static let padding = 64
+    /// The bytes that the parts of a webhook of `size` bytes may have together, one for each destination. Severities
+    /// alone never exceed it: there are four.
+    static func partsLimit(_ size: Int) -> Int { max(64 << 20, 4 * size) }
 
     private let parser: OpaquePointer
     private let severities: SeverityMap
@@ -29,24 +32,25 @@ final class WebhookParser {
 
     /// Checks a body, classifies its alerts and splits it by destination.
     ///
-    /// An array with `padding` bytes of capacity beyond its count is read where it is; any other is copied first.
-    /// Where all alerts are for one destination the array itself is the notification's body.
+    /// Where all alerts are for a destination the array itself is the notification's body, and destinations with the
+    /// same alerts share one array. What they would take on disk together is bounded by `partsLimit`.
     func parse(_ body: consuming [UInt8], acceptedAt: Timestamp) throws(ParseError) -> AlertBatch {
         defer { trim() }
-        let capacity = body.capacity
         var batch = try body.withUnsafeBufferPointer { (bytes) throws(ParseError) -> AlertBatch in
-            let payload = try read(bytes, readable: capacity)
+            let payload = try read(bytes)
             let tally = try classify(payload)
-            return try split(payload, tally, acceptedAt: acceptedAt)
+            return try split(payload, tally, size: bytes.count, acceptedAt: acceptedAt)
         }
-        if batch.notifications.count == 1 { batch.notifications[0].body = body }
+        for index in batch.notifications.indices where batch.notifications[index].body.isEmpty {
+            batch.notifications[index].body = body
+        }
         return batch
     }
 
     /// Checks the body of `bytes` and gives views of it that live until the next call, at most as long as `bytes`.
-    func read(_ bytes: UnsafeBufferPointer<UInt8>, readable: Int) throws(ParseError) -> webhook_payload {
+    func read(_ bytes: UnsafeBufferPointer<UInt8>) throws(ParseError) -> webhook_payload {
         var payload = webhook_payload()
-        let fault = webhook_parser_parse(parser, bytes.baseAddress, bytes.count, readable, &payload)
+        let fault = webhook_parser_parse(parser, bytes.baseAddress, bytes.count, &payload)
         guard fault == WEBHOOK_OK else {
             throw ParseError(reason: ParseError.Reason(fault), message: webhook_parser_message(parser).text)
         }
@@ -72,19 +76,17 @@ final class WebhookParser {
         return tally
     }
 
+    /// A notification that is to have the whole body has none yet.
     private func split(
-        _ payload: webhook_payload, _ tally: Tally, acceptedAt: Timestamp
+        _ payload: webhook_payload, _ tally: Tally, size: Int, acceptedAt: Timestamp
     ) throws(ParseError) -> AlertBatch {
         let (key, group) = try identity()
         let shares = router.isEmpty ? shares(tally) : shares(payload)
-        var notifications: [Notification] = []
-        notifications.reserveCapacity(shares.count)
-        for share in shares {
-            let body = shares.count == 1 ? [] : try subset(share)
-            notifications.append(
-                Notification(
-                    severity: share.destination.severity, receiver: share.destination.receiver, group: group,
-                    acceptedAt: acceptedAt, body: body))
+        let parts = try parts(shares, size: size)
+        let notifications = zip(shares, parts).map { share, body in
+            Notification(
+                severity: share.destination.severity, receiver: share.destination.receiver, group: group,
+                acceptedAt: acceptedAt, body: body, isResolved: share.isResolved && payload.truncated_alerts == 0)
         }
         return AlertBatch(
             dedupeKey: key, isRepeat: Payload.meansRepeat(payload.notification_reason.text),
@@ -93,46 +95,116 @@ final class WebhookParser {
 
     /// The dedupe key of the body at hand and the hash of its group.
     private func identity() throws(ParseError) -> (DedupeKey, group: UInt64) {
-        var groupSize = 0
-        guard let canonical = webhook_parser_canonical(parser, &groupSize).bytes else { throw .outOfMemory }
-        let key = sha256.digest(of: canonical)
-        let group = sha256.digest(of: UnsafeRawBufferPointer(rebasing: canonical[..<groupSize]))
+        let key = try digest(groupOnly: false)
+        let group = try digest(groupOnly: true)
         return (DedupeKey(bytes: key), group[..<8].reduce(0) { $0 << 8 | UInt64($1) })
     }
 
-    /// The alerts that are for one destination: those that have this mark.
+    private func digest(groupOnly: Bool) throws(ParseError) -> [UInt8] {
+        sha256.begin()
+        let isComplete = webhook_parser_canonical(
+            parser, groupOnly,
+            { context, bytes, size in
+                guard let context else { return }
+                let sha256 = Unmanaged<SHA256>.fromOpaque(context).takeUnretainedValue()
+                sha256.update(UnsafeRawBufferPointer(start: bytes, count: size))
+            }, Unmanaged.passUnretained(sha256).toOpaque())
+        let digest = sha256.finish()
+        guard isComplete else { throw .outOfMemory }
+        return digest
+    }
+
+    /// The alerts that are for one destination.
     private struct Share {
         var destination: Destination
-        var marks: [UInt8]
-        var mark: UInt8
+        var alerts: Marked
+        /// None of its alerts fires.
+        var isResolved: Bool
     }
 
     /// By severity alone.
     private func shares(_ tally: Tally) -> [Share] {
         Severity.allCases.filter { tally.alerts(of: $0) > 0 }.map {
-            Share(destination: Destination(severity: $0), marks: tiers, mark: $0.tier)
+            Share(
+                destination: Destination(severity: $0), alerts: Marked(marks: tiers, mark: $0.tier),
+                isResolved: !tally.isFiring($0))
         }
     }
 
     /// By receiver and severity. An alert may have several.
     private func shares(_ payload: webhook_payload) -> [Share] {
-        var marks: [Destination: [UInt8]] = [:]
+        // By receiver and, within it, by tier: a dictionary would be asked once for each alert and receiver.
+        let severities = Severity.allCases
+        var marks = [[UInt8]](repeating: [], count: (Int(UInt8.max) + 1) * severities.count)
+        var isFiring = [Bool](repeating: false, count: marks.count)
         for (index, alert) in payload.views.enumerated() {
-            let severity = Severity.allCases[Int(tiers[index])]
-            for receiver in router.receivers(for: payload.labels(alert.labels)) {
-                let destination = Destination(receiver: receiver, severity: severity)
-                marks[destination, default: [UInt8](repeating: 0, count: payload.alert_count)][index] = 1
+            for receiver in router.receivers(in: LabelViews(payload: payload, labels: alert.labels)) {
+                let place = Int(receiver.rawValue) * severities.count + Int(tiers[index])
+                if marks[place].isEmpty { marks[place] = [UInt8](repeating: 0, count: payload.alert_count) }
+                marks[place][index] = 1
+                if !alert.resolved { isFiring[place] = true }
             }
         }
-        return marks.sorted { $0.key < $1.key }.map { Share(destination: $0.key, marks: $0.value, mark: 1) }
+        var shares: [Share] = []
+        for (place, marks) in marks.enumerated() where !marks.isEmpty {
+            let receiver = ReceiverID(rawValue: UInt8(place / severities.count))
+            let destination = Destination(receiver: receiver, severity: severities[place % severities.count])
+            shares.append(
+                Share(
+                    destination: destination, alerts: Marked(marks: marks, mark: 1), isResolved: !isFiring[place]))
+        }
+        return shares.sorted { $0.destination < $1.destination }
     }
 
-    /// The body at hand with the alerts of one destination.
-    private func subset(_ share: Share) throws(ParseError) -> [UInt8] {
-        let size = webhook_parser_subset(parser, share.marks, share.mark, nil)
-        guard size > 0 else { throw .outOfMemory }
+    /// Those alerts of one body that have this mark.
+    private struct Marked: Hashable {
+        var marks: [UInt8]
+        var mark: UInt8
+
+        var isWhole: Bool { marks.allSatisfy { $0 == mark } }
+    }
+
+    /// A body for each share, empty where it is to be the whole one. Shares of the same alerts have the same array.
+    private func parts(_ shares: [Share], size: Int) throws(ParseError) -> [[UInt8]] {
+        let originals = originals(of: shares)
+        var sizes: [Int] = []
+        var total = 0
+        for (share, original) in zip(shares, originals) {
+            let part = original < sizes.count ? sizes[original] : self.size(of: share.alerts, whole: size)
+            guard part > 0 else { throw .outOfMemory }
+            sizes.append(part)
+            total += part
+            guard total <= Self.partsLimit(size) else {
+                throw .tooManyCopies(shares.count, limit: Self.partsLimit(size))
+            }
+        }
+        var parts: [[UInt8]] = []
+        for (index, share) in shares.enumerated() {
+            let original = originals[index]
+            parts.append(original < index ? parts[original] : body(of: share.alerts, size: sizes[index]))
+        }
+        return parts
+    }
+
+    /// For each share the first one that has the same alerts.
+    private func originals(of shares: [Share]) -> [Int] {
+        // An alert has one severity.
+        if router.isEmpty { return Array(shares.indices) }
+        var first: [Marked: Int] = [:]
+        return shares.enumerated().map { index, share in
+            first[share.alerts] = first[share.alerts] ?? index
+            return first[share.alerts] ?? index
+        }
+    }
+
+    private func size(of marked: Marked, whole: Int) -> Int {
+        marked.isWhole ? whole : webhook_parser_subset(parser, marked.marks, marked.mark, nil)
+    }
+
+    private func body(of marked: Marked, size: Int) -> [UInt8] {
+        if marked.isWhole { return [] }
         return [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
-            count = webhook_parser_subset(parser, share.marks, share.mark, buffer.baseAddress)
+            count = webhook_parser_subset(parser, marked.marks, marked.mark, buffer.baseAddress)
         }
     }
 }

@@ -20,6 +20,22 @@ extension webhook_payload {
     }
 }
 
+/// The labels of one alert where simdjson left them, so that routing makes no strings of them.
+struct LabelViews: LabelSource {
+    let payload: webhook_payload
+    let labels: webhook_pairs
+
+    func withValue<Result>(of name: String, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        var name = name
+        let value = name.withUTF8 { bytes in
+            webhook_payload_value(
+                payload.pairs, labels, UnsafeRawPointer(bytes.baseAddress)?.assumingMemoryBound(to: CChar.self),
+                bytes.count)
+        }
+        return body(value.bytes ?? UnsafeRawBufferPointer(start: nil, count: 0))
+    }
+}
+
 extension webhook_string {
     /// The time that is written here; nil where it is absent or Go's zero time. `alert` and `field` say where in an
     /// error.
@@ -42,6 +58,16 @@ extension AlertStatus {
 }
 
 extension ParseError {
+    /// - Parameter limit: the bytes that all copies may have together.
+    static func tooManyCopies(_ destinations: Int, limit: Int) -> ParseError {
+        ParseError(
+            reason: .tooManyCopies,
+            message: """
+                the alerts are for \(destinations) receivers and severities, and their copies would take more than \
+                \(limit >> 20) MiB; let Alertmanager send less at once (`max_alerts`, `group_by`) or use `continue` less
+                """)
+    }
+
     static let outOfMemory = ParseError(reason: .outOfMemory, message: "no memory to read the body")
 }
 
@@ -59,6 +85,7 @@ extension ParseError.Reason {
         case WEBHOOK_WRONG_TYPE: self = .wrongType
         case WEBHOOK_WRONG_VALUE: self = .wrongValue
         case WEBHOOK_DUPLICATE_NAME: self = .duplicateName
+        case WEBHOOK_TOO_MANY: self = .tooMany
         case WEBHOOK_OUT_OF_MEMORY: self = .outOfMemory
         default: preconditionFailure("a fault without a reason: \(fault.rawValue)")
         }

@@ -1,3 +1,5 @@
+import DeliveryCore
+
 /// What one delivery carries: one notification, or all that waited, folded into one message.
 enum Cargo: Sendable {
     case single(Journaled<Notification>, Payload)
@@ -20,15 +22,6 @@ enum Cargo: Sendable {
         }
     }
 
-    /// How a message is put, from the fullest form to the one that is hardest to refuse.
-    enum Form: Sendable, Equatable {
-        case full
-        /// For a room whose limits are lower than the relay was told.
-        case small
-        /// Text only.
-        case plain
-    }
-
     var entries: [Entry] {
         switch self {
         case .single(let notification, _): [Entry(notification)]
@@ -43,20 +36,21 @@ enum Cargo: Sendable {
 
     /// The messages to post, in their order.
     func messages(
-        _ form: Form, severity: Severity, renderer: MessageRenderer, marks: MessageMarks, now: Timestamp
+        in form: Form, severity: Severity, renderer: MessageRenderer, marks: MessageMarks, now: Timestamp
     ) -> [Message] {
         switch (self, form) {
         case (.single(_, let payload), .full):
             renderer.render(payload, severity: severity, now: now, marks: marks)
-        case (.single(_, let payload), .small):
+        case (.single(_, let payload), .reduced):
             MessageRenderer(settings: renderer.settings.halved)
                 .render(payload, severity: severity, now: now, marks: marks)
         case (.single(_, let payload), .plain):
             renderer.renderPlain(payload, severity: severity, now: now, marks: marks)
         case (.fold(let fold), .full): [fold.digest.message(now: now, marks: marks)]
-        case (.fold(let fold), .small):
+        case (.fold(let fold), .reduced):
             [fold.digest.limited(by: renderer.settings.halved).message(now: now, marks: marks)]
         case (.fold(let fold), .plain): [fold.digest.plainMessage(now: now, marks: marks)]
+        case (_, .notice): [RoomNotes.refused(entries.first.map { "\($0.id)" } ?? "", severity: severity)]
         }
     }
 }

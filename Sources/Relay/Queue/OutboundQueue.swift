@@ -1,99 +1,124 @@
+import DeliveryCore
 import Dispatch
 import Libevent
-import Logging
 
-/// The backlog of one destination on its way to one hook: accepted notifications go in on the loop, messages come out on a
-/// Dispatch queue of its own, one post at a time, in the order of acceptance.
+/// One destination's queue: reads rows, renders what the machine chose, and posts it.
 ///
-/// A slow or broken hook stops this queue only; its backlog waits in the journal, of which it holds a small window.
-final class OutboundQueue: Sendable {
-    /// What a queue works with; nothing in it is shared with another queue but what is safe to share.
+/// Posts block, so this actor runs on a Dispatch queue of its own; a slow or broken hook stops this queue only. What to do
+/// and when is the machine's business: each order is answered by one call of `done`, on any thread.
+actor OutboundQueue {
+    /// What queues have in common, whatever the configuration says.
     struct Services: Sendable {
-        /// The receiver's name; nil for a severity's own queue.
-        var receiver: String?
-        /// The destination's own hook.
-        var own: OutboundRoute
-        /// Where messages go while the own hook cannot take them; nil where there is no other.
-        var fallback: OutboundRoute?
         var journal: any OutboundJournal
-        var policy = RetryPolicy()
-        /// How long the own hook may fail before the fallback takes over.
-        var patience: Duration
-        /// A firing that is older, and resolved since, is not told any more.
-        var maxAge: Duration
-        /// Put a resolve into the thread of its firing too, where the server tells messages' ids.
-        var usesThreads = false
-        var metrics: Metrics
-        var logger: Logger
+        /// Attributes crashes to notifications.
+        var crashGuard: CrashGuard
+        var abort: DeliveryAbort
+        /// How old a notification is, whatever the wall clock does.
+        var ages = NotificationAges()
     }
 
-    let destination: Destination
-    private let window: Locked<QueueWindow>
-    private let worker: OutboundWorker
-    private let gate: Locked<HookGate>
+    nonisolated let destination: Destination
+    nonisolated let services: Services
+    private nonisolated let executor: QueueExecutor
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    init(destination: Destination, limits: QueueWindow.Limits = .init(), services: Services) {
+    /// Records what this queue handles, for the next process.
+    let handling: CrashGuard.Slot
+    lazy var parser = WebhookParser()
+    /// The messages of the last composition: those of one batch, whatever waits.
+    private var messages: [[UInt8]] = []
+    private var handled: CrashLedger.Handled?
+    private var postmen: [HookID: Postman] = [:]
+
+    init(destination: Destination, services: Services) {
         self.destination = destination
-        window = Locked(QueueWindow(limits: limits))
-        gate = Locked(services.own.gate)
-        worker = OutboundWorker(destination: destination, window: window, services: services)
+        self.services = services
+        handling = services.crashGuard.makeSlot()
+        executor = QueueExecutor(label: "outbound.\(destination.spoolName)")
     }
 
-    /// Works with other hooks or settings from the next message on.
-    func reconfigure(_ services: Services) {
-        gate.withLock { $0 = services.own.gate }
-        worker.reconfigure(services)
-    }
+    // MARK: Orders
 
-    /// Begins with what recovery found.
-    func start() {
-        worker.wake()
-    }
-
-    /// Takes a notification that the journal has just made durable.
-    func offer(_ notification: Journaled<Notification>) {
-        let mustWake = window.withLock { window in
-            let wasEmpty = window.first == nil
-            window.offer(notification)
-            return wasEmpty
+    /// Reads rows without their bodies; nil where the journal has failed.
+    nonisolated func load(after: EntryID, limit: Int, then done: @escaping @Sendable (Page?) -> Void) {
+        let (journal, crashGuard) = (services.journal, services.crashGuard)
+        journal.rows(destination, after: after == .zero ? nil : JournalID(after), limit: limit) { rows in
+            done(rows.map { Page($0, after: after, crashGuard) })
         }
-        // A worker that has something in its window looks for more by itself.
-        if mustWake { worker.wake() }
     }
 
-    /// Whether the destination's own hook is taken for working.
-    var breakerState: CircuitBreaker.State { gate.withLock { $0 }.breakerState }
-
-    /// Begins no more posts; calls back once the one in flight, if any, has ended and its outcome is with the journal.
-    func stop(then done: @escaping @Sendable () -> Void) {
-        worker.stop(then: done)
-    }
-}
-
-/// What a queue asks of the journal.
-protocol OutboundJournal: Sendable {
-    /// Reads pending notifications behind `after`, oldest first; calls back on the journal's queue, with nil when the
-    /// journal has failed.
-    func load(
-        _ destination: Destination, after: JournalID?, limit: Int, byteLimit: Int,
-        then done: @escaping @Sendable (PendingWindow?) -> Void)
-
-    /// As `load`, but waits for the journal's queue: never to be called on the loop or on that queue.
-    func loadNow(_ destination: Destination, after: JournalID?, limit: Int, byteLimit: Int) -> PendingWindow?
-
-    /// Writes the final outcome of a notification with a coming commit, and tries until it is written.
-    func settle(_ id: JournalID, as settlement: Settlement)
-}
-
-extension Journal: OutboundJournal {
-    func load(
-        _ destination: Destination, after: JournalID?, limit: Int, byteLimit: Int,
-        then done: @escaping @Sendable (PendingWindow?) -> Void
+    /// Renders a batch, which takes the place of the one before; nil where the journal could not be read.
+    nonisolated func compose(
+        _ composition: Composition, _ settings: QueueSettings, then done: @escaping @Sendable (Manifest?) -> Void
     ) {
-        load(destination, after: after, limit: limit, byteLimit: byteLimit) { result in done(try? result.get()) }
+        executor.queue.async {
+            done(self.assumeIsolated { $0.composeNow(composition, settings) })
+        }
     }
 
-    func loadNow(_ destination: Destination, after: JournalID?, limit: Int, byteLimit: Int) -> PendingWindow? {
-        withWriter { try? $0.load(destination, after: after, limit: limit, byteLimit: byteLimit).get() }
+    /// Posts one message of the last composition.
+    nonisolated func post(
+        part: Int, to hook: HookID, _ route: QueueSettings.Route, _ record: HookRow?,
+        then done: @escaping @Sendable (PostReport) -> Void
+    ) {
+        executor.queue.async {
+            done(self.assumeIsolated { $0.postNow(part, to: hook, route, record) })
+        }
+    }
+
+    // MARK: The work
+
+    private func composeNow(_ composition: Composition, _ settings: QueueSettings) -> Manifest? {
+        messages = []
+        handled = nil
+        guard let route = settings.routes[composition.hook] else { return nil }
+        guard let (cargo, manifest) = read(composition, settings, route.renderer) else { return nil }
+        guard let cargo, let first = cargo.entries.first, let last = cargo.entries.last else { return manifest }
+        handled = CrashLedger.Handled(first: first.id, last: last.id)
+        return handling.during(handled) {
+            var manifest = manifest
+            let rendered = render(cargo, composition, settings, route.renderer)
+            messages = rendered.messages
+            for message in messages { FaultPoint.render.reach(message) }
+            (manifest.parts, manifest.copies) = (messages.count, rendered.copies)
+            manifest.foldedAlerts = cargo.foldedAlerts
+            return manifest
+        }
+    }
+
+    private func postNow(
+        _ part: Int, to hook: HookID, _ route: QueueSettings.Route, _ record: HookRow?
+    ) -> PostReport {
+        guard messages.indices.contains(part), services.journal.permits(record) else { return .notSent }
+        let body = messages[part]
+        let postman = Postman.keeping(postmen[hook], for: route, abort: services.abort)
+        postmen[hook] = postman
+        let answer = postman.deliver(body)
+        // Of several parts those that are in the room are not made again.
+        if messages.count == 1 { messages = [] }
+        return handling.during(handled) {
+            FaultPoint.classify.reach(body)
+            return postman.report(answer)
+        }
+    }
+}
+
+extension JournalID {
+    init(_ entry: EntryID) { self.init(rawValue: entry.rawValue) }
+}
+
+extension EntryID {
+    init(_ id: JournalID) { self.init(id.rawValue) }
+}
+
+extension Page {
+    fileprivate init(_ rows: PendingRows, after: EntryID, _ crashGuard: CrashGuard) {
+        let entries = rows.rows.map { row in
+            let crashes = crashGuard.crashes(of: row.id)
+            return PendingEntry(
+                id: EntryID(row.id), group: row.group, isResolved: row.isResolved, isReplayed: row.isReplayed,
+                crashes: crashes.all, crashesAlone: crashes.alone)
+        }
+        self.init(entries: entries, cursor: rows.cursor.map { EntryID($0) } ?? after, isLast: rows.isLast)
     }
 }

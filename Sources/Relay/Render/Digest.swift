@@ -85,7 +85,8 @@ struct Digest: Sendable {
     /// Adds a notification; they come in the order of their acceptance.
     mutating func add(_ payload: Payload) {
         notifications += 1
-        truncatedAlerts += payload.truncatedAlerts
+        let (sum, isTooLarge) = truncatedAlerts.addingReportingOverflow(payload.truncatedAlerts)
+        truncatedAlerts = isTooLarge ? .max : sum
         if !payload.externalURL.isEmpty { externalURL = payload.externalURL }
         let name = "\(payload.receiver)\0\(payload.groupKey)"
         let group = groups[name] ?? groups.count

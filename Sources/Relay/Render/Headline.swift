@@ -60,7 +60,7 @@ struct Headline: Sendable {
         if resolved.isEmpty { return state("\(isRepeat ? "still " : "")firing", of: firing) }
         if firing.isEmpty { return state("resolved", of: resolved) }
         let clauses = [(firing, "firing"), (resolved, "resolved")].map { alerts, word in
-            "\(alerts.count) \(word): \(kinds(of: alerts))\(place(of: alerts))"
+            "\(alerts.count) \(word): \(Self.subject(of: alerts))"
         }
         return clauses.joined(separator: "; ")
     }
@@ -69,8 +69,11 @@ struct Headline: Sendable {
     private func state(_ word: String, of alerts: [Alert]) -> String {
         let isOneKind = alerts.map(\.displayName).distinct.count == 1
         let count = isOneKind ? "" : "\(alerts.count) "
-        return "\(count)\(word)\(span(of: alerts)): \(kinds(of: alerts))\(place(of: alerts))"
+        return "\(count)\(word)\(span(of: alerts)): \(Self.subject(of: alerts))"
     }
+
+    /// `HighCPUUsage on web-1:9100`, `HighCPUUsage (4), DiskFull (2)`.
+    static func subject(of alerts: [Alert]) -> String { kinds(of: alerts) + place(of: alerts) }
 
     /// How long a single alert has fired, once it is no news.
     private func span(of alerts: [Alert]) -> String {
@@ -80,7 +83,7 @@ struct Headline: Sendable {
     }
 
     /// `HighCPUUsage (4), DiskFull (2), Down and 3 more kinds`, most frequent first.
-    private func kinds(of alerts: [Alert]) -> String {
+    private static func kinds(of alerts: [Alert]) -> String {
         var counts: [String: Int] = [:]
         for alert in alerts { counts[alert.displayName, default: 0] += 1 }
         let names = alerts.map(\.displayName).distinct
@@ -96,7 +99,7 @@ struct Headline: Sendable {
         return shown.joined(separator: ", ") + (more > 0 ? " and \(more) more kinds" : "")
     }
 
-    private func place(of alerts: [Alert]) -> String {
+    private static func place(of alerts: [Alert]) -> String {
         var place = AlertPlace(of: alerts)
         // A name made of the summary often says the place already.
         if let name = alerts.first?.displayName, let thing = place.things.first, alerts.count == 1, name.contains(thing)

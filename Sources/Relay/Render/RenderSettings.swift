@@ -25,7 +25,8 @@ struct RenderSettings: Sendable, Equatable {
     ) {
         precondition(
             textLimit >= 100 && maxBodyBytes >= 4_096 && maxAlertsPerMessage >= 1, "limits too small to render")
-        self.textLimit = textLimit
+        // No text comes near it, and nine tenths of it do not overflow.
+        self.textLimit = min(textLimit, 1 << 30)
         self.maxAlertsPerMessage = maxAlertsPerMessage
         self.maxMessagesPerNotification = max(2, maxMessagesPerNotification)
         self.maxBodyBytes = maxBodyBytes

@@ -30,9 +30,12 @@ struct AlertRouter: Sendable {
     var isEmpty: Bool { entries.isEmpty }
 
     /// Never empty, and none twice.
-    func receivers(for labels: Labels) -> [ReceiverID] {
+    func receivers(for labels: Labels) -> [ReceiverID] { receivers(in: labels) }
+
+    /// Never empty, and none twice.
+    func receivers(in labels: some LabelSource) -> [ReceiverID] {
         var receivers: [ReceiverID] = []
-        for entry in entries where entry.matchers.allSatisfy({ $0.matches(labels) }) {
+        for entry in entries where entry.matchers.allSatisfy({ $0.matches(in: labels) }) {
             receivers.append(entry.receiver)
             if !entry.continues { return receivers }
         }

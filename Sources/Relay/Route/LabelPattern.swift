@@ -1,10 +1,10 @@
-import CPCRE2
+import CRE2
 
-/// A regular expression that a label's whole value must match, in the syntax that RE2 and PCRE2 share.
+/// A regular expression that a label's whole value must match, in RE2's syntax as Alertmanager has it: `^(?:…)$`.
 ///
-/// PCRE2 compiles it; it is matched without backtracking (pcre2_dfa_match), so that no value makes it slow.
+/// RE2 compiles and matches it: time grows linearly with the value, whatever the expression.
 struct LabelPattern: Sendable, Hashable {
-    /// What is wrong with an expression, in PCRE2's words.
+    /// What is wrong with an expression, in RE2's words.
     struct Invalid: Error, Equatable, CustomStringConvertible {
         var description: String
     }
@@ -17,79 +17,52 @@ struct LabelPattern: Sendable, Hashable {
         code = try Code(text)
     }
 
-    static func == (left: LabelPattern, right: LabelPattern) -> Bool { left.text == right.text }
+    // Bytewise: Swift's == also equates texts that RE2 tells apart (é in one character or in two).
+    static func == (left: LabelPattern, right: LabelPattern) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
 
     func hash(into hasher: inout Hasher) { hasher.combine(text) }
 
-    /// Nil where the expression needs more memory for the value than it is given.
-    func matches(_ value: String) -> Bool? { code.matches(value) }
+    /// Nil if the value is too long for the size of the expression; see `LABEL_PATTERN_STEP_LIMIT`.
+    func matches(_ value: UnsafeRawBufferPointer) -> Bool? { code.matches(value) }
+
+    func matches(_ value: String) -> Bool? {
+        var value = value
+        return value.withUTF8 { matches(UnsafeRawBufferPointer($0)) }
+    }
 }
 
 /// A compiled expression.
-// @unchecked because it is never changed once compiled, and PCRE2 reads it from any thread (pcre2api, "Multithreading").
+// @unchecked because it is never changed once compiled, and RE2 may be used by any number of threads at once (re2.h).
 private final class Code: @unchecked Sendable {
     private let code: OpaquePointer
 
-    /// Numbers for the states under way: enough for a long alternation, then for what no one writes by hand.
-    private static let workspaceSizes = [2048, 65_536]
-
     init(_ text: String) throws(LabelPattern.Invalid) {
-        var error: Int32 = 0
-        var offset = 0
-        let utf8 = Array(text.utf8)
-        let options =
-            UInt32(PCRE2_UTF | PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOLLAR_ENDONLY)
-            | UInt32(PCRE2_NEVER_BACKSLASH_C)
-        guard let context = pcre2_compile_context_create_8(nil) else {
-            throw LabelPattern.Invalid(description: "there is no memory")
+        var text = text
+        let (code, message) = text.withUTF8 { bytes in
+            withUnsafeTemporaryAllocation(of: CChar.self, capacity: 200) { message -> (OpaquePointer?, String) in
+                message.initialize(repeating: 0)
+                // A cut may leave half a character at the end, which decodes to a replacement character.
+                let code = label_pattern_compile(
+                    UnsafeRawPointer(bytes.baseAddress)?.assumingMemoryBound(to: CChar.self), bytes.count,
+                    message.baseAddress, message.count)
+                let said = message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+                return (code, String(decoding: said, as: UTF8.self))
+            }
         }
-        defer { pcre2_compile_context_free_8(context) }
-        // As in Go, a dot stands for all but a line feed.
-        pcre2_set_newline_8(context, UInt32(PCRE2_NEWLINE_LF))
-        guard let code = pcre2_compile_8(utf8, utf8.count, options, &error, &offset, context) else {
-            throw LabelPattern.Invalid(description: "\(Self.message(error)) at character \(offset + 1)")
-        }
+        guard let code else { throw LabelPattern.Invalid(description: message) }
         self.code = code
-        var backreferences: UInt32 = 0
-        pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_BACKREFMAX), &backreferences)
-        if backreferences > 0 {
-            throw LabelPattern.Invalid(description: "backreferences are not supported")
-        }
     }
 
     deinit {
-        pcre2_code_free_8(code)
+        label_pattern_destroy(code)
     }
 
-    func matches(_ value: String) -> Bool? {
-        guard let result = pcre2_match_data_create_8(1, nil) else { return nil }
-        defer { pcre2_match_data_free_8(result) }
-        var value = value
-        return value.withUTF8 { bytes -> Bool? in
-            for size in Self.workspaceSizes {
-                let outcome = withUnsafeTemporaryAllocation(of: Int32.self, capacity: size) { workspace -> Int32 in
-                    // The text is a Swift string's, so it need not be checked to be UTF-8. The workspace stands in for
-                    // the address that a text of no bytes may not have.
-                    let nothing = UnsafeRawPointer(workspace.baseAddress)?.assumingMemoryBound(to: UInt8.self)
-                    return pcre2_dfa_match_8(
-                        code, bytes.baseAddress ?? nothing, bytes.count, 0, UInt32(PCRE2_NO_UTF_CHECK), result, nil,
-                        workspace.baseAddress, size)
-                }
-                switch outcome {
-                case 0...: return true
-                case PCRE2_ERROR_NOMATCH: return false
-                case PCRE2_ERROR_DFA_WSSIZE: continue
-                default: return nil
-                }
-            }
-            return nil
-        }
-    }
-
-    private static func message(_ code: Int32) -> String {
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 256) { buffer in
-            let count = pcre2_get_error_message_8(code, buffer.baseAddress, buffer.count)
-            return String(decoding: buffer.prefix(Int(max(0, count))), as: UTF8.self)
+    func matches(_ value: UnsafeRawBufferPointer) -> Bool? {
+        let text = value.baseAddress?.assumingMemoryBound(to: CChar.self)
+        return switch label_pattern_match(code, text, value.count) {
+        case LABEL_PATTERN_MATCH: true
+        case LABEL_PATTERN_NO_MATCH: false
+        default: nil
         }
     }
 }

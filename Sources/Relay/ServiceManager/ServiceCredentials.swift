@@ -1,15 +1,32 @@
 import Glibc
 
-/// The service manager's credentials (systemd.exec(5)): a file that bears the name of a secret setting, in lower case,
-/// holds that setting.
+/// The service manager's credentials (systemd.exec(5)): a file that bears the name of a setting, in lower case, holds that
+/// setting if it is a secret, or is the file that the setting names.
 ///
-/// So a unit can load a whole folder of hooks, of which the operator has filled in those that there are.
+/// So a unit can load whole folders, of which the operator has filled in what there is, and the relay reads everything
+/// as a user that can read nothing else.
 enum ServiceCredentials {
     static let settings =
         Severity.allCases.map { "ROCKETCHAT_WEBHOOK_\($0.rawValue.uppercased())" }
-        + ["RELAY_AUTH_TOKEN", "RELAY_BASIC_AUTH"]
+        + ["RELAY_AUTH_TOKEN", "RELAY_BASIC_AUTH", "RELAY_PROXY"]
 
-    /// The `_FILE` variables that the credentials stand for. A setting that the environment has already stays as it is.
+    /// Settings that name a file.
+    static let files = [
+        "RELAY_CONFIG", "RELAY_TLS_CERT_FILE", "RELAY_TLS_KEY_FILE", "RELAY_TLS_CLIENT_CA_FILE", "RELAY_CA_FILE",
+        "RELAY_CLIENT_CERT_FILE", "RELAY_CLIENT_KEY_FILE",
+    ]
+
+    /// The credential that holds the hook of a receiver of the configuration file; nil where the service manager loads
+    /// none of its name.
+    static func hookFile(
+        ofReceiver name: String, environment: [String: String], fileExists: (_ path: String) -> Bool
+    ) -> String? {
+        guard let folder = environment["CREDENTIALS_DIRECTORY"], !folder.isEmpty, !name.isEmpty else { return nil }
+        let path = "\(folder)/rocketchat_webhook_\(name)"
+        return fileExists(path) ? path : nil
+    }
+
+    /// The variables that the credentials stand for. A setting that the environment has already stays as it is.
     static func variables(
         beside environment: [String: String], fileExists: (_ path: String) -> Bool
     ) -> [String: String] {
@@ -18,6 +35,10 @@ enum ServiceCredentials {
         for setting in settings where environment[setting] == nil && environment[setting + "_FILE"] == nil {
             let path = "\(folder)/\(setting.lowercased())"
             if fileExists(path) { variables[setting + "_FILE"] = path }
+        }
+        for setting in files where environment[setting] == nil {
+            let path = "\(folder)/\(setting.lowercased())"
+            if fileExists(path) { variables[setting] = path }
         }
         return variables
     }

@@ -18,7 +18,8 @@ struct ServiceNotifier: Sendable {
             case .ready: "READY=1"
             case .reloading(let now): "RELOADING=1\nMONOTONIC_USEC=\(now)"
             case .stopping(let limit):
-                "STOPPING=1\nEXTEND_TIMEOUT_USEC=\(limit.components.seconds * 1_000_000)"
+                // A year is longer than any drain, and fits.
+                "STOPPING=1\nEXTEND_TIMEOUT_USEC=\(min(limit, .seconds(366 * 86_400)).components.seconds * 1_000_000)"
             case .watchdog: "WATCHDOG=1"
             case .status(let line): "STATUS=" + line.split(separator: "\n").joined(separator: " ")
             }
@@ -33,8 +34,13 @@ struct ServiceNotifier: Sendable {
     init(environment: [String: String], process: Int32 = getpid()) {
         socketName = environment["NOTIFY_SOCKET"].flatMap { $0.hasPrefix("/") || $0.hasPrefix("@") ? $0 : nil }
         let isWatched = environment["WATCHDOG_PID"].map { $0 == String(process) } ?? true
-        let microseconds = environment["WATCHDOG_USEC"].flatMap { Int64($0) }.flatMap { $0 > 0 ? $0 : nil }
-        watchdogInterval = isWatched && socketName != nil ? microseconds.map { .microseconds($0) } : nil
+        let microseconds = environment["WATCHDOG_USEC"].flatMap { UInt64($0) }.flatMap { $0 > 0 ? $0 : nil }
+        watchdogInterval = isWatched && socketName != nil ? microseconds.map(Self.interval) : nil
+    }
+
+    /// Within 10 ms, so that signs of life do not take the loop's time, and a day, so that no sum with it overflows.
+    private static func interval(microseconds: UInt64) -> Duration {
+        min(max(.microseconds(Int64(clamping: microseconds)), .milliseconds(10)), .seconds(86_400))
     }
 
     /// Never blocks; a lost datagram is no error, since systemd's own time-outs are.

@@ -12,6 +12,7 @@ enum ServiceStatus {
 
     private static func condition(_ snapshot: JournalSnapshot) -> String {
         if let refusal = snapshot.state.refusal { return "refusing webhooks, \(refusal.explanation)" }
+        if !snapshot.reserved.isEmpty { return "relaying, journal refuses \(Severity.list(snapshot.reserved))" }
         return snapshot.degraded == nil ? "relaying" : "relaying, journal degraded"
     }
 }

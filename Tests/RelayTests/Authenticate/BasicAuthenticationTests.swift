@@ -16,7 +16,7 @@ import Testing
     }
 
     private static func credentials(_ user: String, _ password: String) throws -> BasicCredentials {
-        let encoded = BasicAuthenticationTests.base64(Array("\(user):\(password)".utf8))
+        let encoded = base64(Array("\(user):\(password)".utf8))
         return try #require(BasicCredentials(authorization: "Basic \(encoded)"))
     }
 
@@ -141,19 +141,6 @@ import Testing
         for hash in ["sJQmUvBZXwnZelRh", "iFA4ZnAwhyf0zXba", "CCCCCCCC", "correct horse"] {
             #expect(!"\(error)".contains(hash))
         }
-    }
-
-    private static func base64(_ bytes: [UInt8]) -> String {
-        let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
-        var text = ""
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let group = bytes[start..<min(start + 3, bytes.count)]
-            let bits = group.reduce(0) { $0 << 8 | Int($1) } << (8 * (3 - group.count))
-            for place in 0..<4 {
-                text.append(place > group.count ? "=" : digits[bits >> (18 - 6 * place) & 63])
-            }
-        }
-        return text
     }
 }
 

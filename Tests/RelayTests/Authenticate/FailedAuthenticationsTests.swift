@@ -5,12 +5,14 @@ import Testing
 @Suite struct FailedAuthenticationsTests {
     private let start = ContinuousClock.now
 
-    private static func client(_ text: String) -> ClientAddress {
-        ClientAddress(IPAddress(text))
+    private typealias Failures = FailedAuthentications<ClientAddress.Source>
+
+    private static func client(_ text: String) -> ClientAddress.Source {
+        ClientAddress(IPAddress(text)).source
     }
 
     @Test func afterTenFailuresAnAddressWaitsUntilTheBucketGainsOne() {
-        var failures = FailedAuthentications()
+        var failures = Failures()
         let client = Self.client("192.0.2.1")
         for _ in 0..<10 { #expect(failures.charge(client, at: start) == nil) }
         #expect(failures.charge(client, at: start) == .seconds(6))
@@ -20,7 +22,7 @@ import Testing
     }
 
     @Test func anEmptyBucketIsFullAfterAMinuteAndNeverFuller() {
-        var failures = FailedAuthentications()
+        var failures = Failures()
         let client = Self.client("192.0.2.1")
         for round in 0..<3 {
             let now = start + .seconds(round == 2 ? 5000 : 60 * round)
@@ -30,7 +32,7 @@ import Testing
     }
 
     @Test func oneAddressDoesNotSpendForAnother() {
-        var failures = FailedAuthentications(limit: 1)
+        var failures = Failures(limit: 1)
         #expect(failures.charge(Self.client("192.0.2.1"), at: start) == nil)
         #expect(failures.charge(Self.client("192.0.2.1"), at: start) != nil)
         for other in ["192.0.2.2", "2001:db8::1", "2001:db8:0:1::1", "::1"] {
@@ -42,13 +44,13 @@ import Testing
         ("192.0.2.1", "::ffff:192.0.2.1"), ("2001:db8::1", "2001:db8::ffff:ffff:ffff:ffff"), ("", "no address"),
     ])
     func whatOneHostCanHaveIsOne(first: String, second: String) {
-        var failures = FailedAuthentications(limit: 1)
+        var failures = Failures(limit: 1)
         #expect(failures.charge(Self.client(first), at: start) == nil)
         #expect(failures.charge(Self.client(second), at: start) != nil)
     }
 
     @Test func whatIsGivenBackCanBeTakenAgain() {
-        var failures = FailedAuthentications(limit: 2)
+        var failures = Failures(limit: 2)
         let client = Self.client("192.0.2.1")
         for _ in 0..<100 {
             #expect(failures.charge(client, at: start) == nil)
@@ -60,7 +62,7 @@ import Testing
     }
 
     @Test func givingBackToAFullBucketMakesItNoFuller() {
-        var failures = FailedAuthentications(limit: 1)
+        var failures = Failures(limit: 1)
         let client = Self.client("192.0.2.1")
         failures.refund(client)
         #expect(failures.count == 0)
@@ -71,7 +73,7 @@ import Testing
     }
 
     @Test func onlySoManyAddressesAreRememberedAndThoseInUseAre() {
-        var failures = FailedAuthentications(limit: 1, capacity: 100)
+        var failures = Failures(limit: 1, capacity: 100)
         let known = Self.client("192.0.2.1")
         #expect(failures.charge(known, at: start) == nil)
         for number in 0..<10_000 {
@@ -89,7 +91,7 @@ import Testing
         var random = SeededGenerator(seed: seed)
         let limit = Int.random(in: 1...15, using: &random)
         let window = Duration.seconds(Int.random(in: 1...120, using: &random))
-        var failures = FailedAuthentications(limit: limit, per: window)
+        var failures = Failures(limit: limit, per: window)
         var passed: [ContinuousClock.Instant] = []
         var now = start
         for _ in 0..<500 {

@@ -14,6 +14,8 @@ import Testing
         ClientAddress(IPAddress(text))
     }
 
+    private static let heidi = Secret("heidi:$2y$05$iFA4ZnAwhyf0zXbaDHyMre4/6iMYwomkg0DPYoxRKq0CmBZdSHGte")
+
     @LoopActor
     private static func make(
         tokens: [String] = [], users: [Secret] = [grace], limit: Int = 3, waitingLimit: Int = 16,
@@ -22,7 +24,12 @@ import Testing
         RequestAuthentication(
             bearer: BearerAuthentication(tokens: tokens.map { Secret($0) }),
             basic: try BasicAuthentication(users, waitingLimit: waitingLimit, queue: queue),
-            failures: FailedAuthentications(limit: limit), now: { clock.now })
+            budget: PasswordBudget(limit: limit), refusals: DelayedRefusals { $1() }, now: { clock.now })
+    }
+
+    /// A guess that is made once.
+    private static func guess(_ number: Int, user: String = "grace") -> String {
+        "Basic " + base64(Array("\(user):guess \(number)".utf8))
     }
 
     @Test @LoopActor func withNothingConfiguredAllComeIn() async throws {
@@ -65,24 +72,96 @@ import Testing
         #expect(authentication.challenges.count == 2)
     }
 
-    @Test @LoopActor func whoFailsTooOftenIsToldToComeAgainAndMayThen() async throws {
+    @Test @LoopActor func whoGuessesTooOftenIsToldToComeAgainAndMayThen() async throws {
         let clock = TestClock()
         let authentication = try Self.make(clock: clock)
-        for number in 0..<3 { #expect(await authentication.verdict(Self.wrong[number % 2]) == .refused) }
-        #expect(await authentication.verdict(Self.wrong[0]) == .limited(retryAfter: .seconds(20)))
-        // Right, but not proven yet.
-        #expect(await authentication.verdict(Self.right) == .limited(retryAfter: .seconds(20)))
-        #expect(await authentication.verdict(Self.right, from: "192.0.2.2") == .admitted)
+        for number in 0..<3 { #expect(await authentication.verdict(Self.guess(number)) == .refused) }
+        #expect(await authentication.verdict(Self.guess(3)) == .limited(retryAfter: .seconds(20)))
         clock.advance(by: .seconds(20))
-        #expect(await authentication.verdict(Self.wrong[0]) == .refused)
-        #expect(await authentication.verdict(Self.wrong[0]) == .limited(retryAfter: .seconds(20)))
+        #expect(await authentication.verdict(Self.guess(4)) == .refused)
+        #expect(await authentication.verdict(Self.guess(5)) == .limited(retryAfter: .seconds(20)))
+    }
+
+    @Test @LoopActor func guessesAtOtherUsersAndFromElsewhereCostNobodyACheck() async throws {
+        let authentication = try Self.make(users: [Self.grace, Self.heidi], limit: 2)
+        for number in 0..<50 {
+            _ = await authentication.verdict(Self.guess(number, user: "heidi"))
+            _ = await authentication.verdict(Self.guess(number, user: "nobody"))
+            _ = await authentication.verdict(Self.guess(number, user: "nobody \(number)"))
+            _ = await authentication.verdict(Self.guess(number), from: "192.0.2.9")
+        }
+        #expect(await authentication.verdict(Self.right) == .admitted)
+    }
+
+    @Test @LoopActor func aSenderThatComesBackIsCheckedThoughItsUserIsGuessedAtFromItsAddress() async throws {
+        let clock = TestClock()
+        let authentication = try Self.make(clock: clock)
+        var guesses = 0
+        func guessMany() async {
+            for _ in 0..<200 {
+                _ = await authentication.verdict(Self.guess(guesses))
+                guesses += 1
+            }
+        }
+        await guessMany()
+        #expect(await authentication.verdict(Self.right) == .limited(retryAfter: .seconds(20)))
+        var verdict = RequestAuthentication.Verdict.busy
+        for _ in 0..<5 {
+            clock.advance(by: .seconds(1))
+            await guessMany()
+            verdict = await authentication.verdict(Self.right)
+        }
+        #expect(verdict == .admitted, "at the first attempt that comes five seconds after the first")
+    }
+
+    @Test @LoopActor func whoRepeatsGuessesForAWhileHasFewMoreOfThemChecked() async throws {
+        let clock = TestClock()
+        let authentication = try Self.make(clock: clock)
+        var checked: Set<Int> = []
+        // 40 guesses in turn, ten minutes long.
+        for second in 0..<600 {
+            for number in [second * 2 % 40, second * 2 % 40 + 1] {
+                let verdict = await authentication.verdict(Self.guess(number))
+                if verdict == .refused { checked.insert(number) }
+            }
+            clock.advance(by: .seconds(1))
+        }
+        #expect(checked.count == 40, "each is checked once at last, so that the honest sender is next")
+        #expect(await authentication.verdict(Self.right) == .admitted)
+    }
+
+    @Test @LoopActor func whatProvedWrongIsNotCheckedAgain() async throws {
+        let authentication = try Self.make(limit: 2)
+        for _ in 0..<20 {
+            #expect(await authentication.verdict(Self.wrong[0]) == .refused)
+            #expect(await authentication.verdict(Self.wrong[1]) == .refused)
+        }
+        #expect(await authentication.verdict(Self.right) == .admitted)
+    }
+
+    @Test @LoopActor func namesOfNoUserAreAnsweredLikeUsers() async throws {
+        let authentication = try Self.make()
+        func verdicts(_ user: String, from address: String) async -> [RequestAuthentication.Verdict] {
+            var verdicts: [RequestAuthentication.Verdict] = []
+            for number in 0..<5 {
+                verdicts.append(await authentication.verdict(Self.guess(number, user: user), from: address))
+            }
+            return verdicts
+        }
+        // So many that bcrypt is not spent on them any more.
+        for number in 0..<20 { _ = await authentication.verdict(Self.guess(0, user: "nobody \(number)")) }
+        let (unknown, known) = (
+            await verdicts("mallory", from: "192.0.2.1"), await verdicts("grace", from: "192.0.2.1")
+        )
+        #expect(unknown == known)
+        #expect(unknown.last == .limited(retryAfter: .seconds(20)))
     }
 
     @Test @LoopActor func provenCredentialsPassAtAnAddressWhereOthersFail() async throws {
         let authentication = try Self.make(tokens: ["token"])
         #expect(await authentication.verdict(Self.right) == .admitted)
-        for _ in 0..<3 { #expect(await authentication.verdict(Self.wrong[0]) == .refused) }
-        #expect(await authentication.verdict(Self.wrong[0]) == .limited(retryAfter: .seconds(20)))
+        for number in 0..<3 { #expect(await authentication.verdict(Self.guess(number)) == .refused) }
+        #expect(await authentication.verdict(Self.guess(3)) == .limited(retryAfter: .seconds(20)))
         #expect(await authentication.verdict(Self.right) == .admitted)
         #expect(await authentication.verdict("Bearer token") == .admitted)
     }
@@ -90,8 +169,10 @@ import Testing
     @Test @LoopActor func aGuesserElsewhereLearnsNothingOfWhatIsProven() async throws {
         let authentication = try Self.make()
         #expect(await authentication.verdict(Self.right) == .admitted)
-        for _ in 0..<3 { #expect(await authentication.verdict(Self.wrong[0], from: "192.0.2.9") == .refused) }
-        for field in [Self.wrong[0], Self.right] {
+        for number in 0..<3 {
+            #expect(await authentication.verdict(Self.guess(number), from: "192.0.2.9") == .refused)
+        }
+        for field in [Self.guess(3), Self.right] {
             #expect(await authentication.verdict(field, from: "192.0.2.9") == .limited(retryAfter: .seconds(20)))
         }
     }
@@ -108,7 +189,9 @@ import Testing
         let queue = DispatchQueue(label: "held")
         let authentication = try Self.make(queue: queue)
         queue.suspend()
-        for _ in 0..<3 { authentication.authenticate(authorization: Self.wrong[0], client: Self.client()) { _ in } }
+        for number in 0..<3 {
+            authentication.authenticate(authorization: Self.guess(number), client: Self.client()) { _ in }
+        }
         #expect(await authentication.verdict(Self.right) == .limited(retryAfter: .seconds(20)))
         queue.resume()
     }
@@ -122,17 +205,69 @@ import Testing
         queue.resume()
     }
 
-    @Test @LoopActor func afterAReloadOldProofsAreWorthNothingAndFailuresStillCount() async throws {
-        let authentication = try Self.make()
+    @Test @LoopActor func aReloadKeepsWhatWasProvenOfUsersWhoseHashIsTheSame() async throws {
+        let authentication = try Self.make(users: [Self.grace, Self.heidi])
+        let heidi = "Basic " + base64(Array("heidi:pässwörd".utf8))
         #expect(await authentication.verdict(Self.right) == .admitted)
-        for _ in 0..<3 { #expect(await authentication.verdict(Self.wrong[0]) == .refused) }
+        #expect(await authentication.verdict(heidi) == .admitted)
+        for number in 0..<3 {
+            #expect(await authentication.verdict(Self.guess(number)) == .refused)
+            #expect(await authentication.verdict(Self.guess(number, user: "heidi")) == .refused)
+        }
+        // heidi's is another hash of the same password: what it proves is not known yet.
+        let changed = Secret("heidi:$2y$05$Yl8u/0C.RJzwJCKcoBtI4e55VwVxRhcaVBSC6BeQ3.bkmN.JcLUaG")
         authentication.reconfigure(
-            bearer: BearerAuthentication(tokens: []), basic: try BasicAuthentication([Self.grace]))
-        #expect(await authentication.verdict(Self.right) == .limited(retryAfter: .seconds(20)))
-        #expect(await authentication.verdict(Self.right, from: "192.0.2.2") == .admitted)
+            bearer: BearerAuthentication(tokens: []), basic: try BasicAuthentication([Self.grace, changed]))
+        #expect(await authentication.verdict(Self.guess(3)) == .limited(retryAfter: .seconds(20)))
+        #expect(await authentication.verdict(Self.right) == .admitted)
+        #expect(await authentication.verdict(heidi) == .limited(retryAfter: .seconds(20)))
         authentication.reconfigure(
             bearer: BearerAuthentication(tokens: [Secret("token")]), basic: try BasicAuthentication([]))
         #expect(await authentication.verdict(Self.right, from: "192.0.2.2") == .refused)
+        // Back again, but nobody vouches for the one who was taken out.
+        authentication.reconfigure(
+            bearer: BearerAuthentication(tokens: []), basic: try BasicAuthentication([Self.grace]))
+        #expect(await authentication.verdict(Self.right) == .limited(retryAfter: .seconds(20)))
+    }
+
+    @Test @LoopActor func aProofThatEndsAfterAReloadCounts() async throws {
+        let queue = DispatchQueue(label: "held")
+        let authentication = try Self.make(queue: queue)
+        queue.suspend()
+        let (verdicts, feed) = AsyncStream.makeStream(of: RequestAuthentication.Verdict.self)
+        authentication.authenticate(authorization: Self.right, client: Self.client()) { feed.yield($0) }
+        authentication.reconfigure(
+            bearer: BearerAuthentication(tokens: []), basic: try BasicAuthentication([Self.grace], waitingLimit: 0))
+        queue.resume()
+        var iterator = verdicts.makeAsyncIterator()
+        #expect(await iterator.next() == .admitted)
+        #expect(await authentication.verdict(Self.right) == .admitted, "nothing can be checked any more")
+    }
+
+    @Test @LoopActor func wrongTokensOfOneAddressAreSlowedAndTheRightOneNever() async throws {
+        let pauses = Locked<[@Sendable () -> Void]>([])
+        let authentication = RequestAuthentication(
+            bearer: BearerAuthentication(tokens: [Secret("token")]), basic: try BasicAuthentication([]),
+            refusals: DelayedRefusals(perSource: 2) { _, work in pauses.withLock { $0.append(work) } })
+        for _ in 0..<10 { #expect(await authentication.verdict("Bearer wrong") == .refused) }
+        let answers = Locked<[RequestAuthentication.Verdict]>([])
+        for number in 0..<5 {
+            authentication.authenticate(authorization: "Bearer \(number)", client: Self.client()) { verdict in
+                answers.withLock { $0.append(verdict) }
+            }
+        }
+        let limited = answers.withLock { $0 }
+        #expect(limited.count == 3)
+        for verdict in limited {
+            guard case .limited(let wait) = verdict else { Issue.record("\(verdict)"); continue }
+            #expect(wait > .zero && wait <= .seconds(6))
+        }
+        #expect(await authentication.verdict("Bearer token") == .admitted)
+        #expect(await authentication.verdict(nil) == .refused, "who sends no credentials guesses nothing")
+        #expect(await authentication.verdict("Bearer wrong", from: "192.0.2.2") == .refused)
+        for work in pauses.withLock({ $0 }) { work() }
+        await withCheckedContinuation { continuation in LoopActor.post { continuation.resume() } }
+        #expect(answers.withLock { $0.suffix(2) } == [.refused, .refused])
     }
 }
 

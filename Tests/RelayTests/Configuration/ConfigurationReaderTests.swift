@@ -1,6 +1,7 @@
 import Foundation
 import Libevent
 import Logging
+import TestSupport
 import Testing
 
 @testable import Relay
@@ -22,7 +23,7 @@ private func read(
         #expect(configuration.dedupeWindow == .seconds(60))
         #expect(configuration.journalLimit == 1 << 30)
         #expect(configuration.drainTimeout == .seconds(8))
-        #expect(configuration.limits.bodySize == 64 << 20)
+        #expect(configuration.limits.bodySize == 16 << 20)
     }
 
     @Test func everySettingIsRead() throws {
@@ -69,6 +70,21 @@ private func read(
                 "RELAY_DEDUPE_WINDOW", "RELAY_JOURNAL_LIMIT", "LOG_FORMAT",
             ])
         #expect(error?.description.contains("s3cret") == false)
+    }
+
+    @Test func storagePathMustBeAFolderOrBeMissing() throws {
+        let folder = TemporaryFolder()
+        let file = folder.path + "/file"
+        try Data().write(to: URL(filePath: file))
+        for path in [folder.path, folder.path + "/", folder.path + "/a/b", "no-such-folder"] {
+            #expect(try read(["ROCKETCHAT_WEBHOOK_INFO": hook, "RELAY_STORAGE_PATH": path]).storagePath == path)
+        }
+        for path in [file, file + "/", file + "/a/b"] {
+            let error = #expect(throws: ConfigurationError.self) {
+                try read(["ROCKETCHAT_WEBHOOK_INFO": hook, "RELAY_STORAGE_PATH": path])
+            }
+            #expect(error?.description == "RELAY_STORAGE_PATH: \"\(file)\" is not a folder")
+        }
     }
 
     @Test func withoutAnyHookThereIsNothingToServe() {

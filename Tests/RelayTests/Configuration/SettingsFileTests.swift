@@ -136,9 +136,9 @@ import Testing
                 "5:35: receivers[1].webhok: is not a setting, did you mean webhook?",
                 "8:5: receivers[4]: must hold keys and values",
                 "3:5: receivers[0].name: is missing; a receiver needs a name",
-                "5:27: receivers[1].matchers: the regular expression \"(\" cannot be read: missing closing parenthesis at character 2",
+                "5:27: receivers[1].matchers: the regular expression \"(\" cannot be read: missing )",
                 "5:5: receivers[1].webhook: is missing; a receiver needs the URL of an incoming webhook",
-                "6:89: receivers[2].text_limit: \"1\" is not a whole number, at least 500",
+                "6:89: receivers[2].text_limit: \"1\" is not a whole number from 500 to 1000000",
                 "7:12: receivers[3].name: \"two\" is given twice",
             ])
     }
@@ -176,8 +176,8 @@ import Testing
                 "5:13: text_limit: must be a single value or a list",
                 "7:1: storage_pth: is not a setting, did you mean storage_path?",
                 "3:12: webhooks.warning: a webhook URL must begin with https:// or http://",
-                #"4:13: rate_limit: "ten" is not posts per time as in 10/60s, or off"#,
-                #"8:10: max_age: "1y" is not a duration as in 8s, 500ms or 1m30s"#,
+                #"4:13: rate_limit: "ten" is not posts per time as in 10/60s, from 1/7d to 10000/1ms, or off"#,
+                #"8:10: max_age: "1y" is not a duration from 0s to 3650d, as in 8s, 500ms or 1m30s"#,
                 #"6:12: log_level: "loud" is not one of trace, debug, info, notice, warning, error, critical"#,
             ])
     }
@@ -201,6 +201,27 @@ import Testing
             yaml += "a\(level): &a\(level) [" + Array(repeating: item, count: 10).joined(separator: ", ") + "]\n"
         }
         #expect(try problems(yaml).contains { $0.contains("too much content") })
+    }
+
+    @Test(arguments: ["---\nauth_tokens: x\n", "...\n---\nmax_age: 2h\n", "--- {]\n"])
+    func aSecondDocumentIsAProblemAndNotIgnored(second: String) throws {
+        let told = try problems(hook + "max_age: 1h\n" + second)
+        #expect(told.count == 1 && (told[0].hasPrefix("3:") || told[0].hasPrefix("4:")), "\(told)")
+    }
+
+    /// libyaml's time for it grows with the square of the depth: a minute for 100,000.
+    @Test(arguments: ["[", "{a: ", "- "]) func deepNestingIsFoundAtOnce(level: String) throws {
+        let told = try problems(String(repeating: level, count: 100_000))
+        #expect(told.contains { $0.contains("too deeply nested") || $0.contains("exceeded") }, "\(told)")
+    }
+
+    @Test(arguments: [([0xE9], "3:4"), ([0x00], "3:4"), ([0xC3, 0x28], "3:5")] as [([UInt8], String)])
+    func whatIsNoTextHasItsPlace(bytes: [UInt8], place: String) throws {
+        let folder = TemporaryFolder()
+        let path = folder.path + "/bytes.yml"
+        try Data(Array("# a\nmax_age: 1h\na: ".utf8) + bytes + [0x0A]).write(to: URL(filePath: path))
+        let told = SettingsFile(path: path).problems.map(\.description)
+        #expect(told.contains { $0.contains(":\(place):") }, "\(told)")
     }
 
     @Test func aFileThatIsNotThereIsNamed() {

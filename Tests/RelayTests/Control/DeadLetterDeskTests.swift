@@ -9,8 +9,9 @@ struct DeadLetterDeskTests {
     private static let body = #"{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"DiskFull"}}]}"#
 
     /// A desk whose journal holds dead letters of the sequence numbers 1 to `count`, and what it dispatched.
-    private func desk(dead count: Int) throws -> (DeadLetterDesk<Int>, Locked<[Journaled<Relay.Notification>]>) {
-        let disk = Locked(MemoryJournalStore.Content())
+    private func desk(
+        dead count: Int, page: Int = 1000, on disk: Locked<MemoryJournalStore.Content> = Locked(.init())
+    ) throws -> (DeadLetterDesk<Int>, Locked<[Journaled<Relay.Notification>]>) {
         let store = MemoryJournalStore(disk: disk)
         _ = try store.open(at: .sample)
         for sequence in stride(from: 1, through: Int64(count), by: 1) {
@@ -25,18 +26,20 @@ struct DeadLetterDeskTests {
         let journal = try Journal<Int>(
             opening: MemoryJournalStore(disk: disk), onFailure: { _ in }, acknowledge: { _ in })
         let dispatched = Locked<[Journaled<Relay.Notification>]>([])
-        return (DeadLetterDesk(journal: journal) { more in dispatched.withLock { $0 += more } }, dispatched)
+        return (
+            DeadLetterDesk(journal: journal, largePage: page) { more in dispatched.withLock { $0 += more } }, dispatched
+        )
     }
 
     private func id(_ sequence: Int64) -> JournalID { JournalID(sequence: sequence, destination: .critical) }
 
     @Test func aListNamesTheAlerts() throws {
         let (desk, _) = try desk(dead: 2)
-        let reply = desk.carryOut(.list, asJSON: false)
+        let reply = desk.carryOut(.list(after: nil), asJSON: false)
         #expect(reply.problems.isEmpty)
         #expect(reply.output.split(separator: "\n").count == 3)
         #expect(reply.output.contains("DiskFull"))
-        #expect(desk.carryOut(.list, asJSON: true).output.contains(#""alertNames":["DiskFull"]"#))
+        #expect(desk.carryOut(.list(after: nil), asJSON: true).output.contains(#""alertNames":["DiskFull"]"#))
     }
 
     @Test func anIDNamedTwiceIsReplayedOnceWithoutAProblem() throws {
@@ -60,7 +63,7 @@ struct DeadLetterDeskTests {
         #expect(dispatched.withLock { $0.map(\.value.severity) } == [.critical])
         let drop = desk.carryOut(.drop([id(9), id(2)]), asJSON: false)
         #expect(drop == DeadLetterReply(output: "dropped 1 dead letter\n", problems: ["there is no dead letter 144"]))
-        #expect(desk.carryOut(.list, asJSON: false).output == "no dead letters\n")
+        #expect(desk.carryOut(.list(after: nil), asJSON: false).output == "no dead letters\n")
     }
 
     @Test func allAreReplayedOverManyPagesInOrder() throws {
@@ -70,10 +73,39 @@ struct DeadLetterDeskTests {
         #expect(ids.count == 250 && ids == ids.sorted())
     }
 
+    @Test func aListComesInPages() throws {
+        let (desk, _) = try desk(dead: 250, page: 100)
+        var (ids, next): ([Substring], JournalID?) = ([], nil)
+        var sizes: [Int] = []
+        repeat {
+            let reply = desk.carryOut(.list(after: next), asJSON: false)
+            #expect(reply.problems.isEmpty)
+            let page = reply.output.split(separator: "\n")
+            ids += page.compactMap { $0.split(separator: " ").first }.filter { $0 != "ID" }
+            sizes.append(page.count)
+            next = reply.next
+        } while next != nil
+        #expect(sizes == [101, 100, 50])
+        #expect(ids == (1...250).map { Substring("\(id(Int64($0)))") })
+        let json = desk.carryOut(.list(after: id(249)), asJSON: true).output
+        #expect(json.hasPrefix("{") && json.hasSuffix("}"), "the brackets are the caller's")
+    }
+
+    @Test func aPageIsDroppedInOneTransaction() throws {
+        let disk = Locked(MemoryJournalStore.Content())
+        let (desk, _) = try desk(dead: 250, page: 100, on: disk)
+        let ids = (1...251).map { id(Int64($0)) }
+        let reply = desk.carryOut(.drop(ids), asJSON: false)
+        #expect(reply.output == "dropped 250 dead letters\n")
+        #expect(reply.problems == ["there is no dead letter \(id(251))"])
+        #expect(disk.withLock { $0.drops } == 3)
+        #expect(desk.carryOut(.list(after: nil), asJSON: false).output == "no dead letters\n")
+    }
+
     @Test func aClosedJournalIsAProblemAndNoResult() throws {
         let (desk, _) = try desk(dead: 1)
         desk.journal.close()
-        for request in [DeadLetterRequest.list, .show(id(1)), .replay(.all), .drop([id(1)])] {
+        for request in [DeadLetterRequest.list(after: nil), .show(id(1)), .replay(.all), .drop([id(1)])] {
             let problems = desk.carryOut(request, asJSON: false).problems
             #expect(problems.count == 1 && problems[0].hasPrefix("the spool cannot be used now: "), "\(request)")
         }

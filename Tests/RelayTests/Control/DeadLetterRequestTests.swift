@@ -8,14 +8,16 @@ struct DeadLetterRequestTests {
     private static let ids = [JournalID(rawValue: 16), JournalID(rawValue: 33)]
 
     @Test(arguments: [
-        DeadLetterRequest.list, .show(ids[0]), .replay(.all), .replay(.some(ids)), .drop(ids),
+        DeadLetterRequest.list(after: nil), .list(after: ids[1]), .show(ids[0]), .replay(.all), .replay(.some(ids)),
+        .drop(ids),
     ])
     func aRequestIsReadAsItWasWritten(request: DeadLetterRequest) {
         #expect(DeadLetterRequest(verb: request.wire.verb, body: request.wire.body + "\n") == request)
     }
 
     @Test(arguments: [
-        ("list", "16"), ("show", ""), ("show", "16\n33"), ("show", "x"), ("replay", ""), ("replay", "all\n16"),
+        ("list", "16\n33"), ("list", "x"), ("show", ""), ("show", "16\n33"), ("show", "x"), ("replay", ""),
+        ("replay", "all\n16"),
         ("drop", "all"), ("drop", ""), ("drop", "16\nx"), ("purge", "16"),
     ])
     func whatNobodyWritesIsNoRequest(verb: String, body: String) {
@@ -25,6 +27,7 @@ struct DeadLetterRequestTests {
     @Test(arguments: [
         DeadLetterReply(output: "a\nb\n"), DeadLetterReply(output: "", problems: ["one", "two"]),
         DeadLetterReply(output: "{\"body\":\"\\u001d\"}\n", problems: ["one"]),
+        DeadLetterReply(output: "a\n", problems: ["next 16"], next: ids[0]),
     ])
     func aReplyIsReadAsItWasWritten(reply: DeadLetterReply) {
         #expect(DeadLetterReply(wire: reply.wire) == reply)
@@ -35,5 +38,15 @@ struct DeadLetterRequestTests {
         #expect(ControlListener.mayCommand(0, of: 1000))
         #expect(!ControlListener.mayCommand(1001, of: 1000))
         #expect(!ControlListener.mayCommand(1000, of: 0))
+    }
+    @Test func onlyTheOwnersRelayIsAsked() {
+        func isRelay(_ server: UInt32, _ owners: [UInt32]) -> Bool {
+            ControlClient.isRelay(server, ownUser: 1000, owners: owners)
+        }
+        #expect(isRelay(0, [33, 33]) && isRelay(1000, [33, 33]) && isRelay(33, [33, 33]))
+        #expect(!isRelay(44, [33, 33]) && !isRelay(44, [33]) && !isRelay(44, []))
+        // A volume of root's, in which the relay made its database.
+        #expect(isRelay(10093, [0, 10093]) && !isRelay(44, [0, 10093]) && !isRelay(44, [0]))
+        #expect(!isRelay(44, [33, 44]), "what a stranger put there says nothing in a folder that is not root's")
     }
 }

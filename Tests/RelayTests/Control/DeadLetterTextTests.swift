@@ -37,11 +37,22 @@ struct DeadLetterTextTests {
 
     @Test func jsonHoldsNumbersAsNumbersAndIDsAsPrinted() throws {
         let json = try JSONSerialization.jsonObject(
-            with: Data(list([ListedLetter(letter(), names: ["A", "A"])], asJSON: true).utf8))
+            with: Data("[\(list([ListedLetter(letter(), names: ["A", "A"])], asJSON: true))]".utf8))
         let first = try #require((json as? [[String: Any]])?.first)
         #expect(first["id"] as? String == "16")
         #expect(first["attempts"] as? Int == 5 && first["size"] as? Int == 80)
         #expect(first["alertNames"] as? [String] == ["A"])
+    }
+
+    /// Parsing the body again could crash the relay that lists it.
+    @Test func crashLettersAreNotParsed() throws {
+        var crashed = letter()
+        crashed.reason = .crash
+        let body = try WebhookFixture.body("two-alerts")
+        let content = DeadLetterContent(letter: crashed, body: body, isIntact: true)
+        let listed = ListedLetter(content, parser: WebhookParser())
+        #expect(listed.names.isEmpty && listed.summary == "(not parsed: it crashed the relay)")
+        #expect(DeadLetterText.content(content, asJSON: false).contains(#""alerts""#), "the body as it came")
     }
 
     @Test func aBodyThatIsNoWebhookIsShownWithoutControls() {

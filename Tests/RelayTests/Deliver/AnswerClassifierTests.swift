@@ -21,7 +21,8 @@ import Testing
     private static let byStatus: [Int: OutcomeClass] = [
         408: .transient, 413: .resplit, 425: .transient, 429: .rateLimited,
     ]
-    /// The statuses of 400...499 that name their cause when the body does not; all others are unknown.
+    /// The statuses of 400...499 that name their cause when the body does not. With all others an answer of Rocket.Chat's
+    /// is unknown, and anybody else's is the hook's.
     private static let broken: Set = [401, 403, 404, 405, 407, 410]
 
     private static func expected(_ status: Int, _ shape: AnswerShape) -> OutcomeClass {
@@ -32,7 +33,11 @@ import Testing
         case (200...299, "disabled, object"): return .unknown
         case (200...299, _) where AnswerShape.strange.contains { $0.name == shape.name }: return .unknown
         case (200...299, _): return shape.known ?? .misconfigured
-        case (400...499, _): return shape.known ?? (broken.contains(status) ? .misconfigured : .unknown)
+        case (400...499, _) where shape.known != nil: return shape.known ?? .unknown
+        case (400...499, _) where broken.contains(status): return .misconfigured
+        case (400...499, "success"), (400...499, "disabled, object"): return .unknown
+        case (400...499, _):
+            return AnswerShape.strange.contains { $0.name == shape.name } ? .unknown : .misconfigured
         case (500, "bare internal error"): return .suspicious
         case (503, "disabled, string"), (503, "disabled, object"): return .misconfigured
         case (500, _), (503, _): return .transient
@@ -81,6 +86,18 @@ import Testing
         #expect(outcome(200, body) == .delivered(receipt))
     }
 
+    /// With ids asked for Rocket.Chat sends the message back, with its parsed text.
+    @Test func aLargeSuccessIsADelivery() {
+        let text = String(repeating: #"{"type":"PLAIN_TEXT","value":"x"},"#, count: 20_000)
+        let body = ##"{"responses":[{"channel":"#a","message":{"_id":"7rZ","md":[\##(text)0]}}],"success":true}"##
+        #expect(outcome(200, body) == .delivered(DeliveryReceipt(posted: [.init(channel: "#a", messageID: "7rZ")])))
+    }
+
+    @Test func aByteOrderMarkIsNoReasonToPostAgain() {
+        #expect(outcome(200, "\u{FEFF}{\"success\":true}") == .delivered(.init()))
+        #expect(OutcomeClass(outcome(200, "\u{FEFF}{\"success\":tr")) == .unknownMaybe)
+    }
+
     @Test func theFieldsAScriptAddsDoNotMatter() {
         #expect(outcome(200, #"{"text":"x","responses":3,"error":"y","success":true}"#) == .delivered(.init()))
     }
@@ -101,13 +118,13 @@ import Testing
     @Test(arguments: TransportFailure.Kind.allCases, [false, true])
     func everyTransportFailureHasItsClass(kind: TransportFailure.Kind, sentRequest: Bool) {
         let failure = TransportFailure(kind: kind, sentRequest: sentRequest, message: "why")
-        let permanent: [TransportFailure.Kind] = [.certificate, .url]
+        let permanent: [TransportFailure.Kind] = [.certificate, .url, .proxy]
         let wanted: OutcomeClass =
             permanent.contains(kind) ? .misconfigured : sentRequest ? .transientMaybe : .transient
         let found = classifier.outcome(of: .failure(failure), now: now)
         #expect(OutcomeClass(found) == wanted)
         let reasons: [TransportFailure.Kind: FailureReason] = [
-            .timeout: .timeout, .badAnswer: .badResponse, .url: .clientError,
+            .timeout: .timeout, .badAnswer: .badResponse, .url: .clientError, .proxy: .authError,
         ]
         #expect(found.reason == reasons[kind] ?? .network)
     }

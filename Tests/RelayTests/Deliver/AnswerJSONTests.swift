@@ -13,7 +13,7 @@ import Testing
         (#""Service Unavailable""#, .string("Service Unavailable")),
         (#""\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00""#, .string("\"\\/\u{8}\u{C}\n\r\té😀")),
         (#""\ud83dx\ude00\ud83d\u0041""#, .string("\u{FFFD}x\u{FFFD}\u{FFFD}A")),
-        ("{}", .object([:])), ("[]", .array([])), ("0", .number), ("true", .bool(true)),
+        ("\u{FEFF}{}", .object([:])), ("{}", .object([:])), ("[]", .array([])), ("0", .number), ("true", .bool(true)),
     ])
     func readsADocument(text: String, value: AnswerJSON) {
         #expect(AnswerJSON(Array(text.utf8)) == value)
@@ -23,10 +23,33 @@ import Testing
         "", " ", "{", "{]", "{\"success\":true", "{\"success\":true}}", "{\"success\":true} x", "{'success':true}",
         "{\"success\":True}", "{\"success\":tru", "{success:true}", "{\"a\":1,}", "[1,]", "[1 2]", "{\"a\" 1}",
         "01", "1.", ".5", "-", "+1", "1e", "NaN", "\"", "\"\\\"", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\\u+123\"",
-        "\"a\nb\"", "nul", "\u{FEFF}{}", "<html>", "{\"a\":{}", "//x\n{}",
+        "\"a\nb\"", "nul", "\u{FEFF}", "\u{FEFF}\u{FEFF}{}", "{}\u{FEFF}", "<html>", "{\"a\":{}", "//x\n{}",
     ])
     func refusesWhatIsNotExactlyOneDocument(text: String) {
         #expect(AnswerJSON(Array(text.utf8)) == nil)
+    }
+
+    @Test func keepsWhatIsAskedForAndChecksTheRest() {
+        let text = #"{"success":true,"responses":[{"channel":"a","message":{"_id":"x","md":[{"value":["y",1]}]}}]}"#
+        let names: Set = ["success", "responses", "message", "_id"]
+        #expect(
+            AnswerJSON(Array(text.utf8), keeping: names)
+                == .object([
+                    "success": .bool(true), "responses": .array([.object(["message": .object(["_id": .string("x")])])]),
+                ]))
+        for length in 0..<text.utf8.count {
+            #expect(AnswerJSON(Array(text.utf8.prefix(length)), keeping: names) == nil)
+        }
+        #expect(AnswerJSON(Array(#"{"md":[01],"success":true}"#.utf8), keeping: names) == nil)
+    }
+
+    @Test func keepsNoMoreThanAThousandValues() {
+        let items = Array("[\(String(repeating: "0,", count: 500_000))0]".utf8)
+        guard case .array(let kept) = AnswerJSON(items, keeping: []) else {
+            Issue.record("it is a document")
+            return
+        }
+        #expect(kept.count == 1000)
     }
 
     @Test func refusesInvalidUTF8() {

@@ -17,6 +17,8 @@ struct AnswerShape: CustomStringConvertible, Sendable {
         AnswerShape(name: "other object", body: #"{"status":"ok"}"#),
         AnswerShape(name: "success as text", body: #"{"success":"true"}"#),
         AnswerShape(name: "success as number", body: #"{"success":1}"#),
+        AnswerShape(name: "a firewall's page", body: "<html><h1>Not Acceptable!</h1></html>"),
+        AnswerShape(name: "another service's error", body: #"{"error":"unheard of","code":3}"#),
         AnswerShape(name: "success inside", body: #"{"data":{"success":true}}"#),
         AnswerShape(name: "garbage behind", body: #"x{"success":true}"#),
     ]
@@ -30,7 +32,8 @@ struct AnswerShape: CustomStringConvertible, Sendable {
     ]
     static let strange = [
         AnswerShape(name: "bare failure", body: #"{"success":false}"#),
-        error("unknown-error"), error("connection 3 to 10.0.0.5:27017 closed"),
+        error("unknown-error"),
+        AnswerShape(name: "another form of failure", body: #"{"status":"error","message":"unheard of"}"#),
         error("Cannot read properties of undefined (reading 'starred')"),
         error(#"You must set \"numRequestsAllowed\""#),
     ]
@@ -47,6 +50,9 @@ struct AnswerShape: CustomStringConvertible, Sendable {
                 "Error, too many requests. Please slow down. You must wait 28 seconds before trying this endpoint"
                     + " again. [error-too-many-requests]", .rateLimited),
             error("error-too-many-requests", .rateLimited),
+            error("connection 3 to 10.0.0.5:27017 closed", .transientMaybe),
+            error("Server selection timed out after 30000 ms", .transientMaybe),
+            error("not primary", .transientMaybe), error("connect ECONNREFUSED 10.0.0.5:27017", .transientMaybe),
             AnswerShape(
                 name: "all rooms refused",
                 body: ##"{"responses":[{"channel":"#x","error":"error-not-allowed"}],"success":false}"##,

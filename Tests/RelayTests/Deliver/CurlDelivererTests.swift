@@ -62,11 +62,11 @@ import Testing
         #expect(lines.first == "POST \(path) HTTP/1.1")
         for line in [
             "Host: 127.0.0.1:\(server.port)", "Content-Type: application/json", "Content-Length: 1500000",
-            "User-Agent: relay/1.2.3",
+            "User-Agent: relay/1.2.3", "Accept-Encoding: identity",
         ] {
             #expect(lines.contains(line))
         }
-        for field in ["Expect", "Accept-Encoding", "Transfer-Encoding", "Cookie", "Authorization"] {
+        for field in ["Expect", "Transfer-Encoding", "Cookie", "Authorization"] {
             #expect(!lines.contains { $0.hasPrefix(field + ":") })
         }
         #expect(request.body == body)
@@ -175,7 +175,7 @@ import Testing
             while connection.send(String(repeating: "x", count: 10_000)) {}
         }
         defer { server.stop() }
-        let answer = try Self.deliverer(server.url()).deliver(Self.message)
+        let answer = try Self.deliverer(server.url()) { $0.bodyLimit = 64 * 1024 }.deliver(Self.message)
         #expect(try answer.get().status == 502)
         #expect(try answer.get().isBodyCut)
         #expect(try answer.get().body.count == 64 * 1024)
@@ -185,9 +185,34 @@ import Testing
     @Test(arguments: [64 * 1024, 64 * 1024 + 1])
     func aBodyIsCutOnlyBeyondTheLimit(length: Int) throws {
         let body = String(repeating: "x", count: length)
-        let answer = try Self.answer(to: "HTTP/1.1 200 OK\r\nContent-Length: \(length)\r\n\r\n\(body)").get()
+        let head = "HTTP/1.1 200 OK\r\nContent-Length: \(length)\r\n\r\n"
+        let answer = try Self.answer(to: head + body) { $0.bodyLimit = 64 * 1024 }.get()
         #expect(answer.isBodyCut == (length > 64 * 1024))
         #expect(answer.body.count == 64 * 1024)
+    }
+
+    /// As Rocket.Chat sends a message of many alerts back.
+    @Test func aLargeSuccessIsReadWhole() throws {
+        let body =
+            #"{"responses":[{"message":{"_id":"x","md":"\#(String(repeating: "y", count: 3 << 20))"}}],"success":true}"#
+        let answer = try Self.answer(to: "HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+        #expect(try Self.outcomeClass(answer) == .delivered)
+    }
+
+    @Test func aPackedSuccessIsADeliveryThoughNobodyAskedForIt() throws {
+        // gzip of {"success":true}.
+        let packed: [UInt8] = [
+            0x1F, 0x8B, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0xAB, 0x56, 0x2A, 0x2E,
+            0x4D, 0x4E, 0x4E, 0x2D, 0x2E, 0x56, 0xB2, 0x2A, 0x29, 0x2A, 0x4D, 0xAD, 0x05, 0x00,
+            0xDF, 0xF7, 0xF6, 0x66, 0x10, 0x00, 0x00, 0x00,
+        ]
+        let server = try LoopbackServer { connection in
+            guard connection.readRequest() != nil else { return }
+            connection.send("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: \(packed.count)\r\n\r\n")
+            connection.send(packed)
+        }
+        defer { server.stop() }
+        #expect(try Self.outcomeClass(Self.deliverer(server.url()).deliver(Self.message)) == .delivered)
     }
 
     @Test(arguments: [100, 102_400])
@@ -222,6 +247,28 @@ import Testing
         #expect(failure.kind == .reset)
         #expect(failure.sentRequest)
         #expect(failure.partialAnswer == nil)
+    }
+
+    /// To a CONNECT the proxy answers in Rocket.Chat's place, and libcurl has one code for all of it.
+    @Test(arguments: [
+        (407, TransportFailure.Kind.proxy, OutcomeClass.misconfigured), (403, .proxy, .misconfigured),
+        (404, .proxy, .misconfigured), (429, .reset, .transient), (502, .reset, .transient), (503, .reset, .transient),
+    ])
+    func aProxyThatRefusesUsIsMisconfiguredAndOneThatCannotIsNot(
+        status: Int, kind: TransportFailure.Kind, expected: OutcomeClass
+    ) throws {
+        let server = try LoopbackServer { connection in
+            _ = connection.readRequest()
+            connection.send("HTTP/1.1 \(status) No\r\nContent-Length: 0\r\n\r\n")
+        }
+        defer { server.stop() }
+        let deliverer = try Self.deliverer("https://chat.example.com/hooks/a/b") {
+            $0.proxy = Secret(server.url(""))
+            $0.noProxy = nil
+        }
+        let answer = deliverer.deliver(Self.message)
+        #expect(try Self.failure(answer).kind == kind)
+        #expect(try Self.outcomeClass(answer) == expected)
     }
 
     @Test func whatIsNotHTTPIsABadAnswer() throws {

@@ -8,6 +8,8 @@ import Testing
 final class LoopbackServer: Sendable {
     let port: UInt16
     private let listener: Int32
+    /// The listener is open. Its thread alone closes it: a closed number is given to the next socket of the process.
+    private let isListening = Locked(true)
     private let seen = Locked<[Request]>([])
 
     struct Request: Sendable {
@@ -29,7 +31,13 @@ final class LoopbackServer: Sendable {
         listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         port = try Loopback.bindToFreePort(listener)
         try #require(listen(listener, 16) == 0)
-        Thread.detachNewThread { [listener, weak self] in
+        Thread.detachNewThread { [listener, isListening, weak self] in
+            defer {
+                isListening.withLock { isListening in
+                    isListening = false
+                    close(listener)
+                }
+            }
             var accepted = 0
             while case let socket = accept(listener, nil, nil), socket >= 0 {
                 accepted += 1
@@ -48,8 +56,9 @@ final class LoopbackServer: Sendable {
 
     /// Stops accepting; connections end with the closures that serve them.
     func stop() {
-        shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
+        isListening.withLock { isListening in
+            if isListening { shutdown(listener, Int32(SHUT_RDWR)) }
+        }
     }
 
     var requests: [Request] { seen.withLock { $0 } }
@@ -91,8 +100,11 @@ extension LoopbackServer.Connection {
 
     /// False when the client has left.
     @discardableResult
-    func send(_ text: String) -> Bool {
-        var rest = Array(text.utf8)[...]
+    func send(_ text: String) -> Bool { send(Array(text.utf8)) }
+
+    @discardableResult
+    func send(_ bytes: [UInt8]) -> Bool {
+        var rest = bytes[...]
         while !rest.isEmpty {
             let sent = rest.withUnsafeBytes {
                 Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))

@@ -60,7 +60,7 @@ import Testing
     @Test func anAnswerThatUsesUpTheBudgetSaysUntilWhen() {
         func refill(_ remaining: String?, _ reset: String?) -> Duration? {
             let answer = HTTPAnswer(status: 200, rateLimit: .init(remaining: remaining, reset: reset))
-            return RateLimitHint(answer, error: nil, now: now).untilRefill
+            return RateLimitHint(answer, error: nil, now: now).pause
         }
         #expect(refill("0", "1700000020000") == .seconds(20))
         #expect(refill("0", "1700009999000") == .seconds(120))
@@ -68,5 +68,15 @@ import Testing
         #expect(refill("Infinity", "1700000020000") == nil)
         #expect(refill("0", "1700000000000") == nil)
         #expect(refill("0", nil) == nil)
+    }
+
+    @Test(arguments: [
+        (503, "30", Duration.seconds(30)), (503, "9999", .seconds(120)), (502, "1", .seconds(1)),
+        (429, "7", .seconds(7)), (503, "Tue, 14 Nov 2023 22:13:50 GMT", .seconds(30)), (503, "0", nil),
+        (503, "soon", nil), (503, "Tue, 14 Nov 2023 22:13:10 GMT", nil), (200, "30", nil), (302, "30", nil),
+    ])
+    func aServerThatAsksToBeLeftAloneIs(status: Int, retryAfter: String, pause: Duration?) {
+        let answer = HTTPAnswer(status: status, date: "Tue, 14 Nov 2023 22:13:20 GMT", retryAfter: retryAfter)
+        #expect(RateLimitHint(answer, error: nil, now: now).pause == pause)
     }
 }

@@ -16,9 +16,12 @@ extension Timestamp {
 /// Values that journal tests are made of, with defaults for what a test does not care about.
 enum JournalSamples {
     static func notification(
-        _ severity: Severity = .warning, group: UInt64 = .max - 7, body: String = "{}"
+        _ severity: Severity = .warning, group: UInt64 = .max - 7, body: String = "{}", isResolved: Bool = false,
+        isReplayed: Bool = false
     ) -> Relay.Notification {
-        Relay.Notification(severity: severity, group: group, acceptedAt: .sample, body: [UInt8](body.utf8))
+        Relay.Notification(
+            severity: severity, group: group, acceptedAt: .sample, body: [UInt8](body.utf8), isResolved: isResolved,
+            isReplayed: isReplayed)
     }
 
     /// A payload whose dedupe key is made of `key`.
@@ -32,6 +35,15 @@ enum JournalSamples {
     static func append(_ sequence: Int64, _ notification: Relay.Notification) -> StoredNotification {
         StoredNotification(
             id: JournalID(sequence: sequence, destination: notification.destination), notification: notification)
+    }
+}
+
+extension PendingRow {
+    /// What a row without its body has of a notification.
+    init(_ stored: StoredNotification) {
+        self.init(
+            id: stored.id, group: stored.notification.group, isResolved: stored.notification.isResolved,
+            isReplayed: stored.notification.isReplayed)
     }
 }
 
@@ -104,6 +116,24 @@ enum JournalMedium: CustomTestStringConvertible, Sendable {
 }
 
 extension TemporarySpool {
+    /// Gives the spool, closed or not, the form of an earlier schema. The relays of the schemas 1 and 2 had no witness.
+    func downgrade(to version: Int) throws {
+        let schema = SQLiteJournalStore.Meta.schema
+        var sql = """
+            PRAGMA locking_mode = EXCLUSIVE; DROP TABLE hook;
+            UPDATE meta SET value = 3, crc = \(RowChecksum.of(name: schema, value: 3)) WHERE key = '\(schema)';
+            """
+        if version < 3 {
+            sql += """
+                DELETE FROM meta WHERE key IN ('\(schema)', '\(SQLiteJournalStore.Meta.session)'); DROP TABLE report;
+                ALTER TABLE meta DROP COLUMN crc; ALTER TABLE receiver DROP COLUMN crc;
+                """
+            try FileManager.default.removeItem(atPath: path + "/spool.witness")
+        }
+        if version < 2 { sql += "DROP TABLE receiver;" }
+        try edit(sql + "PRAGMA user_version = \(version)")
+    }
+
     /// Leaves `count` warnings in the spool, closed.
     func fill(_ count: Int64, bodySize: Int = 2000) throws {
         let store = store()
@@ -114,6 +144,29 @@ extension TemporarySpool {
             try store.commit(JournalTransaction(appends: [[row]], at: .sample))
         }
         try store.close(at: .sample)
+    }
+
+    /// Adds warnings to what `fill` left, one a transaction, as a process does that is killed then: they are in the log.
+    /// The spool's own numbers say that it is open.
+    func append(_ ids: ClosedRange<Int64>, hasSchema1: Bool = false) throws {
+        if hasSchema1 {
+            let connection = try SQLiteConnection(path: database)
+            try connection.execute("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL")
+            try connection.execute("UPDATE meta SET value = 0 WHERE key = 'clean_shutdown'")
+            for id in ids {
+                let row = SpoolRow(JournalSamples.append(id, JournalSamples.notification(body: "\(id)")))
+                try connection.prepare("INSERT INTO notification_warning VALUES (?, ?, ?, ?, ?)")
+                    .bind(row.id, row.group, row.acceptedAt, row.checksum).run(blob: [UInt8]("\(id)".utf8), at: 5)
+            }
+            return
+        }
+        let store = store()
+        _ = try store.open(at: .sample)
+        for id in ids {
+            let row = JournalSamples.append(id, JournalSamples.notification(body: "\(id)"))
+            try store.commit(JournalTransaction(appends: [[row]], at: .sample))
+        }
+        store.abandon()
     }
 
     /// The sequence numbers of the pending warnings.

@@ -119,11 +119,106 @@ import Testing
         #expect(rest.notifications == Array(rows[6...]) && rest.isLast)
     }
 
+    /// For any content: the same rows in the same order, with the same group and flags.
+    @Test(arguments: JournalMedium.fresh())
+    func rowsAreWhatIsPendingWithoutBodies(medium: JournalMedium) throws {
+        var random = SeededGenerator(seed: 7)
+        let (store, _) = try medium.open()
+        let receiver = try #require(try store.register(["database"], forgettingOthers: false).keys.first)
+        var sequence: Int64 = 0
+        for round in 0..<20 {
+            var transaction = JournalTransaction(at: .sample)
+            for _ in 0..<Int.random(in: 0...12, using: &random) {
+                sequence += Int64.random(in: 1...3, using: &random)
+                let size = [0, 1, 300, 5000, 9000, 40_000].randomElement(using: &random) ?? 0
+                var notification = JournalSamples.notification(
+                    Severity.allCases.randomElement(using: &random) ?? .info,
+                    group: UInt64.random(in: 0 ... .max, using: &random), body: String(repeating: "x", count: size),
+                    isResolved: Bool.random(using: &random), isReplayed: Bool.random(using: &random))
+                if Bool.random(using: &random) { notification.receiver = receiver }
+                transaction.appends.append([JournalSamples.append(sequence, notification)])
+            }
+            for destination in Destination.all(with: [receiver]) {
+                for stored in try pending(store, destination) where Int.random(in: 0..<4, using: &random) == 0 {
+                    let death = Settlement.dead(reason: .damaged, attempts: 1, answer: nil)
+                    let settlement = Bool.random(using: &random) ? .delivered : death
+                    transaction.settlements.append(.init(id: stored.id, settlement: settlement))
+                }
+            }
+            try store.commit(transaction)
+            if round % 5 == 4 {
+                let letters = try store.deadLetters(after: nil, limit: 3).map(\.id)
+                sequence += Int64(try store.replay(letters, firstSequence: sequence + 1).entries.count)
+            }
+            for destination in Destination.all(with: [receiver]) {
+                var cursor: JournalID?
+                var isLast = false
+                while !isLast {
+                    let limit = Int.random(in: 1...9, using: &random)
+                    let found = try store.rows(destination, after: cursor, limit: limit, at: .sample)
+                    let window = try store.pending(
+                        destination, after: cursor, limit: limit, byteLimit: .max, at: .sample)
+                    #expect(found.rows.rows == window.notifications.map { PendingRow($0) } && found.damaged == 0)
+                    #expect(found.rows.cursor == window.cursor && found.rows.isLast == window.isLast)
+                    (cursor, isLast) = (found.rows.cursor, found.rows.isLast)
+                }
+            }
+        }
+    }
+
+    @Test(arguments: JournalMedium.fresh())
+    func flagsSurviveDeathReplayAndRestart(medium: JournalMedium) throws {
+        let (first, _) = try medium.open()
+        let notifications = [false, true].map { JournalSamples.notification(.info, body: "a", isResolved: $0) }
+        let stored = notifications.enumerated().map { JournalSamples.append(Int64($0 + 1), $1) }
+        try first.commit(JournalTransaction(appends: [stored], at: .sample))
+        #expect(try pending(first, .info) == stored)
+        let death = Settlement.dead(reason: .damaged, attempts: 1, answer: nil)
+        try first.commit(
+            JournalTransaction(settlements: stored.map { .init(id: $0.id, settlement: death) }, at: .sample))
+        first.abandon()
+
+        let (second, recovery) = try medium.open()
+        let replay = try second.replay(stored.map(\.id), firstSequence: recovery.nextSequence)
+        #expect(replay.entries.map(\.notification.isResolved) == [false, true])
+        #expect(replay.entries.allSatisfy { $0.notification.isReplayed })
+        try second.close(at: .sample)
+
+        let (third, _) = try medium.open()
+        #expect(try pending(third, .info) == replay.entries)
+        // What dies again and is replayed again keeps both.
+        try third.commit(
+            JournalTransaction(settlements: replay.entries.map { .init(id: $0.id, settlement: death) }, at: .sample))
+        let again = try third.replay(replay.entries.map(\.id), firstSequence: recovery.nextSequence + 10)
+        #expect(again.entries.map(\.notification) == replay.entries.map(\.notification))
+    }
+
+    @Test(arguments: JournalMedium.fresh())
+    func recordsOfHooksAreReplacedAndKept(medium: JournalMedium) throws {
+        let (first, recovery) = try medium.open()
+        #expect(recovery.hooks.isEmpty)
+        let all = (0...255).map { UInt8($0) }
+        try first.commit(
+            JournalTransaction(
+                hooks: [HookRow(key: [1], value: [1]), HookRow(key: [], value: all), HookRow(key: [1], value: [2])],
+                at: .sample))
+        try first.commit(JournalTransaction(hooks: [HookRow(key: all, value: [])], at: .sample))
+        first.abandon()
+        let (second, found) = try medium.open()
+        let expected = [HookRow(key: [], value: all), HookRow(key: all, value: []), HookRow(key: [1], value: [2])]
+        #expect(found.hooks.sorted { $0.key.lexicographicallyPrecedes($1.key) } == expected)
+        try second.commit(JournalTransaction(hooks: [HookRow(key: [1], value: [3])], at: .sample))
+        try second.close(at: .sample)
+        #expect(try medium.open().1.hooks.contains(HookRow(key: [1], value: [3])))
+    }
+
     @Test(arguments: JournalMedium.fresh())
     func dedupeKeysAreKeptAndForgottenFromTheOldestOn(medium: JournalMedium) throws {
         let (first, _) = try medium.open()
         let keys = (1...5).map {
-            SeenKey(id: $0, key: ShortDedupeKey(bytes: [UInt8($0)]), at: .sample.advanced(bySeconds: $0))
+            SeenKey(
+                id: $0, group: UInt64($0) << 60 | 7, key: ShortDedupeKey(bytes: [UInt8($0)]),
+                at: .sample.advanced(bySeconds: $0))
         }
         try first.commit(JournalTransaction(seen: keys, at: .sample))
         try first.commit(JournalTransaction(forgetSeenThrough: 2, at: .sample))
@@ -156,7 +251,9 @@ import Testing
         let unknown = JournalID(sequence: 99, destination: .info)
         let replay = try store.replay([critical.id, unknown], firstSequence: 50)
         #expect(replay.missing == [unknown] && replay.damaged.isEmpty)
-        #expect(replay.entries == [JournalSamples.append(50, critical.notification)])
+        var replayed = critical.notification
+        replayed.isReplayed = true
+        #expect(replay.entries == [JournalSamples.append(50, replayed)])
         #expect(try pending(store, .critical) == [late] + replay.entries)
         #expect(try store.drop([critical.id, info.id]) == 1)
         #expect(store.deadLetterCounts.values.allSatisfy { $0 == 0 })

@@ -143,6 +143,71 @@ import Testing
         try await bench.wait { bench.journal.state == .open }
     }
 
+    @Test func lowSeveritiesAreRefusedFirstAndCriticalHasTheRest() async throws {
+        let bench = try JournalBench(settings { $0.inspectionInterval = .milliseconds(5) })
+        let use = { (used: Int64) in
+            bench.script.plan.withLock {
+                $0.usage = JournalUsage(usedBytes: used, limitBytes: 110_000, appendLimitBytes: 100_000)
+            }
+        }
+        let send = { (key: Int, severities: [Severity]) in
+            let notifications = severities.map { JournalSamples.notification($0, body: "{}") }
+            try bench.journal.append(JournalSamples.batch(key, notifications), for: key)
+        }
+        use(95_000)
+        try await bench.wait { bench.journal.snapshot.reserved == [.info, .warning, .fallback] }
+        #expect(bench.journal.state == .open)
+        #expect(throws: JournalRefusal.reserved(.info)) { try send(1, [.info]) }
+        #expect(throws: JournalRefusal.reserved(.fallback)) { try send(1, [.fallback, .warning, .info]) }
+        try send(2, [.critical, .info])
+        try await bench.waitForAnswers(1)
+        #expect(try bench.results()[0].get().notifications.count == 2, "all of a webhook is taken")
+
+        use(99_999)
+        try send(3, [.critical])
+        try await bench.waitForAnswers(2)
+        #expect(bench.results()[1] == .failure(.full(.journalLimit)))
+        bench.script.plan.withLock { $0.hasRoom = false }
+        use(0)
+        bench.script.plan.withLock { $0.hasRoom = true }
+        try await bench.wait { bench.journal.state == .open && bench.journal.snapshot.reserved == [] }
+        try send(4, [.info])
+        try await bench.waitForAnswers(3)
+        #expect(try bench.results()[2].get().notifications.count == 1)
+    }
+
+    /// Found at the commit, since more waits than fits.
+    @Test func aShareThatEndsInsideACommitRefusesTheRestOfItsSeverity() async throws {
+        let bench = try JournalBench {
+            $0.usage = JournalUsage(usedBytes: 69_000, limitBytes: 110_000, appendLimitBytes: 100_000)
+        }
+        bench.script.isHeld.withLock { $0 = true }
+        try bench.append([9])
+        try await bench.wait { bench.script.plan.withLock { $0.isWaiting } }
+        let body = String(repeating: "x", count: 300)
+        for (key, severity) in [Severity.info, .info, .critical].enumerated() {
+            try bench.journal.append(
+                JournalSamples.batch(key, [JournalSamples.notification(severity, body: body)]), for: key)
+        }
+        bench.script.isHeld.withLock { $0 = false }
+        bench.script.gate.signal()
+        try await bench.waitForAnswers(4)
+        let refused = zip(bench.tickets, bench.results()).filter { $0.1 == .failure(.reserved(.info)) }.map(\.0)
+        #expect(refused == [1])
+        #expect(bench.journal.snapshot.pending[.critical] == 1 && bench.journal.snapshot.pending[.info] == 1)
+    }
+
+    @Test func theInboxKeepsSpaceForCritical() throws {
+        var inbox = JournalInbox<Int>(settings: settings { $0.inboxRequests = 10 })
+        let send = { (inbox: inout JournalInbox<Int>, severity: Severity) throws(JournalRefusal) in
+            _ = try inbox.add(JournalSamples.batch(1, [JournalSamples.notification(severity)]), for: 1)
+        }
+        for (severity, count) in [(Severity.info, 7), (.warning, 1), (.fallback, 1), (.critical, 1)] {
+            for _ in 0..<count { try send(&inbox, severity) }
+            #expect(throws: JournalRefusal.overloaded) { try send(&inbox, severity) }
+        }
+    }
+
     @Test func aLowDiskIsKnownBeforeTheFirstAppend() throws {
         let bench = try JournalBench { $0.space = .low }
         #expect(throws: JournalRefusal.full(.diskFull)) { try bench.append([1]) }
@@ -175,6 +240,37 @@ import Testing
         bench.script.plan.withLock { $0.inspectionFailure = .broken("gone") }
         try await bench.wait { bench.failures.withLock { $0 } == ["gone"] }
         #expect(bench.journal.state == .failed("gone"))
+    }
+
+    /// The inspection settles what waited, and must not go on with a store that this ended.
+    @Test(arguments: [StorageSpace.ample, .low])
+    func aSettlementThatFindsStorageBrokenDuringAnInspectionEndsTheJournal(space: StorageSpace) async throws {
+        let bench = try JournalBench(settings { $0.inspectionInterval = .milliseconds(5) })
+        try bench.append([1, 2])
+        try await bench.waitForAnswers(2)
+        let id = try #require(try bench.results()[0].get().notifications.first?.id)
+        bench.script.plan.withLock { plan in
+            plan.space = space
+            plan.failures = [.full(.diskFull), .broken("gone")]
+        }
+        bench.journal.settle(id, as: .delivered)
+        try await bench.wait { bench.failures.withLock { $0 } == ["gone"] }
+        bench.idle()
+        #expect(bench.journal.state == .failed("gone"))
+        #expect(bench.script.plan.withLock { !$0.isUsedAfterItsEnd })
+        #expect(!bench.journal.close())
+    }
+
+    @Test func aRegistrationOnAFullDiskHasTheReserveAndElseLeavesWhatIsKnown() throws {
+        let bench = try JournalBench()
+        #expect(try bench.journal.register(["a"]).get().values.sorted() == ["a"])
+        bench.script.plan.withLock { $0.registrationFailures = [.full(.diskFull)] }
+        #expect(try bench.journal.register(["a", "b"]).get().values.sorted() == ["a", "b"])
+        #expect(bench.script.plan.withLock { $0.reliefs } == 1)
+        bench.script.plan.withLock { $0.registrationFailures = [.full(.diskFull), .full(.diskFull)] }
+        #expect(try bench.journal.register(["a", "b", "c"]).get().values.sorted() == ["a", "b"])
+        bench.script.plan.withLock { $0.registrationFailures = [.broken("gone")] }
+        #expect(throws: JournalRefusal.failed("gone")) { try bench.journal.register(["d"]).get() }
     }
 
     @Test func anIdenticalPayloadIsStoredOnce() async throws {
@@ -260,15 +356,11 @@ import Testing
         try second.append([3])
         try await second.waitForAnswers(1)
         #expect(try second.results()[0].get().isDuplicate, "dedupe keys are kept")
-        let window = Locked<PendingWindow?>(nil)
-        second.journal.load(.warning, after: nil, limit: 10, byteLimit: .max) { result in
-            window.withLock { $0 = try? result.get() }
-        }
-        try await second.wait { window.withLock { $0 != nil } }
-        #expect(window.withLock { $0?.notifications.map(\.id) } == [ids[2]])
+        let window = try second.journal.load(.warning, after: nil, limit: 10, byteLimit: .max).get()
+        #expect(window.notifications.map(\.id) == [ids[2]])
 
         let replay = try second.journal.replay([ids[1]])
-        #expect(replay.entries.first?.value == JournalSamples.notification(body: "body 2"))
+        #expect(replay.entries.first?.value == JournalSamples.notification(body: "body 2", isReplayed: true))
         #expect(try #require(replay.entries.first).id > ids[2])
         #expect(second.journal.snapshot.pending[.warning] == 2)
         #expect(try second.journal.deadLetters(limit: 5).isEmpty)
@@ -283,12 +375,8 @@ import Testing
         try spool.edit(
             "UPDATE notification_warning SET body = 'other' WHERE id = (SELECT min(id) FROM notification_warning)")
         let second = try JournalBench(on: { _ in spool.store() })
-        let count = Locked<Int?>(nil)
-        second.journal.load(.warning, after: nil, limit: 10, byteLimit: .max) { result in
-            count.withLock { $0 = try? result.get().notifications.count }
-        }
-        try await second.wait { count.withLock { $0 != nil } }
-        #expect(count.withLock { $0 } == 1)
+        let window = try second.journal.load(.warning, after: nil, limit: 10, byteLimit: .max).get()
+        #expect(window.notifications.count == 1)
         #expect(second.journal.snapshot.degraded == "1 damaged notifications are in the dead letters")
         #expect(try second.journal.deadLetters(limit: 5).map(\.reason) == [.damaged])
     }

@@ -11,8 +11,11 @@ final class MemoryJournalStore: JournalStore {
         var receivers: [ReceiverID: String] = [:]
         var seen: [SeenKey] = []
         var lastSeenID: Int64 = 0
+        var hooks: [HookRow] = []
         var nextSequence: Int64 = 1
         var wasClosed = true
+        /// Transactions of dead letters that were dropped.
+        var drops = 0
     }
 
     let disk: Locked<Content>
@@ -25,7 +28,7 @@ final class MemoryJournalStore: JournalStore {
         disk.withLock { disk in
             defer { disk.wasClosed = false }
             return JournalRecovery(
-                nextSequence: disk.nextSequence, seen: disk.seen, lastSeenID: disk.lastSeenID,
+                nextSequence: disk.nextSequence, seen: disk.seen, lastSeenID: disk.lastSeenID, hooks: disk.hooks,
                 wasClosed: disk.wasClosed)
         }
     }
@@ -40,7 +43,12 @@ final class MemoryJournalStore: JournalStore {
                     id: settled.id, severity: notification.severity, group: notification.group,
                     acceptedAt: notification.acceptedAt, diedAt: transaction.at, reason: reason, attempts: attempts,
                     answer: answer, size: notification.body.count)
-                disk.dead[settled.id] = DeadLetterContent(letter: letter, body: notification.body, isIntact: true)
+                disk.dead[settled.id] = DeadLetterContent(
+                    letter: letter, body: notification.body, isIntact: true, isResolved: notification.isResolved)
+            }
+            for hook in transaction.hooks {
+                disk.hooks.removeAll { $0.key == hook.key }
+                disk.hooks.append(hook)
             }
             for stored in transaction.appends.joined() {
                 disk.pending[stored.id] = stored.notification
@@ -72,6 +80,16 @@ final class MemoryJournalStore: JournalStore {
         return window
     }
 
+    func rows(
+        _ destination: Destination, after: JournalID?, limit: Int, at now: Timestamp
+    ) throws(JournalStoreError) -> (rows: PendingRows, damaged: Int) {
+        let window = try pending(destination, after: after, limit: limit, byteLimit: .max, at: now)
+        return (
+            PendingRows(
+                rows: window.notifications.map { PendingRow($0) }, cursor: window.cursor, isLast: window.isLast), 0
+        )
+    }
+
     func register(_ names: [String], forgettingOthers: Bool) throws(JournalStoreError) -> [ReceiverID: String] {
         let needed = Set(
             (pendingCounts.merging(deadLetterCounts, uniquingKeysWith: +)).filter { $0.value > 0 }.keys.map(\.receiver))
@@ -101,7 +119,7 @@ final class MemoryJournalStore: JournalStore {
 
     var usage: JournalUsage {
         let bytes = disk.withLock { $0.pending.values.reduce(0) { $0 + $1.body.count } }
-        return JournalUsage(usedBytes: Int64(bytes), limitBytes: .max)
+        return JournalUsage(usedBytes: Int64(bytes), limitBytes: .max, appendLimitBytes: .max)
     }
 
     var hasRoom: Bool { true }
@@ -135,15 +153,18 @@ final class MemoryJournalStore: JournalStore {
                     id: JournalID(sequence: sequence, destination: letter.destination),
                     notification: Relay.Notification(
                         severity: letter.severity, receiver: letter.destination.receiver, group: letter.group,
-                        acceptedAt: letter.acceptedAt,
-                        body: content.body)))
+                        acceptedAt: letter.acceptedAt, body: content.body, isResolved: content.isResolved,
+                        isReplayed: true)))
         }
         try commit(JournalTransaction(appends: [replay.entries], at: .sample))
         return replay
     }
 
     func drop(_ ids: [JournalID]) throws(JournalStoreError) -> Int {
-        disk.withLock { disk in ids.count { disk.dead.removeValue(forKey: $0) != nil } }
+        disk.withLock { disk in
+            disk.drops += 1
+            return ids.count { disk.dead.removeValue(forKey: $0) != nil }
+        }
     }
 
     func inspect() throws(JournalStoreError) -> StorageSpace { .ample }

@@ -11,9 +11,9 @@ import Testing
 
     @Test func aSpoolOfBeforeReceiversIsTakenOver() throws {
         try spool.fill(3)
-        try spool.edit("DROP TABLE receiver; PRAGMA user_version = 1")
+        try spool.downgrade(to: 1)
         let store = spool.store()
-        _ = try store.open(at: .sample)
+        #expect(try store.open(at: .sample).degraded == nil)
         #expect(store.receivers.isEmpty)
         #expect(try spool.pending(store) == [1, 2, 3])
         #expect(try store.register(["database"], forgettingOthers: true).values.map { $0 } == ["database"])
@@ -39,6 +39,43 @@ import Testing
         try next.commit(
             JournalTransaction(settlements: [.init(id: stored.id, settlement: .delivered)], at: .sample))
         #expect(try next.register(["other"], forgettingOthers: true).values.sorted() == ["other"])
+        try next.close(at: .sample)
+    }
+
+    /// A journal at its limit must start with a configuration that has more receivers, and drain.
+    @Test func aFullJournalTakesReceiversAndDeadLettersAndCloses() throws {
+        let store = spool.store(limit: 1 << 20)
+        _ = try store.open(at: .sample)
+        var pending: [StoredNotification] = []
+        var error: JournalStoreError?
+        while error == nil {
+            let body = String(repeating: "x", count: pending.isEmpty ? 400_000 : 1000)
+            let stored = JournalSamples.append(Int64(pending.count + 1), JournalSamples.notification(body: body))
+            do throws(JournalStoreError) {
+                try store.commit(JournalTransaction(appends: [[stored]], at: .sample))
+                pending.append(stored)
+            } catch let full {
+                error = full
+            }
+        }
+        #expect(error == .full(.journalLimit))
+        let names = (1...100).map { "receiver-\($0)" }
+        #expect(try store.register(names, forgettingOthers: false).count == 100)
+        #expect(store.usage.usedBytes <= 1 << 20, "empty tables count for nothing")
+        store.abandon()
+
+        let next = spool.store(limit: 1 << 20)
+        _ = try next.open(at: .sample)
+        let others = (1...100).map { "other-\($0)" }
+        #expect(try next.register(others, forgettingOthers: true).count == 100)
+        let death = Settlement.dead(reason: .damaged, attempts: 1, answer: nil)
+        let settlements = pending.map { JournalTransaction.Settled(id: $0.id, settlement: death) }
+        try next.commit(JournalTransaction(settlements: settlements, at: .sample))
+        #expect(next.deadLetterCounts[.warning] == pending.count)
+        #expect(try next.drop(pending.map(\.id)) == pending.count)
+        #expect(next.hasRoom)
+        let stored = JournalSamples.append(1_000_000, JournalSamples.notification(body: "a"))
+        try next.commit(JournalTransaction(appends: [[stored]], at: .sample))
         try next.close(at: .sample)
     }
 

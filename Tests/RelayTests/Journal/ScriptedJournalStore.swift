@@ -18,6 +18,14 @@ final class ScriptedJournalStore: JournalStore {
             var reliefs = 0
             var isClosed = false
             var isAbandoned = false
+            /// The real engine would end the process.
+            var isUsedAfterItsEnd = false
+            /// A commit waits for the gate.
+            var isWaiting = false
+            /// In place of the memory's own.
+            var usage: JournalUsage?
+            /// Taken by the registrations that come, one each.
+            var registrationFailures: [JournalStoreError] = []
         }
 
         let plan = Locked(Plan())
@@ -38,6 +46,7 @@ final class ScriptedJournalStore: JournalStore {
 
     func commit(_ transaction: JournalTransaction) throws(JournalStoreError) {
         if script.isHeld.withLock({ $0 }) {
+            script.plan.withLock { $0.isWaiting = true }
             script.gate.wait()
         }
         let failure = script.plan.withLock { plan -> JournalStoreError? in
@@ -78,14 +87,20 @@ final class ScriptedJournalStore: JournalStore {
     }
 
     func register(_ names: [String], forgettingOthers: Bool) throws(JournalStoreError) -> [ReceiverID: String] {
-        try memory.register(names, forgettingOthers: forgettingOthers)
+        let failure = script.plan.withLock { plan in
+            plan.registrationFailures.isEmpty ? nil : plan.registrationFailures.removeFirst()
+        }
+        if let failure {
+            throw failure
+        }
+        return try memory.register(names, forgettingOthers: forgettingOthers)
     }
 
     var receivers: [ReceiverID: String] { memory.receivers }
     var hasRoom: Bool { script.plan.withLock { $0.hasRoom } }
     var pendingCounts: [Destination: Int] { memory.pendingCounts }
     var deadLetterCounts: [Destination: Int] { memory.deadLetterCounts }
-    var usage: JournalUsage { memory.usage }
+    var usage: JournalUsage { script.plan.withLock { $0.usage } ?? memory.usage }
 
     func open(at now: Timestamp) throws(JournalOpenError) -> JournalRecovery { try memory.open(at: now) }
 
@@ -95,8 +110,16 @@ final class ScriptedJournalStore: JournalStore {
         try memory.pending(destination, after: after, limit: limit, byteLimit: byteLimit, at: now)
     }
 
+    func rows(
+        _ destination: Destination, after: JournalID?, limit: Int, at now: Timestamp
+    ) throws(JournalStoreError) -> (rows: PendingRows, damaged: Int) {
+        script.plan.withLock { $0.isUsedAfterItsEnd = $0.isUsedAfterItsEnd || $0.isAbandoned }
+        return try memory.rows(destination, after: after, limit: limit, at: now)
+    }
+
     func oldestPending(_ destination: Destination) throws(JournalStoreError) -> Timestamp? {
-        try memory.oldestPending(destination)
+        script.plan.withLock { $0.isUsedAfterItsEnd = $0.isUsedAfterItsEnd || $0.isAbandoned }
+        return try memory.oldestPending(destination)
     }
 
     func deadLetters(after: JournalID?, limit: Int) throws(JournalStoreError) -> [DeadLetter] {

@@ -55,8 +55,13 @@ import Testing
     @Test(arguments: [
         "18446744073709552000", "-9223372036854775809", "[1, 123456789012345678901234567890 ,2]",
         #"{"A":99999999999999999999,"B":"12345678901234567890\\\""}"#, String(repeating: "9", count: 300),
+        String(repeating: "9", count: 400), "-" + String(repeating: "8", count: 100_000), "1e400",
+        "[-1E+99999,0e0,1e-400]",
+        "1." + String(repeating: "0", count: 500), "1e" + String(repeating: "9", count: 500),
+        #"["\ud83d\ude00",1e400,"# + String(repeating: "9", count: 400) + "]",
+        #"{"\u00e9\\":1e999,"\ud83d\ude00":-0.0e-0}"#,
     ])
-    func integersBeyond64BitsAreIgnoredAndKept(value: String) throws {
+    func numbersOfAnySizeAreIgnoredAndKept(value: String) throws {
         let mixed = "[\(alertJSON()),\(alertJSON(labels: "{}"))]"
         let batch = try parser.parse(text: webhookBody(alerts: mixed, more: [("values", value)]))
         #expect(batch.notifications.count == 2)
@@ -64,6 +69,13 @@ import Testing
             #expect(String(decoding: notification.body, as: UTF8.self).hasSuffix("\"values\":\(value)}"))
             #expect(try parser.decode(notification.body).alerts.count == 1)
         }
+    }
+
+    @Test(arguments: [
+        ("0", 0), ("-0", 0), ("7", 7), ("1000000001", 1_000_000_000), ("9223372036854775807", 1_000_000_000),
+    ])
+    func theNumberOfCutAlertsHasARange(sent: String, read: Int) throws {
+        #expect(try parser.decode(text: webhookBody(more: [("truncatedAlerts", sent)])).truncatedAlerts == read)
     }
 
     @Test func sixtyFourLevelsAreRead() throws {

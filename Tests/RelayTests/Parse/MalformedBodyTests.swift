@@ -49,7 +49,6 @@ import Testing
         Case("NaN", webhookBody(more: [("x", "NaN")]), .invalidJSON, "NaN, Infinity"),
         Case("Infinity", webhookBody(more: [("x", "Infinity")]), .invalidJSON, "NaN, Infinity"),
         Case("-Infinity", webhookBody(more: [("x", "-Infinity")]), .invalidJSON, "expected a digit"),
-        Case("1e400", webhookBody(more: [("x", "1e400")]), .invalidJSON, "a number too large to represent"),
         Case(
             "long integer with a leading 0", webhookBody(more: [("x", "012345678901234567890")]), .invalidJSON,
             "a number must not begin with 0"),

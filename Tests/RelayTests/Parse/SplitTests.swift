@@ -74,6 +74,31 @@ import Testing
             ])
     }
 
+    /// The flag says what the part's own body says, with and without receivers.
+    @Test(arguments: WebhookFixture.all)
+    func aPartIsResolvedWhereNothingInItFires(fixture: WebhookFixture) throws {
+        let receiver = ReceiverID(rawValue: 1)
+        let matchers = try LabelMatcher.list(#"instance=~".*[02468]""#)
+        let router = AlertRouter([AlertRouter.Entry(receiver: receiver, matchers: matchers, continues: true)])
+        for parser in [parser, WebhookParser(router: router)] {
+            for notification in try parser.parse(fixture.body, acceptedAt: .now()).notifications {
+                let part = try parser.decode(notification.body)
+                #expect(notification.isResolved == (part.firing.isEmpty && part.truncatedAlerts == 0))
+                #expect(!notification.isReplayed)
+            }
+        }
+    }
+
+    @Test func eachPartIsResolvedForItself() throws {
+        let critical = alertJSON(status: #""resolved""#)
+        let info = alertJSON(labels: #"{"severity":"info"}"#)
+        let mixed = webhookBody(alerts: "[\(critical),\(info)]")
+        #expect(try parser.parse(text: mixed).notifications.map(\.isResolved) == [true, false])
+        // Those that `max_alerts` cut off may fire, whatever the status says.
+        let cut = webhookBody(status: #""resolved""#, alerts: "[\(critical)]", more: [("truncatedAlerts", "1")])
+        #expect(try parser.parse(text: cut).notifications.map(\.isResolved) == [false])
+    }
+
     @Test(arguments: ["al\\u0065rts", "alerts"])
     func theAlertsAreFoundUnderAnEscapedName(name: String) throws {
         let alerts = [#"{"labels":{"severity":"p1"}}"#, #"{"labels":{"severity":"p2"}}"#]

@@ -48,6 +48,61 @@ import Testing
         #expect(batch.notifications.map(\.destination) == batch.notifications.map(\.destination).sorted())
     }
 
+    private func routerToAll(_ matcher: String) throws -> AlertRouter {
+        let matchers = try LabelMatcher.list(matcher)
+        return AlertRouter(
+            (1...100).map { AlertRouter.Entry(receiver: ReceiverID(rawValue: $0), matchers: matchers, continues: true) }
+        )
+    }
+
+    @Test func destinationsOfTheSameAlertsShareTheirBytes() throws {
+        let body = try WebhookFixture.body("14-distinct-severities.am0331")
+        let batch = try WebhookParser(router: routerToAll("alertname=~.+")).parse(body, acceptedAt: .now())
+        #expect(batch.notifications.count == 404)
+        func address(_ notification: Relay.Notification) -> UInt {
+            notification.body.withUnsafeBufferPointer { UInt(bitPattern: $0.baseAddress) }
+        }
+        #expect(Set(batch.notifications.map(address)).count == 4)
+        for (severity, notifications) in Dictionary(grouping: batch.notifications, by: \.severity) {
+            let payload = try WebhookParser().decode(notifications[0].body)
+            #expect(payload.alerts.allSatisfy { SeverityMap().severity(of: $0.labels["severity"]) == severity })
+        }
+    }
+
+    @Test func whatGoesToEveryoneWholeIsNotCopied() throws {
+        let body = Array(webhookBody(alerts: "[\(alertJSON()) , \(alertJSON())]").utf8)
+        let batch = try WebhookParser(router: routerToAll("alertname=A")).parse(body, acceptedAt: .now())
+        #expect(batch.notifications.count == 101 && batch.notifications.allSatisfy { $0.body == body })
+    }
+
+    @Test(arguments: ["alerts", "head"])
+    func theCopiesOfOneWebhookAreBounded(large: String) throws {
+        let text = String(repeating: "x", count: 6_000_000)
+        let alerts = ["page", "none"].map { #"{"status":"firing","labels":{"severity":"\#($0)","alertname":"A"}}"# }
+        let body =
+            large == "head"
+            ? webhookBody(alerts: "[\(alerts.joined(separator: ","))]", more: [("x", "\"\(text)\"")])
+            : webhookBody(alerts: "[\(alerts[0]),\(alertJSON(annotations: "{\"a\":\"\(text)\"}"))]")
+        let error = #expect(throws: ParseError.self) {
+            try WebhookParser(router: routerToAll("alertname=A")).parse(Array(body.utf8), acceptedAt: .now())
+        }
+        #expect(error?.reason == .tooManyCopies && error?.message.contains("64 MiB") == true)
+        // Severities alone never exceed the bound.
+        #expect(try WebhookParser().parse(Array(body.utf8), acceptedAt: .now()).notifications.isEmpty == false)
+    }
+
+    @Test func aLabelIsFoundAmongMany() throws {
+        let labels = (0..<500).map { "\"l\($0)\":\"v\($0)\"" }.joined(separator: ",")
+        for (matcher, expected) in [
+            ("l0=v0", 1), ("l499=v499", 1), ("l77=v77", 1), ("l=v", 2), ("l500=", 1), ("m=\"\"", 1),
+        ] {
+            let router = try router((database, matcher, false))
+            let body = webhookBody(alerts: "[\(alertJSON(labels: "{\(labels)}"))]")
+            let batch = try WebhookParser(router: router).parse(Array(body.utf8), acceptedAt: .now())
+            #expect(batch.notifications.map(\.receiver) == [expected == 1 ? database : .tiers], "\(matcher)")
+        }
+    }
+
     @Test func aBodyForOneReceiverStaysAsItCame() throws {
         let router = try router((everything, "alertname=~.+", false))
         let body = try WebhookFixture.body("02-group-50.am0331")

@@ -28,4 +28,37 @@ struct ServiceCredentialsTests {
     func withoutAFolderNothingIsLookedFor(environment: [String: String]) {
         #expect(ServiceCredentials.variables(beside: environment) { _ in true }.isEmpty)
     }
+
+    /// The unit's user can read no other file.
+    @Test func aFileWithTheNameOfASettingThatNamesAFileIsThatFile() {
+        let names = [
+            "relay_config", "relay_tls_cert_file", "relay_tls_key_file", "relay_tls_client_ca_file", "relay_ca_file",
+            "relay_client_cert_file", "relay_client_key_file",
+        ]
+        let files = Set(names.map { "\(Self.folder)/\($0)" })
+        let variables = ServiceCredentials.variables(
+            beside: ["CREDENTIALS_DIRECTORY": Self.folder, "RELAY_CA_FILE": "/given"], fileExists: files.contains)
+        #expect(variables["RELAY_CONFIG"] == "\(Self.folder)/relay_config")
+        #expect(variables["RELAY_TLS_CERT_FILE"] == "\(Self.folder)/relay_tls_cert_file")
+        #expect(variables["RELAY_CA_FILE"] == nil, "the environment goes before")
+        #expect(variables.count == names.count - 1)
+    }
+
+    @Test func everyFileSettingIsASettingOrTheConfiguration() {
+        let known = Setting.all.map(\.variable)
+        #expect(ServiceCredentials.files.allSatisfy { $0 == "RELAY_CONFIG" || known.contains($0) })
+        let named = known.filter { $0.hasSuffix("_FILE") }
+        #expect(Set(named).isSubset(of: ServiceCredentials.files), "a file setting that no credential gives")
+        #expect(Setting.all.filter(\.isSecret).allSatisfy { ServiceCredentials.settings.contains($0.variable) })
+    }
+
+    @Test func aReceiversHookIsTheCredentialOfItsName() {
+        let files: Set = ["\(Self.folder)/rocketchat_webhook_database"]
+        let environment = ["CREDENTIALS_DIRECTORY": Self.folder]
+        let file = { (name: String, environment: [String: String]) in
+            ServiceCredentials.hookFile(ofReceiver: name, environment: environment, fileExists: files.contains)
+        }
+        #expect(file("database", environment) == files.first)
+        #expect(file("other", environment) == nil && file("", environment) == nil && file("database", [:]) == nil)
+    }
 }

@@ -11,10 +11,13 @@ final class SQLiteConnection {
     static var libraryVersion: String { String(cString: sqlite3_libversion()) }
 
     /// Opens the file and makes it where there is none. SQLite reads nothing of it yet.
-    init(path: String) throws(SQLiteError) {
+    ///
+    /// - Parameter followsLinks: else a path with any symbolic link in it is refused.
+    init(path: String, followsLinks: Bool = true) throws(SQLiteError) {
         var opened: OpaquePointer?
         let flags =
             SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
+            | (followsLinks ? 0 : SQLITE_OPEN_NOFOLLOW)
         let code = sqlite3_open_v2(path, &opened, flags, nil)
         guard let opened, code == SQLITE_OK else {
             defer { sqlite3_close_v2(opened) }

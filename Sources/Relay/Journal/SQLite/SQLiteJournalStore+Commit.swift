@@ -4,31 +4,36 @@ extension SQLiteJournalStore {
         guard transaction.appends.isEmpty || usedBytes + bytes <= settings.appendLimitBytes else {
             throw .full(.journalLimit)
         }
-        try write(transaction, bytes: bytes)
+        guard transaction.appends.isEmpty || hasSpace(for: bytes) else { throw .full(.diskFull) }
+        try write(transaction, bytes: bytes, isBounded: !transaction.appends.isEmpty)
     }
 
     /// Commits without a look at the limit for appends.
-    func write(_ transaction: JournalTransaction, bytes: Int64) throws(JournalStoreError) {
+    func write(
+        _ transaction: JournalTransaction, bytes: Int64, isBounded: Bool = false
+    ) throws(JournalStoreError) {
         attemptedBytes = bytes
-        try change { (statements) throws(SQLiteError) in try fill(transaction, statements) }
+        try change(isBounded: isBounded) { (statements) throws(SQLiteError) in try fill(transaction, statements) }
     }
 
     /// Runs `body` in one transaction, and measures the space after it; where it fails, the counts in memory are what
     /// they were.
     func change<Value>(
-        _ body: (SpoolStatements) throws(SQLiteError) -> Value
+        isBounded: Bool = false, _ body: (SpoolStatements) throws(SQLiteError) -> Value
     ) throws(JournalStoreError) -> Value {
         let (pending, dead, known) = (pendingCounts, deadLetterCounts, receivers)
-        let (next, reserved) = (nextSequence, reservedSequence)
+        let (next, reserved, hooks) = (nextSequence, reservedSequence, hookWrites)
         do throws(JournalStoreError) {
             return try use { (statements) throws(SQLiteError) in
+                try limitPages(isBounded: isBounded, statements.connection)
                 let value = try statements.connection.transaction { () throws(SQLiteError) in try body(statements) }
+                if statements.connection.logFrames > 0 { testify(.logged, statements.connection) }
                 try measure(statements)
                 return value
             }
         } catch {
             (pendingCounts, deadLetterCounts, receivers) = (pending, dead, known)
-            (nextSequence, reservedSequence) = (next, reserved)
+            (nextSequence, reservedSequence, hookWrites) = (next, reserved, hooks)
             throw error
         }
     }
@@ -37,6 +42,8 @@ extension SQLiteJournalStore {
         try use { (statements) throws(SQLiteError) in
             if statements.connection.logFrames >= SpoolSettings.framesPerCheckpoint {
                 try statements.connection.checkpoint(truncating: false)
+                noteCheckpoint()
+                witness?.sync()
             }
         }
     }
@@ -52,11 +59,12 @@ extension SQLiteJournalStore {
         for settled in transaction.settlements {
             try bury(settled, at: transaction.at, statements)
         }
+        try keep(transaction.hooks, statements)
         for stored in transaction.appends.joined() {
             try insert(stored, statements)
         }
         for seen in transaction.seen {
-            try statements.insertSeen.bind(seen.id, seen.at.spoolNanoseconds).run(blob: seen.key.bytes, at: 3)
+            try statements.insertSeen.bind(seen.id, seen.at.spoolNanoseconds).run(blob: seen.bytes, at: 3)
         }
         try reserve(statements)
     }
@@ -85,14 +93,18 @@ extension SQLiteJournalStore {
             statements)
     }
 
-    /// Moves a row to the dead letters as it is, its checksum with it.
+    /// Moves a row to the dead letters as it is, its checksum with it; a damaged one under a new id, as its own may be
+    /// that of another letter. Passes over what is not there.
     func bury(
         _ id: Int64, of destination: Destination, reason: DeadLetterReason, attempts: Int, answer: String?,
-        at now: Timestamp, _ statements: SpoolStatements
+        at now: Timestamp, as newID: Int64? = nil, _ statements: SpoolStatements
     ) throws(SQLiteError) {
         let table = try statements.table(destination)
         try table.bury
-            .bind(id, destination.severity.spoolNumber, now.spoolNanoseconds, reason.rawValue, Int64(attempts), answer)
+            .bind(
+                id, destination.severity.spoolNumber, now.spoolNanoseconds, reason.rawValue, Int64(attempts), answer,
+                newID
+            )
             .run()
         guard statements.connection.changes > 0 else { return }
         try table.delete.bind(id).run()
@@ -100,9 +112,25 @@ extension SQLiteJournalStore {
         deadLetterCounts[destination, default: 0] += 1
     }
 
-    /// Pages in use, the log and the ballast not counted.
+    /// Pages in use; those of receivers' tables, the log and the ballast are not counted.
     func measure(_ statements: SpoolStatements) throws(SQLiteError) {
         let pages = try (statements.pageCount.integer() ?? 0) - (statements.freePages.integer() ?? 0)
-        usedBytes = pages * SpoolSettings.pageSize
+        usedBytes = max(0, pages - receiverPages) * SpoolSettings.pageSize
+    }
+
+    /// What receivers' tables take when they are empty: a root page for each severity, and about a kilobyte in the
+    /// schema's own table.
+    private var receiverPages: Int64 {
+        let count = Int64(receivers.count)
+        return 4 * count + count / 8
+    }
+
+    /// Bounds appends alone. Settlements only move and delete, and registering a receiver takes `receiverPages`: a
+    /// full journal must have space for both, or it could neither start with a new receiver nor drain.
+    func limitPages(isBounded: Bool, _ connection: SQLiteConnection) throws(SQLiteError) {
+        let limit = isBounded ? settings.pages + receiverPages : SpoolSettings.unlimitedPages
+        guard limit != pageLimit else { return }
+        try connection.execute("PRAGMA max_page_count = \(limit)")
+        pageLimit = limit
     }
 }

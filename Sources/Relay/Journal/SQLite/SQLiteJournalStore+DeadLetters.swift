@@ -2,7 +2,8 @@ extension SQLiteJournalStore {
     func deadLetters(after: JournalID?, limit: Int) throws(JournalStoreError) -> [DeadLetter] {
         try use { (statements) throws(SQLiteError) in
             var letters: [DeadLetter] = []
-            let statement = try statements.deadLetters.bind(after?.rawValue ?? .min, Int64(limit))
+            guard let start = after.map(\.successor) ?? .min else { return [] }
+            let statement = try statements.deadLetters.bind(start, Int64(limit))
             try statement.query { (row) throws(SQLiteError) in
                 letters.append(DeadLetter(row))
                 return true
@@ -57,7 +58,7 @@ extension SQLiteJournalStore {
             id: JournalID(sequence: sequence, destination: letter.destination),
             notification: Notification(
                 severity: letter.severity, receiver: letter.destination.receiver, group: letter.group,
-                acceptedAt: letter.acceptedAt, body: content.body))
+                acceptedAt: letter.acceptedAt, body: content.body, isResolved: content.isResolved, isReplayed: true))
         _ = try remove(id, of: letter.destination, statements)
         try insert(stored, statements)
         replay.entries.append(stored)
@@ -69,7 +70,9 @@ extension SQLiteJournalStore {
             // The columns of the checksum begin at 9.
             let letter = DeadLetter(row)
             let isIntact = SpoolRow.isIntact(row, from: 9) && letter.id.destination.severity == letter.severity
-            content = DeadLetterContent(letter: letter, body: row.blob(13), isIntact: isIntact)
+            content = DeadLetterContent(
+                letter: letter, body: row.blob(13), isIntact: isIntact,
+                isResolved: SpoolRow(row, from: 9).flags.contains(.resolved))
             return false
         }
         return content

@@ -11,12 +11,20 @@ extension SQLiteJournalStore {
         return receivers
     }
 
+    /// Throws `.damagedReceiver` where a row is damaged or missing: the tables tell which receivers there are.
     func readReceivers(_ connection: SQLiteConnection) throws(SQLiteError) -> [ReceiverID: String] {
         var receivers: [ReceiverID: String] = [:]
-        try connection.prepare("SELECT number, name FROM receiver").query { (row) throws(SQLiteError) in
-            receivers[ReceiverID(rawValue: UInt8(truncatingIfNeeded: row.integer(0)))] = row.text(1) ?? ""
+        try connection.prepare("SELECT number, name, crc FROM receiver").query { (row) throws(SQLiteError) in
+            let name = row.text(1) ?? ""
+            guard Self.sealed(row.integer(0), row.integer(2), name: name) != nil,
+                let number = UInt8(exactly: row.integer(0)), number > 0
+            else { throw .damagedReceiver(row.integer(0)) }
+            receivers[ReceiverID(rawValue: number)] = name
             return true
         }
+        let tables = try connection.integer(
+            "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name GLOB 'notification_[0-9]*'")
+        guard tables == Int64(receivers.count * Severity.allCases.count) else { throw .damagedReceiver(0) }
         return receivers
     }
 
@@ -25,10 +33,8 @@ extension SQLiteJournalStore {
     }
 
     private func add(_ name: String, as id: ReceiverID, to connection: SQLiteConnection) throws(SQLiteError) {
-        try connection.prepare("INSERT INTO receiver (number, name) VALUES (?, ?)")
-            .bind(Int64(id.rawValue), name).run()
+        try SQLiteSchema.add(name, as: id, to: connection)
         for destination in Destination.all(of: id) {
-            try connection.execute(SQLiteSchema.create(destination))
             pendingCounts[destination] = 0
             deadLetterCounts[destination] = 0
         }
@@ -47,33 +53,6 @@ extension SQLiteJournalStore {
             }
             try statements.connection.prepare("DELETE FROM receiver WHERE number = ?").bind(Int64(id.rawValue)).run()
             receivers[id] = nil
-        }
-    }
-
-    /// Makes the tables of a damaged database's receivers in the fresh one, under the same numbers: they are in the ids.
-    /// Goes by the tables that there are, since the list of names may be what is damaged.
-    func adoptReceivers(of source: SQLiteConnection, _ salvage: inout Salvage) {
-        let names = (try? readReceivers(source)) ?? [:]
-        var found: Set<ReceiverID> = []
-        do throws(SQLiteError) {
-            let tables = try source.prepare("SELECT name FROM sqlite_master WHERE name GLOB 'notification_[0-9]*'")
-            try tables.query { (row) throws(SQLiteError) in
-                let parts = (row.text(0) ?? "").split(separator: "_")
-                if parts.count == 3, let number = UInt8(parts[1]) { found.insert(ReceiverID(rawValue: number)) }
-                return true
-            }
-        } catch {
-            salvage.isPartial = true
-        }
-        do throws(JournalStoreError) {
-            try change { (statements) throws(SQLiteError) in
-                for id in found where receivers[id] == nil {
-                    let name = names[id] ?? "receiver-\(id.rawValue)"
-                    try add(name, as: id, to: statements.connection)
-                }
-            }
-        } catch {
-            salvage.isPartial = true
         }
     }
 }

@@ -6,14 +6,6 @@ import Glibc
 /// every id ever given; the database itself says that it is open while a process works on it, so that a missing log
 /// is noticed.
 final class SQLiteJournalStore: JournalStore {
-    /// Keys of the table `meta`.
-    enum Meta {
-        static let wasClosed = "clean_shutdown"
-        static let reservedSequence = "reserved_sequence"
-        static func pending(_ destination: Destination) -> String { "pending_\(destination.spoolName)" }
-        static func dead(_ destination: Destination) -> String { "dead_\(destination.spoolName)" }
-    }
-
     /// Sequence numbers are reserved in blocks, so that no commit has to write the last one given.
     static let sequenceBlock: Int64 = 1 << 20
 
@@ -27,6 +19,16 @@ final class SQLiteJournalStore: JournalStore {
     var reservedSequence: Int64 = 0
     /// Above every sequence number given so far.
     var nextSequence: Int64 = 1
+    /// The first that this process gave.
+    var firstSequence: Int64 = 1
+    var witness: SpoolWitnessFile?
+    /// Counts openings.
+    var session: Int64 = 0
+    /// Of the log as it is written now; to be read again after each checkpoint.
+    var salts: UInt64 = 0
+    var areSaltsKnown = false
+    /// The database's size after the last checkpoint.
+    var databaseBytes: Int64 = 0
     var databaseFile: SpoolFile?
     var logFile: SpoolFile?
 
@@ -34,7 +36,13 @@ final class SQLiteJournalStore: JournalStore {
     var receivers: [ReceiverID: String] = [:]
     var pendingCounts: [Destination: Int] = [:]
     var deadLetterCounts: [Destination: Int] = [:]
+    /// When this process wrote each record of a hook, counted in writes; those found at opening come first.
+    var hookWrites: [[UInt8]: Int] = [:]
+    /// The last number in `hookWrites`.
+    var lastHookWrite = 0
     var usedBytes: Int64 = 0
+    /// SQLite's limit in force; nil where it was not set yet.
+    var pageLimit: Int64?
     /// The size of the transaction being tried.
     var attemptedBytes: Int64 = 0
 
@@ -48,7 +56,8 @@ final class SQLiteJournalStore: JournalStore {
     }
 
     var usage: JournalUsage {
-        JournalUsage(usedBytes: usedBytes, limitBytes: settings.limitBytes)
+        JournalUsage(
+            usedBytes: usedBytes, limitBytes: settings.limitBytes, appendLimitBytes: settings.appendLimitBytes)
     }
 
     /// All that have a table.
@@ -58,7 +67,7 @@ final class SQLiteJournalStore: JournalStore {
 
     /// Some way below the limit, so that the state does not change with every message.
     var hasRoom: Bool {
-        usedBytes <= settings.appendLimitBytes / 16 * 15
+        usedBytes <= settings.appendLimitBytes / 8 * 7
     }
 
     func oldestPending(_ destination: Destination) throws(JournalStoreError) -> Timestamp? {
@@ -70,6 +79,7 @@ final class SQLiteJournalStore: JournalStore {
     func close(at now: Timestamp) throws(JournalStoreError) {
         try use { (statements) throws(SQLiteError) in
             let connection = statements.connection
+            try limitPages(isBounded: false, connection)
             try connection.transaction { () throws(SQLiteError) in
                 for destination in destinations {
                     try statements.set(Meta.pending(destination), to: Int64(pendingCounts[destination] ?? 0))
@@ -77,14 +87,20 @@ final class SQLiteJournalStore: JournalStore {
                 }
                 try statements.set(Meta.reservedSequence, to: nextSequence)
                 try statements.set(Meta.wasClosed, to: 1)
+                try SpoolReport.clear(connection)
             }
+            withdrawClaim(.idle)
             try connection.checkpoint(truncating: true)
+            noteCheckpoint()
+            testify(.closed, connection)
+            witness?.sync()
         }
         abandon()
     }
 
     func abandon() {
         statements = nil
+        witness = nil
         lock = nil
     }
 
@@ -102,7 +118,8 @@ final class SQLiteJournalStore: JournalStore {
     /// the kernel may have dropped the pages, and a second fsync would then succeed without them.
     private func storeError(_ error: SQLiteError) -> JournalStoreError {
         switch error.code {
-        case .corrupt, .notADatabase:
+        // The statements are right and the ids are new: a conflict or an unknown column comes from damaged content.
+        case .corrupt, .notADatabase, .constraint, .mismatch, .generic:
             folder.markDamaged()
             return .broken(error.description)
         case .full:
@@ -117,6 +134,7 @@ final class SQLiteJournalStore: JournalStore {
     /// SQLite says "full" for its page limit and for the disk alike. A row may take twice its size, when no second one
     /// fits into its page.
     private var isNearLimit: Bool {
-        usedBytes + 2 * attemptedBytes + 64 * SpoolSettings.pageSize >= settings.limitBytes
+        pageLimit != SpoolSettings.unlimitedPages
+            && usedBytes + 2 * attemptedBytes + 64 * SpoolSettings.pageSize >= settings.limitBytes
     }
 }

@@ -7,7 +7,7 @@ struct SQLiteSchema {
     /// The migration at index n leads from version n to n + 1. One that was released never changes.
     var migrations: [String]
 
-    static let current = SQLiteSchema(migrations: [initial, receivers])
+    static let current = SQLiteSchema(migrations: [initial, receivers, sealed, hooks])
 
     var version: Int { migrations.count }
 
@@ -28,14 +28,33 @@ struct SQLiteSchema {
         """
     }
 
+    /// Makes a receiver known, with its tables.
+    static func add(_ name: String, as id: ReceiverID, to connection: SQLiteConnection) throws(SQLiteError) {
+        let number = Int64(id.rawValue)
+        try connection.prepare("INSERT INTO receiver (number, name, crc) VALUES (?, ?, ?)")
+            .bind(number, name, RowChecksum.of(name: name, value: number)).run()
+        for destination in Destination.all(of: id) {
+            try connection.execute(create(destination))
+        }
+    }
+
     /// Brings the database to this version, step by step, each in its own transaction.
     func migrate(_ connection: SQLiteConnection, from version: Int) throws(SQLiteError) {
         for step in version..<max(version, self.version) {
             try connection.transaction { () throws(SQLiteError) in
                 try connection.execute(migrations[step])
                 try connection.execute("PRAGMA user_version = \(step + 1)")
+                if step + 1 >= Self.sealedVersion { try note(version: step + 1, in: connection) }
             }
         }
+    }
+
+    /// In the same transaction as `user_version`: if only that were new, an earlier relay would take the file for damaged
+    /// and not for that of a later one.
+    private func note(version: Int, in connection: SQLiteConnection) throws(SQLiteError) {
+        let (key, value) = (SQLiteJournalStore.Meta.schema, Int64(version))
+        try connection.prepare("INSERT OR REPLACE INTO meta (key, value, crc) VALUES (?, ?, ?)")
+            .bind(key, value, RowChecksum.of(name: key, value: value)).run()
     }
 
     /// `crc` is `RowChecksum`; `seen` needs none, since a damaged key matches no payload.
@@ -60,6 +79,26 @@ struct SQLiteSchema {
 
     /// The numbers of the configuration's receivers; each gets its tables with its number.
     private static let receivers = "CREATE TABLE receiver (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
+
+    /// The first version whose `meta` and `receiver` have a checksum in each row, and which has a `report`.
+    static let sealedVersion = 3
+
+    /// Stands for the checksum of a row from before version 3, until the first start seals it. No CRC-32 is negative.
+    static let unsealed: Int64 = -1
+
+    /// `report` holds what a start found damaged or missing, until the relay is stopped in order: a process that is
+    /// killed right after a repair must not hide it from the next.
+    private static let sealed = """
+        ALTER TABLE meta ADD COLUMN crc INTEGER NOT NULL DEFAULT \(unsealed);
+        ALTER TABLE receiver ADD COLUMN crc INTEGER NOT NULL DEFAULT \(unsealed);
+        CREATE TABLE report (id INTEGER PRIMARY KEY, missing INTEGER NOT NULL, text TEXT NOT NULL);
+        """
+
+    /// With this version `crc` of a notification and of a dead letter also holds flags (`SpoolRow.checksum`). An earlier
+    /// relay would take such rows for damaged, so it must refuse the file by its version.
+    private static let hooks = """
+        CREATE TABLE hook (key BLOB PRIMARY KEY, value BLOB NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
+        """
 }
 
 extension Destination {

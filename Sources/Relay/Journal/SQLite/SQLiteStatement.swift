@@ -96,6 +96,16 @@ struct SQLiteRow {
         self.handle = handle
     }
 
+    /// The bytes of all text and blobs.
+    var bytes: Int {
+        (0..<sqlite3_column_count(handle)).reduce(0) { sum, column in
+            switch sqlite3_column_type(handle, column) {
+            case SQLITE_BLOB, SQLITE_TEXT: sum + Int(sqlite3_column_bytes(handle, column))
+            default: sum
+            }
+        }
+    }
+
     func isNull(_ column: Int32) -> Bool {
         sqlite3_column_type(handle, column) == SQLITE_NULL
     }
@@ -128,6 +138,17 @@ protocol SQLiteBindable {
 extension Int64: SQLiteBindable {
     func bind(to statement: OpaquePointer, at index: Int32) -> Int32 {
         sqlite3_bind_int64(statement, index, self)
+    }
+}
+
+extension [UInt8]: SQLiteBindable {
+    func bind(to statement: OpaquePointer, at index: Int32) -> Int32 {
+        withUnsafeBytes { bytes in
+            // Without bytes there may be no address, which SQLite would take for NULL.
+            bytes.isEmpty
+                ? sqlite3_bind_zeroblob(statement, index, 0)
+                : relay_sqlite3_bind_blob_copy(statement, index, bytes.baseAddress, UInt64(bytes.count))
+        }
     }
 }
 

@@ -10,7 +10,7 @@ struct SpoolBallast {
     var isHeld: Bool {
         var status = stat()
         // Blocks count 512 bytes (stat(2)); a file of holes holds no space.
-        return stat(path, &status) == 0 && status.st_size == size && Int64(status.st_blocks) * 512 >= size
+        return lstat(path, &status) == 0 && status.st_size == size && Int64(status.st_blocks) * 512 >= size
     }
 
     /// Takes the space; returns false when there is not enough of it. A file system that cannot reserve space, or a
@@ -18,7 +18,7 @@ struct SpoolBallast {
     func hold() -> Bool {
         guard size > 0, !isHeld else { return true }
         release()
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
         guard descriptor >= 0 else { return errno != ENOSPC && errno != EDQUOT }
         let code = posix_fallocate(descriptor, 0, off_t(size))
         Glibc.close(descriptor)

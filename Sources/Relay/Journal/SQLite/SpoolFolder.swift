@@ -5,9 +5,17 @@ struct SpoolFolder {
     let path: String
 
     var database: String { path + "/spool.db" }
+    /// A file's path without the symbolic links that may lead to the folder, as systemd's StateDirectory is one.
+    func withoutLinks(_ file: String) -> String {
+        guard file.hasPrefix(path + "/"), let real = realpath(path, nil) else { return file }
+        defer { free(real) }
+        return String(cString: real) + file.dropFirst(path.count)
+    }
     var log: String { database + "-wal" }
+    var witness: String { path + "/spool.witness" }
     var ballast: String { path + "/spool.ballast" }
-    private var damageMark: String { path + "/spool.damaged" }
+    /// What SQLite writes before a database is in WAL mode.
+    var rollbackJournal: String { database + "-journal" }
 
     /// Makes the folder, and those above it, for the owner only: bodies of alerts are nobody else's business.
     func create() throws(JournalOpenError) {
@@ -24,52 +32,15 @@ struct SpoolFolder {
     var freeBytes: Int64? {
         var status = statvfs()
         guard statvfs(path, &status) == 0 else { return nil }
-        return Int64(status.f_bavail) * Int64(status.f_frsize)
+        // Some file systems of networks state more than can be counted.
+        let (bytes, isTooLarge) = Int64(clamping: status.f_bavail)
+            .multipliedReportingOverflow(by: Int64(clamping: status.f_frsize))
+        return isTooLarge ? .max : bytes
     }
 
     /// For a folder that others may enter; the log takes over the mode of the database when SQLite makes it.
-    func makePrivate() {
-        chmod(database, 0o600)
-    }
-
-    var isMarkedDamaged: Bool {
-        SpoolFile.exists(damageMark)
-    }
-
-    /// Lets the next start know that the database was found damaged in use, since its own check may not see it and
-    /// the process would fail in the same place for ever.
-    func markDamaged() {
-        let descriptor = open(damageMark, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
-        if descriptor >= 0 {
-            Glibc.close(descriptor)
-        }
-    }
-
-    func forgetDamage() {
-        unlink(damageMark)
-    }
-
-    /// Puts database and log aside under a name that is free, for a person to look at, and returns that name.
-    func setDatabaseAside(at now: Timestamp) throws(JournalOpenError) -> String {
-        let base = database + ".corrupt-\(now.seconds)"
-        var target = base
-        var attempt = 1
-        while SpoolFile.exists(target) {
-            attempt += 1
-            target = "\(base)-\(attempt)"
-        }
-        // The log first: a crash between the two leaves a database without a log, which a start can see.
-        if SpoolFile.exists(log) {
-            try move(log, to: target + "-wal")
-        }
-        try move(database, to: target)
-        return target
-    }
-
-    private func move(_ from: String, to target: String) throws(JournalOpenError) {
-        guard rename(from, target) == 0 else {
-            throw .unusable(path: from, reason: String(cString: strerror(errno)))
-        }
+    func makePrivate(_ path: String) {
+        chmod(path, 0o600)
     }
 
     private func isFolder(_ path: String) -> Bool {

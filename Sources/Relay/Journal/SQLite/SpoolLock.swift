@@ -7,8 +7,8 @@ final class SpoolLock {
     /// Takes the lock and writes this process's id into its file.
     init(folder: String) throws(JournalOpenError) {
         let path = folder + "/spool.lock"
-        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw .unusable(path: path, reason: String(cString: strerror(errno))) }
+        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
+        guard descriptor >= 0 else { throw SpoolGuard.openError(path, errno) }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             defer { Glibc.close(descriptor) }
             throw errno == EWOULDBLOCK

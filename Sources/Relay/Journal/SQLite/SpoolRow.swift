@@ -1,10 +1,26 @@
 /// A notification as its row holds it.
 struct SpoolRow {
+    /// What is known of a notification without its body.
+    struct Flags: OptionSet {
+        let rawValue: Int64
+
+        static let resolved = Flags(rawValue: 1)
+        static let replayed = Flags(rawValue: 2)
+    }
+
     var id: Int64
     var group: Int64
     /// Nanoseconds since 1970-01-01T00:00:00Z.
     var acceptedAt: Int64
+    /// The column `crc`: the checksum in the low 32 bits, the flags above it.
+    ///
+    /// The flags have no column of their own: one that ALTER TABLE adds is stored behind the body. To read it, SQLite
+    /// would read every overflow page of a large body.
     var checksum: Int64
+
+    init(id: Int64, group: Int64, acceptedAt: Int64, checksum: Int64) {
+        (self.id, self.group, self.acceptedAt, self.checksum) = (id, group, acceptedAt, checksum)
+    }
 
     init(_ stored: StoredNotification) {
         let notification = stored.notification
@@ -12,9 +28,20 @@ struct SpoolRow {
         group = Int64(bitPattern: notification.group)
         acceptedAt = notification.acceptedAt.spoolNanoseconds
         checksum = notification.body.withUnsafeBytes { [id, group, acceptedAt] in
-            RowChecksum.of(id: id, group: group, acceptedAt: acceptedAt, body: $0)
+            RowChecksum.of(
+                id: id, group: group, acceptedAt: acceptedAt, flags: SpoolRow.Flags(notification), body: $0)
         }
     }
+
+    /// Reads the columns id, group_id, accepted_at and crc, which begin at `first`.
+    init(_ row: SQLiteRow, from first: Int32 = 0) {
+        self.init(
+            id: row.integer(first), group: row.integer(first + 1), acceptedAt: row.integer(first + 2),
+            checksum: row.integer(first + 3))
+    }
+
+    /// Not checked: a damaged row may have any.
+    var flags: Flags { Flags(column: checksum) }
 
     /// Reads the columns id, group_id, accepted_at, crc and body, which begin at `first`.
     ///
@@ -22,21 +49,54 @@ struct SpoolRow {
     static func notification(in row: SQLiteRow, of destination: Destination, from first: Int32 = 0)
         -> StoredNotification?
     {
-        let id = row.integer(first)
-        guard isIntact(row, from: first), JournalID(rawValue: id).destination == destination else { return nil }
+        guard isIntact(row, from: first), JournalID(rawValue: row.integer(first)).destination == destination else {
+            return nil
+        }
+        return SpoolRow(row, from: first).stored(body: row.blob(first + 4))
+    }
+
+    /// A row found in a page, whose table its id names; nil where it does not prove itself.
+    static func notification(in row: SpoolPages.Row) -> StoredNotification? {
+        guard row.columns.count == 5, let group = row.columns[1].integer, let acceptedAt = row.columns[2].integer,
+            let checksum = row.columns[3].integer, let body = row.columns[4].bytes
+        else { return nil }
+        let found = SpoolRow(id: row.id, group: group, acceptedAt: acceptedAt, checksum: checksum)
+        return found.isIntact(body) ? found.stored(body: body) : nil
+    }
+
+    private func stored(body: [UInt8]) -> StoredNotification {
+        let id = JournalID(rawValue: id)
         return StoredNotification(
-            id: JournalID(rawValue: id),
+            id: id,
             notification: Notification(
-                severity: destination.severity, receiver: destination.receiver,
-                group: UInt64(bitPattern: row.integer(first + 1)),
-                acceptedAt: Timestamp(spoolNanoseconds: row.integer(first + 2)), body: row.blob(first + 4)))
+                severity: id.destination.severity, receiver: id.destination.receiver, group: UInt64(bitPattern: group),
+                acceptedAt: Timestamp(spoolNanoseconds: acceptedAt), body: body,
+                isResolved: flags.contains(.resolved), isReplayed: flags.contains(.replayed)))
+    }
+
+    func isIntact(_ body: [UInt8]) -> Bool {
+        body.withUnsafeBytes { isIntact($0) }
     }
 
     static func isIntact(_ row: SQLiteRow, from first: Int32 = 0) -> Bool {
-        row.withBlob(first + 4) { body in
-            RowChecksum.of(
-                id: row.integer(first), group: row.integer(first + 1), acceptedAt: row.integer(first + 2), body: body)
-        } == row.integer(first + 3)
+        row.withBlob(first + 4) { SpoolRow(row, from: first).isIntact($0) }
+    }
+
+    private func isIntact(_ body: UnsafeRawBufferPointer) -> Bool {
+        RowChecksum.of(id: id, group: group, acceptedAt: acceptedAt, flags: flags, body: body) == checksum
+    }
+}
+
+extension SpoolRow.Flags {
+    init(_ notification: Notification) {
+        self = []
+        if notification.isResolved { insert(.resolved) }
+        if notification.isReplayed { insert(.replayed) }
+    }
+
+    /// - Parameter column: The column `crc`.
+    init(column: Int64) {
+        self.init(rawValue: column >> 32)
     }
 }
 

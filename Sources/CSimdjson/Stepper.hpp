@@ -1,0 +1,91 @@
+#ifndef RELAY_STEPPER_HPP
+#define RELAY_STEPPER_HPP
+
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the first byte must be a word's lowest");
+
+/// The first byte from `at` on that is a quote, a backslash or below 0x20; `end` if there is none.
+inline const uint8_t *find_special(const uint8_t *at, const uint8_t *end) {
+    // Sixteen at a time, by whatever the processor has for it.
+    typedef uint8_t Bytes __attribute__((vector_size(16)));
+    while (end - at >= 16) {
+        Bytes bytes;
+        std::memcpy(&bytes, at, 16);
+        // All bits of a byte, or none.
+        auto found = (bytes == '"') | (bytes == '\\') | (bytes < 0x20);
+        uint64_t halves[2];
+        std::memcpy(halves, &found, 16);
+        if (halves[0] != 0) { return at + __builtin_ctzll(halves[0]) / 8; }
+        if (halves[1] != 0) { return at + 8 + __builtin_ctzll(halves[1]) / 8; }
+        at += 16;
+    }
+    while (at < end && *at != '"' && *at != '\\' && *at >= 0x20) { at++; }
+    return at;
+}
+
+/// Steps through text that is known to be valid JSON, which ends inside of [at, end).
+class Stepper {
+public:
+    Stepper(const uint8_t *start, const uint8_t *end) : at(start), end(end) {}
+    const uint8_t *at;
+    const uint8_t *end;
+
+    void space() {
+        while (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r') { at++; }
+    }
+
+    /// Past the byte that must come next.
+    void byte() {
+        space();
+        at++;
+    }
+
+    /// Whether the wanted byte comes next; then past it.
+    bool take(char wanted) {
+        space();
+        if (*at != wanted) { return false; }
+        at++;
+        return true;
+    }
+
+    /// Past a string; what stands between its quotes, and whether escapes are in it.
+    std::string_view string(bool &escaped) {
+        const uint8_t *start = ++at;
+        escaped = false;
+        for (at = find_special(at, end); *at == '\\'; at = find_special(at + 2, end)) { escaped = true; }
+        return {reinterpret_cast<const char *>(start), static_cast<size_t>(at++ - start)};
+    }
+
+    void value() {
+        space();
+        size_t depth = 0;
+        bool escaped;
+        do {
+            switch (*at) {
+            case '"': string(escaped); break;
+            case '{':
+            case '[': depth++; at++; break;
+            case '}':
+            case ']': depth--; at++; break;
+            default:
+                // Outside of arrays and objects only a number or a word is left: it ends where its characters do.
+                if (depth == 0) { return scalar(); }
+                at++;
+            }
+        } while (depth > 0);
+    }
+
+private:
+    void scalar() {
+        while (at < end
+               && ((*at >= '0' && *at <= '9') || (*at >= 'a' && *at <= 'z') || *at == 'E' || *at == '+' || *at == '-'
+                   || *at == '.')) {
+            at++;
+        }
+    }
+};
+
+#endif

@@ -1,0 +1,10 @@
+#ifndef RELAY_UNESCAPE_HPP
+#define RELAY_UNESCAPE_HPP
+
+#include <cstddef>
+#include <string_view>
+
+/// Writes the text of a valid JSON string, given without its quotes, and returns its length, at most that of `raw`.
+size_t write_unescaped(std::string_view raw, char *into);
+
+#endif

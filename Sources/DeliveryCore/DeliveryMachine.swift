@@ -1,0 +1,141 @@
+/// Delivers all queues through all hooks: decides what is posted where, when, in which form, and what is given up.
+///
+/// A pure value. After each event it derives from its whole state what starts and when to look again, so no wake-up
+/// can be lost. `docs/DELIVERY.md` describes the rules.
+public struct DeliveryMachine: Sendable {
+    let settings: Settings
+    var hooks: [HookState] = []
+    var queues: [QueueState] = []
+    var random: SeededRandom
+    var actions: [Action] = []
+    /// When the right to post ends; nil without it.
+    var tenureEnd: Instant?
+    var isStopping = false
+    private var hasStopped = false
+    private var timer: Instant?
+
+    /// - Parameter seed: of the jitter between retries.
+    public init(_ topology: Topology, settings: Settings = Settings(), seed: UInt64) {
+        self.settings = settings
+        random = SeededRandom(seed: seed)
+        adopt(topology, at: .distantPast)
+    }
+
+    /// Takes an event and returns what the shell must do, in order. `now` must not go back.
+    public mutating func apply(_ event: Event, at now: Instant) -> [Action] {
+        // The most frequent event of a storm: the queue knows that more waits, and how much more changes nothing.
+        if case .available(let queue, let id) = event, queues.indices.contains(queue.index),
+            queues[queue.index].isBehind
+        {
+            queues[queue.index].noteCommit(through: id, at: now)
+            return []
+        }
+        actions = []
+        handle(event, at: now)
+        advance(at: now)
+        setTimer(at: now, hasRung: event == .timer)
+        if isStopping, !hasStopped, hooks.allSatisfy({ $0.turn == .free }) {
+            hasStopped = true
+            actions.append(.stopped)
+        }
+        defer { actions = [] }
+        return actions
+    }
+
+    /// Posts may begin.
+    func mayPost(at now: Instant) -> Bool {
+        guard !isStopping, let tenureEnd else { return false }
+        return now < tenureEnd
+    }
+
+    mutating func report(_ fact: Fact) { actions.append(.report(fact)) }
+
+    // MARK: Events
+
+    private mutating func handle(_ event: Event, at now: Instant) {
+        switch event {
+        case .timer: break
+        case .stop, .journalFailed: isStopping = true
+        case .reconfigured(let topology): adopt(topology, at: now)
+        case .tenureGained(let tenure): gain(tenure, at: now)
+        case .tenureExtended(let until): if tenureEnd != nil { tenureEnd = until }
+        case .tenureLost: loseTenure()
+        case .paused(let hook, let pause):
+            if hooks.indices.contains(hook.index) { hooks[hook.index].limiter.pause(until: now + Self.clamped(pause)) }
+        case .followUpEnded(let hook, let result):
+            if hooks.indices.contains(hook.index) { followUpEnded(hook, result, at: now) }
+        case .available(let queue, _), .loaded(let queue, _), .loadFailed(let queue), .composed(let queue, _, _, _, _),
+            .composeFailed(let queue), .ended(let queue, _):
+            if queues.indices.contains(queue.index) { handle(event, of: queue, at: now) }
+        }
+    }
+
+    private mutating func handle(_ event: Event, of queue: QueueID, at now: Instant) {
+        switch event {
+        case .available(_, let id): queues[queue.index].noteCommit(through: id, at: now)
+        case .loaded(_, let page):
+            let known = queues[queue.index].cursor
+            queues[queue.index].accept(page, at: now)
+            mayShow(queue.index, readAfter: known)
+        case .loadFailed: queues[queue.index].loadFailed(retryAt: now + settings.retryPause)
+        case .composed(_, let parts, let copies, let unreadable, let expired):
+            composed(queue, parts: parts, copies: copies, unreadable: unreadable, expired: expired)
+        case .composeFailed: composeFailed(queue, at: now)
+        case .ended(_, let result): ended(queue, result, at: now)
+        default: break
+        }
+    }
+
+    /// What a server may ask for.
+    static func clamped(_ pause: Interval) -> Interval { pause.clamped(.seconds(1), .seconds(600)) }
+
+    /// Budgets, order and health stay; every probe is due, since the settings may have mended a hook.
+    private mutating func adopt(_ topology: Topology, at now: Instant) {
+        for (index, limit) in topology.limits.enumerated() {
+            if index == hooks.count { hooks.append(HookState(limit: limit)) }
+            hooks[index].limiter.change(to: limit)
+            hooks[index].health.makeProbeDue(at: now)
+        }
+        for (index, plan) in topology.queues.enumerated() {
+            var plan = plan
+            plan.routes.removeAll { !hooks.indices.contains($0.index) }
+            if index == queues.count { queues.append(QueueState(plan: plan)) }
+            queues[index].plan = plan
+        }
+    }
+
+    // MARK: Time
+
+    private mutating func setTimer(at now: Instant, hasRung: Bool) {
+        let next = mayPost(at: now) ? nextChange(after: now) : nil
+        guard next != timer || (hasRung && next != nil) else { return }
+        timer = next
+        actions.append(.setTimer(next))
+    }
+
+    /// The earliest time at which something may be decided otherwise, without an event.
+    private func nextChange(after now: Instant) -> Instant? {
+        var next = Instant.distantFuture
+        func consider(_ time: Instant) { if time > now, time < next { next = time } }
+        for queue in queues {
+            if case .gathering(_, let since) = queue.work { consider(since + settings.gatherTime) }
+            guard queue.isIdle, !queue.entries.isEmpty || queue.isBehind else { continue }
+            consider(queue.pausedUntil)
+            if queue.entries.isEmpty { continue }
+            for route in queue.plan.routes {
+                let hook = hooks[route.index]
+                if let since = hook.health.troubledSince {
+                    consider(since + queue.plan.failoverDelay)
+                    consider(since + settings.throttleVerdict)
+                }
+                guard hook.turn == .free else { continue }
+                consider(hook.readyAt(isSearching: false))
+                if queue.search != nil || queue.batch != nil { consider(hook.readyAt(isSearching: true)) }
+            }
+        }
+        for hook in hooks where hook.turn == .free && !hook.followUps.isEmpty {
+            consider(hook.readyAt(isSearching: false))
+        }
+        return next == .distantFuture ? nil : next
+    }
+}

@@ -1,0 +1,244 @@
+/// The head of one request, checked against RFC 9110 and RFC 9112 before anything else sees its bytes.
+///
+/// Parsers that disagree on where a message ends can be made to take part of one request for another (request
+/// smuggling). So every head is either beyond doubt or refused: lines end in CRLF, nothing is folded, no byte is NUL,
+/// the body's length is given at most once and in one way.
+struct HTTPHead: Equatable {
+    enum Body: Equatable {
+        case none
+        case length(Int)
+        case chunked
+    }
+
+    var method: HTTPMethod
+    /// Where the path and query stand in the head's bytes; of an absolute URI the part after its authority.
+    var target: Range<Int>
+    var isHTTP10: Bool
+    var body = Body.none
+    var expectsContinue = false
+    /// Whether the client keeps the connection for another request.
+    var keepsAlive = true
+
+    /// Finds the end of the head: the index behind the empty line that ends it; nil while it has not arrived.
+    ///
+    /// - Parameter line: where the first line begins that was incomplete at the last call; 0 at first.
+    /// - Throws: a refusal as soon as a line ends in a bare LF.
+    static func end(in bytes: UnsafeBufferPointer<UInt8>, line: inout Int) throws(HTTPRefusal) -> Int? {
+        var index = line
+        while index < bytes.count {
+            guard bytes[index] == .lineFeed else {
+                index += 1
+                continue
+            }
+            guard index > line, bytes[index - 1] == .carriageReturn else {
+                throw .malformed("a line ends in a bare LF (RFC 9112 section 2.2)")
+            }
+            let isEmpty = index == line + 1
+            line = index + 1
+            if isEmpty { return line }
+            index += 1
+        }
+        return nil
+    }
+
+    /// Parses a head from its first byte to the end of its empty line.
+    init(parsing bytes: UnsafeBufferPointer<UInt8>, fieldLimit: Int) throws(HTTPRefusal) {
+        var lines = Lines(bytes: bytes)
+        let first = try lines.next() ?? 0..<0
+        let methodEnd = first.first { bytes[$0] == .space } ?? first.upperBound
+        method = try Self.method(bytes, first.lowerBound..<methodEnd)
+        let targetStart = min(methodEnd + 1, first.upperBound)
+        let targetEnd = (targetStart..<first.upperBound).first { bytes[$0] == .space } ?? first.upperBound
+        isHTTP10 = try Self.isHTTP10(bytes, min(targetEnd + 1, first.upperBound)..<first.upperBound)
+        target = try HTTPTarget.pathAndQuery(of: bytes, targetStart..<targetEnd, method)
+        keepsAlive = !isHTTP10
+        var fields = FramingFields()
+        var count = 0
+        while let line = try lines.next() {
+            count += 1
+            if count > fieldLimit { throw .malformed("too many header fields") }
+            try fields.add(try HTTPField(bytes, line), in: bytes)
+        }
+        try conclude(fields)
+    }
+
+    private mutating func conclude(_ fields: FramingFields) throws(HTTPRefusal) {
+        if fields.hosts == 0 && !isHTTP10 { throw .malformed("HTTP/1.1 needs a Host field (RFC 9112 section 3.2)") }
+        if fields.isChunked {
+            if fields.length != nil { throw .malformed("Content-Length and Transfer-Encoding are both given") }
+            if isHTTP10 { throw .malformed("HTTP/1.0 has no Transfer-Encoding (RFC 9112 section 6.1)") }
+            body = .chunked
+        } else if let length = fields.length, length > 0 {
+            body = .length(length)
+        }
+        if body != .none && !method.mayHaveBody { throw .malformed("\(method.rawValue) has no body") }
+        if fields.closes { keepsAlive = false } else if fields.keepsAlive { keepsAlive = true }
+        // A client of HTTP/1.0 cannot know what it asks for (RFC 9110 section 10.1.1).
+        if let expectation = fields.expectation, !isHTTP10 {
+            guard expectation else {
+                throw HTTPRefusal(.expectation, status: 417, "Expect is not \"100-continue\"")
+            }
+            expectsContinue = body != .none
+        }
+    }
+
+    private static func method(
+        _ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>
+    ) throws(HTTPRefusal) -> HTTPMethod {
+        guard !range.isEmpty, range.allSatisfy({ bytes[$0].isToken }) else {
+            throw .malformed("the request line does not begin with a method (RFC 9112 section 3)")
+        }
+        let name = UnsafeBufferPointer(rebasing: bytes[range])
+        guard let method = HTTPMethod.allCases.first(where: { name.elementsEqual($0.rawValue.utf8) }) else {
+            throw HTTPRefusal(.method, status: 501, "this method is not known")
+        }
+        if method == .connect { throw HTTPRefusal(.method, status: 405, "CONNECT is not served") }
+        return method
+    }
+
+    private static func isHTTP10(
+        _ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>
+    ) throws(HTTPRefusal) -> Bool {
+        let version = UnsafeBufferPointer(rebasing: bytes[range])
+        guard version.count == 8, version.prefix(5).elementsEqual("HTTP/".utf8), version[5].isDigit,
+            version[6] == UInt8(ascii: "."), version[7].isDigit
+        else { throw .malformed("the request line is not \"METHOD target HTTP/1.1\" (RFC 9112 section 3)") }
+        switch version[5] {
+        case UInt8(ascii: "1"): return version[7] == UInt8(ascii: "0")
+        // There was none in a request line of that version.
+        case UInt8(ascii: "0"): throw .malformed("HTTP/0.9 is not served")
+        default: throw HTTPRefusal(.malformed, status: 505, "only HTTP/1.1 and HTTP/1.0 are served")
+        }
+    }
+
+    /// The lines of a head, up to the empty one.
+    private struct Lines {
+        let bytes: UnsafeBufferPointer<UInt8>
+        var start = 0
+
+        /// The next line without its CRLF; nil for the empty one, which must be the last.
+        mutating func next() throws(HTTPRefusal) -> Range<Int>? {
+            guard let end = bytes[start...].firstIndex(of: .carriageReturn), end + 1 < bytes.count,
+                bytes[end + 1] == .lineFeed, end > start || end + 2 == bytes.count
+            else { throw .malformed("a line holds a bare CR (RFC 9112 section 2.2)") }
+            if end == start { return nil }
+            defer { start = end + 2 }
+            return start..<end
+        }
+    }
+}
+
+/// One header field: where its name and its value stand, without the white space around the value.
+struct HTTPField {
+    let name: Range<Int>
+    let value: Range<Int>
+
+    /// - Throws: a refusal for what is no field line of RFC 9112 section 5.
+    init(_ bytes: UnsafeBufferPointer<UInt8>, _ line: Range<Int>) throws(HTTPRefusal) {
+        var index = line.lowerBound
+        while index < line.upperBound, bytes[index].isToken { index += 1 }
+        guard index > line.lowerBound, index < line.upperBound, bytes[index] == UInt8(ascii: ":") else {
+            throw .malformed("a header field's name is not a token before a colon (RFC 9110 section 5.1)")
+        }
+        name = line.lowerBound..<index
+        var (start, end) = (index + 1, line.upperBound)
+        while start < end, bytes[start].isBlank { start += 1 }
+        while end > start, bytes[end - 1].isBlank { end -= 1 }
+        value = start..<end
+        index = start
+        while index < end {
+            guard bytes[index].isFieldContent else {
+                throw .malformed("a header field's value holds a control character (RFC 9110 section 5.5)")
+            }
+            index += 1
+        }
+    }
+}
+
+/// What the fields of one head say about the message's end.
+private struct FramingFields {
+    var hosts = 0
+    var length: Int?
+    var isChunked = false
+    var closes = false
+    var keepsAlive = false
+    /// Whether `Expect` is 100-continue; nil without one.
+    var expectation: Bool?
+
+    mutating func add(_ field: HTTPField, in bytes: UnsafeBufferPointer<UInt8>) throws(HTTPRefusal) {
+        let name = UnsafeBufferPointer(rebasing: bytes[field.name])
+        let value = UnsafeBufferPointer(rebasing: bytes[field.value])
+        switch name.count {
+        case 4 where name.matches("host"):
+            hosts += 1
+            if hosts > 1 { throw .malformed("Host is given more than once") }
+            guard HTTPTarget.isAuthority(value) else { throw .malformed("Host is not a host and port") }
+        case 6 where name.matches("expect"):
+            expectation = value.matches("100-continue") && expectation ?? true
+        case 10 where name.matches("connection"):
+            for option in value.split(separator: UInt8(ascii: ",")) {
+                let option = UnsafeBufferPointer(rebasing: option).trimmingBlanks
+                if option.matches("close") { closes = true }
+                if option.matches("keep-alive") { keepsAlive = true }
+            }
+        case 14 where name.matches("content-length"):
+            if length != nil { throw .malformed("Content-Length is given more than once") }
+            // 18 digits fit an Int.
+            guard !value.isEmpty, value.count <= 18, value.allSatisfy(\.isDigit) else {
+                throw .malformed("Content-Length is not a plain number")
+            }
+            length = value.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) }
+        case 17 where name.matches("transfer-encoding"):
+            guard !isChunked, value.matches("chunked") else {
+                throw .malformed("Transfer-Encoding is not exactly \"chunked\"")
+            }
+            isChunked = true
+        default: break
+        }
+    }
+}
+
+extension UInt8 {
+    static let lineFeed: UInt8 = 0x0A
+    static let carriageReturn: UInt8 = 0x0D
+    static let space: UInt8 = 0x20
+
+    var isDigit: Bool { self &- 0x30 < 10 }
+    var isHexDigit: Bool { isDigit || (self | 0x20) &- 0x61 < 6 }
+    var isLetter: Bool { (self | 0x20) &- 0x61 < 26 }
+    var asciiLowercased: UInt8 { self &- 0x41 < 26 ? self | 0x20 : self }
+    /// A space or a tab, which RFC 9110 calls OWS.
+    var isBlank: Bool { self == 0x20 || self == 0x09 }
+    /// What a field's value may hold (RFC 9110 section 5.5): visible characters, blanks and obs-text.
+    var isFieldContent: Bool { self >= 0x20 ? self != 0x7F : self == 0x09 }
+
+    /// RFC 9110 section 5.6.2.
+    var isToken: Bool {
+        if isLetter || isDigit { return true }
+        switch self {
+        case UInt8(ascii: "!"), UInt8(ascii: "#"), UInt8(ascii: "$"), UInt8(ascii: "%"), UInt8(ascii: "&"),
+            UInt8(ascii: "'"), UInt8(ascii: "*"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."),
+            UInt8(ascii: "^"), UInt8(ascii: "_"), UInt8(ascii: "`"), UInt8(ascii: "|"), UInt8(ascii: "~"):
+            return true
+        default: return false
+        }
+    }
+}
+
+extension UnsafeBufferPointer<UInt8> {
+    /// Equal to a lower-case ASCII word, without regard to case.
+    func matches(_ word: StaticString) -> Bool {
+        guard count == word.utf8CodeUnitCount else { return false }
+        for index in 0..<count {
+            if self[index].asciiLowercased != word.utf8Start[index] { return false }
+        }
+        return true
+    }
+
+    var trimmingBlanks: UnsafeBufferPointer<UInt8> {
+        var (start, end) = (0, count)
+        while start < end, self[start].isBlank { start += 1 }
+        while end > start, self[end - 1].isBlank { end -= 1 }
+        return UnsafeBufferPointer(rebasing: self[start..<end])
+    }
+}

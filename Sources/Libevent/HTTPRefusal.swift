@@ -1,0 +1,88 @@
+/// Why a request is answered by the server itself and its connection closed.
+///
+/// The explanation is for the client: it names the rule and holds nothing that the client sent.
+public struct HTTPRefusal: Error, Equatable, Sendable {
+    public enum Kind: String, Sendable, CaseIterable {
+        /// The request breaks a rule of RFC 9110 or 9112.
+        case malformed
+        /// The body is larger than the limit.
+        case tooLarge
+        /// The method is unknown, or never served.
+        case method
+        /// `Expect` asks for something other than 100-continue.
+        case expectation
+        /// The request was not complete in time.
+        case timeout
+        /// The memory for bodies is in use.
+        case memory
+    }
+
+    public var kind: Kind
+    public var status: Int
+    public var explanation: String
+
+    public init(_ kind: Kind, status: Int, _ explanation: String) {
+        self.kind = kind
+        self.status = status
+        self.explanation = explanation
+    }
+
+    static func malformed(_ explanation: String) -> HTTPRefusal {
+        HTTPRefusal(.malformed, status: 400, explanation)
+    }
+
+    static func bodyAbove(_ limit: Int) -> HTTPRefusal {
+        HTTPRefusal(.tooLarge, status: 413, "the body is larger than \(limit) bytes")
+    }
+
+    static let tooSlow = HTTPRefusal(.timeout, status: 408, "the request was not complete in time")
+    static let outOfMemory = HTTPRefusal(
+        .memory, status: 503, "the memory for request bodies is in use; send the request again")
+}
+
+/// A complete answer of the server itself: status, fields without Content-Length and Connection, body.
+public struct HTTPReply: Sendable {
+    public var status: Int
+    public var headers: [(name: String, value: String)]
+    public var body: [UInt8]
+
+    public init(status: Int, headers: [(name: String, value: String)] = [], body: [UInt8]) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+
+    init(_ refusal: HTTPRefusal) {
+        let type = (name: "Content-Type", value: "text/plain; charset=utf-8")
+        self.init(status: refusal.status, headers: [type], body: Array(refusal.explanation.utf8))
+    }
+
+    /// The bytes on the wire; the connection is closed after them.
+    ///
+    /// - Parameter toHEAD: whether the body is left out (RFC 9110 section 9.3.2).
+    func bytes(toHEAD: Bool) -> [UInt8] {
+        var head = "HTTP/1.1 \(status) \(Self.phrase(status))\r\n"
+        for header in headers { head += "\(header.name): \(header.value)\r\n" }
+        head += "Content-Length: \(body.count)\r\nConnection: close\r\n\r\n"
+        return Array(head.utf8) + (toHEAD ? [] : body)
+    }
+
+    /// RFC 9110 section 15.
+    private static func phrase(_ status: Int) -> String {
+        switch status {
+        case 400: "Bad Request"
+        case 401: "Unauthorized"
+        case 403: "Forbidden"
+        case 404: "Not Found"
+        case 405: "Method Not Allowed"
+        case 408: "Request Timeout"
+        case 413: "Content Too Large"
+        case 415: "Unsupported Media Type"
+        case 417: "Expectation Failed"
+        case 501: "Not Implemented"
+        case 503: "Service Unavailable"
+        case 505: "HTTP Version Not Supported"
+        default: "Error"
+        }
+    }
+}

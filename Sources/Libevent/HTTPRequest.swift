@@ -1,0 +1,67 @@
+import Glibc
+
+/// A request up to its body: what the gate needs of it, and what the program does. One object, which the connection, the
+/// arrival and the exchange share.
+final class HTTPRequest {
+    var framing: HTTPHead
+    let head: HTTPRequestHead
+    let fields: HTTPFields
+
+    /// Parses a head from its first byte to the end of its empty line.
+    init(parsing bytes: UnsafeBufferPointer<UInt8>, fieldLimit: Int) throws(HTTPRefusal) {
+        framing = try HTTPHead(parsing: bytes, fieldLimit: fieldLimit)
+        let bytes = Array(bytes)
+        head = HTTPRequestHead(framing, bytes)
+        fields = HTTPFields(bytes: bytes)
+    }
+}
+
+/// The header fields of one request, in the bytes that the client sent; the head was found valid before.
+struct HTTPFields: Sendable {
+    let bytes: [UInt8]
+
+    func first(_ name: String) -> String? {
+        var found: String?
+        forEach(name) { value in
+            found = value
+            return false
+        }
+        return found
+    }
+
+    func all(_ name: String) -> [String] {
+        var values: [String] = []
+        forEach(name) { value in
+            values.append(value)
+            return true
+        }
+        return values
+    }
+
+    /// Calls `body` with the value of each field of a name until it returns false.
+    private func forEach(_ name: String, _ body: (String) -> Bool) {
+        bytes.withUnsafeBufferPointer { bytes in
+            var name = name
+            name.withUTF8 { name in
+                var index = Self.endOfLine(bytes, from: 0)
+                while index < bytes.count {
+                    let end = Self.endOfLine(bytes, from: index)
+                    defer { index = end }
+                    guard end - index > name.count + 2, bytes[index + name.count] == UInt8(ascii: ":"),
+                        zip(bytes[index...], name).allSatisfy({ $0.asciiLowercased == $1.asciiLowercased })
+                    else { continue }
+                    let value = UnsafeBufferPointer(rebasing: bytes[(index + name.count + 1)..<(end - 2)])
+                    if !body(String(decoding: value.trimmingBlanks, as: UTF8.self)) { return }
+                }
+            }
+        }
+    }
+
+    /// The index behind the LF of the line at an index.
+    private static func endOfLine(_ bytes: UnsafeBufferPointer<UInt8>, from index: Int) -> Int {
+        guard index < bytes.count, let start = UnsafeRawPointer(bytes.baseAddress),
+            let end = memchr(start + index, Int32(UInt8.lineFeed), bytes.count - index)
+        else { return bytes.count }
+        return UnsafeRawPointer(end) - start + 1
+    }
+}

@@ -1,0 +1,266 @@
+import DeliveryCore
+import Logging
+
+/// Makes metrics and log lines of what the machine reports, and the journal's settlements of its verdicts.
+struct DeliveryAudit {
+    /// What is known of a queue's last composition and post.
+    private struct Story {
+        var manifest = Manifest()
+        var report = PostReport.notSent
+        /// How often the first entry was posted.
+        var attempts = 0
+        var posts = 0
+        /// The detail of the last failure that was logged, so that a dead hook does not fill the log with one line a retry.
+        var failure: String?
+    }
+
+    /// A group of which a room is to hear late.
+    private struct Late: Hashable {
+        var hook: HookID
+        var queue: QueueID
+        var group: UInt64
+    }
+
+    private let crashGuard: CrashGuard
+    private let metrics: Metrics
+    private let logger: Logger
+    private var stories: [QueueID: Story] = [:]
+    private var subjects: [Late: String] = [:]
+
+    private static let subjectLimit = 4_096
+
+    init(crashGuard: CrashGuard, metrics: Metrics, logger: Logger) {
+        self.crashGuard = crashGuard
+        self.metrics = metrics
+        self.logger = logger
+    }
+
+    // MARK: From the queues
+
+    mutating func note(_ manifest: Manifest, of queue: QueueID) {
+        stories[queue, default: Story()].manifest = manifest
+        stories[queue]?.posts = 0
+    }
+
+    mutating func note(_ report: PostReport, of queue: QueueID) { stories[queue, default: Story()].report = report }
+
+    /// What of the follow-ups is known, for a person to read.
+    func subjects(of followUps: [FollowUp], at hook: HookID) -> [String] {
+        followUps.compactMap { subjects[Late(hook: hook, queue: $0.queue, group: $0.group)] }
+    }
+
+    // MARK: From the machine
+
+    func settlement(_ settlement: DeliveryCore.Settlement, of id: EntryID, in queue: QueueID) -> Settlement {
+        // A digest settles up to 20,000: the first two look nothing up.
+        switch settlement {
+        case .delivered: return .delivered
+        case .expired: return .expired
+        case .dead(.refused):
+            let story = stories[queue]
+            return .dead(
+                reason: .refused, attempts: story?.attempts ?? 0, answer: story?.report.outcome?.detail)
+        case .dead(.unreadable):
+            return .dead(reason: .unreadable, attempts: 0, answer: stories[queue]?.manifest.unreadable[id])
+        case .dead(.crashed):
+            let crashes = crashGuard.crashes(of: JournalID(id)).all
+            return .dead(
+                reason: .crash, attempts: 0, answer: "the relay crashed \(crashes) times while handling it")
+        }
+    }
+
+    mutating func note(_ fact: Fact, _ map: DeliveryMap) {
+        switch fact {
+        case .posted(let attempt): posted(attempt, map)
+        case .delivered(let queue, let hook, _, let form): delivered(queue, hook, form, map)
+        case .expired(let queue, let ids): expired(queue, ids, map)
+        case .deadLettered(let queue, let id, let reason, let asked): gaveUp(queue, id, reason, asked, map)
+        case .rejected(let queue, let hook, let id):
+            log(
+                .warning, "room refuses a notification in every form", queue, map,
+                [
+                    "room": map.room(of: hook, for: queue), "id": "\(id.rawValue)",
+                    "detail": stories[queue]?.report.outcome?.detail ?? "",
+                ])
+        case .bisecting(let queue, let hook, let entries):
+            log(
+                .warning, "room refuses a digest: it is halved until the guilty notification is alone", queue, map,
+                ["room": map.room(of: hook, for: queue), "notifications": "\(entries)"])
+        case .failedOver(let queue, let hook):
+            log(.error, "rerouted: the hook does not work", queue, map, ["to": map.room(of: hook, for: queue)])
+        case .failedBack(let queue, let hook):
+            log(.notice, "hook works again, posting to it", queue, map, ["to": map.room(of: hook, for: queue)])
+        case .hookWorks(let hook): log(.notice, "hook takes messages again", hook, map)
+        case .hookThrottled(let hook): log(.debug, "hook asks to wait", hook, map)
+        case .hookFailing(let hook): log(.warning, "hook fails", hook, map)
+        case .hookBroken(let hook): log(.error, "hook does not work until a person repairs it", hook, map)
+        case .followUpWaits(let hook, let followUp): remember(followUp, at: hook)
+        case .followedUp(let hook, let followUps):
+            forget(followUps, at: hook)
+            log(.info, "told a room late of what was resolved", hook, map, ["groups": "\(followUps.count)"])
+        case .followUpDropped(let hook, let followUp):
+            forget([followUp], at: hook)
+            log(.warning, "a room may show as firing what is resolved", hook, map, ["id": "\(followUp.id.rawValue)"])
+        }
+    }
+
+    private mutating func posted(_ attempt: Attempt, _ map: DeliveryMap) {
+        stories[attempt.queue, default: Story()].attempts = attempt.number
+        stories[attempt.queue]?.posts += 1
+        guard let outcome = stories[attempt.queue]?.report.outcome else { return }
+        let labels = Labels(map, attempt.queue)
+        metrics.deliveryDuration[labels.severity, labels.receiver].observe(Duration(attempt.took))
+        if let reason = outcome.reason {
+            metrics.notificationsFailed[labels.severity, reason.rawValue, labels.receiver].increment()
+        }
+        if outcome.isMaybeDelivered { metrics.possibleDuplicates[labels.severity, labels.receiver].increment() }
+        if case .delivered = outcome {
+            metrics.messagesSent[labels.severity, labels.receiver].increment()
+            if !map.isOwn(attempt.hook, of: attempt.queue) {
+                metrics.messagesRerouted[labels.severity, labels.receiver].increment()
+            }
+        }
+        logFailure(attempt, outcome, map)
+    }
+
+    private mutating func logFailure(_ attempt: Attempt, _ outcome: DeliveryOutcome, _ map: DeliveryMap) {
+        let detail = outcome.detail
+        let isNews = stories[attempt.queue]?.failure != detail
+        stories[attempt.queue]?.failure = detail
+        guard let detail else { return }
+        let level: Logger.Level = !isNews ? .debug : outcome.isThrottling ? .info : .warning
+        log(
+            level, "delivery attempt failed", attempt.queue, map,
+            [
+                "room": map.room(of: attempt.hook, for: attempt.queue),
+                "id": stories[attempt.queue]?.manifest.entries.first.map { "\($0.id)" } ?? "",
+                "notifications": "\(attempt.entries)", "reason": outcome.reason?.rawValue ?? "",
+                "attempt": "\(attempt.number)", "detail": detail,
+            ])
+    }
+
+    private mutating func delivered(_ queue: QueueID, _ hook: HookID, _ form: Form, _ map: DeliveryMap) {
+        guard let story = stories[queue], form != .notice else { return }
+        let (labels, now, manifest) = (Labels(map, queue), Timestamp.now(), story.manifest)
+        metrics.notifications[labels.severity, labels.receiver].increment(by: manifest.entries.count)
+        metrics.coalescedAlerts[labels.severity, labels.receiver].increment(by: manifest.foldedAlerts)
+        let endToEnd = metrics.endToEnd[labels.severity, labels.receiver]
+        for entry in manifest.entries { endToEnd.observe(now.since(entry.acceptedAt)) }
+        let waited = manifest.entries.first.map { now.since($0.acceptedAt) } ?? .zero
+        log(
+            .info, "delivered", queue, map,
+            [
+                "room": map.room(of: hook, for: queue),
+                "alerts": manifest.names.joined(separator: ", ") + (manifest.hasMoreNames ? ", …" : ""),
+                "id": manifest.entries.last.map { "\($0.id)" } ?? "", "notifications": "\(manifest.entries.count)",
+                "posts": "\(story.posts)", "attempts": "\(story.attempts)",
+                "seconds": "\(waited.components.seconds)",
+            ])
+        stories[queue]?.attempts = 0
+    }
+
+    private func expired(_ queue: QueueID, _ ids: [EntryID], _ map: DeliveryMap) {
+        let labels = Labels(map, queue)
+        let gone = Set(stories[queue]?.manifest.gone ?? [])
+        for id in ids where !gone.contains(id) {
+            metrics.notificationsExpired[labels.severity, labels.receiver].increment()
+            log(
+                .notice, "notification expired: older than the maximum age, and resolved since", queue, map,
+                ["id": "\(id.rawValue)"])
+        }
+    }
+
+    private func gaveUp(
+        _ queue: QueueID, _ id: EntryID, _ reason: DeliveryCore.DeadLetterReason, _ asked: [HookID], _ map: DeliveryMap
+    ) {
+        let labels = Labels(map, queue)
+        guard case .dead(let label, let attempts, let answer) = settlement(.dead(reason), of: id, in: queue) else {
+            return
+        }
+        metrics.notificationsDead[labels.severity, label.rawValue, labels.receiver].increment()
+        let message: Logger.Message =
+            switch reason {
+            case .refused: "dead letter: no room takes the notification in any form"
+            case .unreadable: "dead letter: the notification cannot be read"
+            case .crashed: "dead letter: the process crashed while handling the notification"
+            }
+        log(
+            .error, message, queue, map,
+            [
+                "id": "\(id.rawValue)", "rooms": asked.map { map.room(of: $0, for: queue) }.joined(separator: ","),
+                "attempts": "\(attempts)", "detail": answer ?? "",
+            ])
+    }
+
+    // MARK: What rooms hear late
+
+    private mutating func remember(_ followUp: FollowUp, at hook: HookID) {
+        // The machine does not report a follow-up that a newer firing cancels, so its subject stays until here.
+        if subjects.count >= Self.subjectLimit { subjects = [:] }
+        subjects[Late(hook: hook, queue: followUp.queue, group: followUp.group)] =
+            stories[followUp.queue]?.manifest.resolved[followUp.id]
+    }
+
+    private mutating func forget(_ followUps: [FollowUp], at hook: HookID) {
+        for followUp in followUps {
+            subjects[Late(hook: hook, queue: followUp.queue, group: followUp.group)] = nil
+        }
+    }
+
+    // MARK: Lines
+
+    private struct Labels {
+        var severity: String
+        var receiver: String
+
+        init(_ map: DeliveryMap, _ queue: QueueID) {
+            severity = map.destinations[queue.index].severity.rawValue
+            receiver = map.settings[queue.index].receiver ?? ""
+        }
+    }
+
+    private func log(
+        _ level: Logger.Level, _ message: Logger.Message, _ queue: QueueID, _ map: DeliveryMap, _ keys: [String: String]
+    ) {
+        let labels = Labels(map, queue)
+        var keys = keys
+        keys["severity"] = labels.severity
+        if !labels.receiver.isEmpty { keys["receiver"] = labels.receiver }
+        log(level, message, keys)
+    }
+
+    private func log(
+        _ level: Logger.Level, _ message: Logger.Message, _ hook: HookID, _ map: DeliveryMap,
+        _ keys: [String: String] = [:]
+    ) {
+        var keys = keys
+        keys["hook"] = map.hooks[hook.index].integration
+        log(level, message, keys)
+    }
+
+    private func log(_ level: Logger.Level, _ message: Logger.Message, _ keys: [String: String]) {
+        logger.log(level: level, message, metadata: keys.mapValues { "\($0)" })
+    }
+}
+
+extension DeliveryOutcome {
+    fileprivate var isThrottling: Bool { if case .rateLimited = self { true } else { false } }
+}
+
+extension DeliveryMap {
+    /// Whose room a hook is, for a queue that may post there.
+    fileprivate func room(of hook: HookID, for queue: QueueID) -> String {
+        settings[queue.index].routes[hook]?.room ?? hooks[hook.index].integration
+    }
+
+    fileprivate func isOwn(_ hook: HookID, of queue: QueueID) -> Bool {
+        topology.queues[queue.index].routes.first == hook
+    }
+}
+
+extension DeadLetterReason {
+    /// No room takes it in any form.
+    static let refused = DeadLetterReason(rawValue: "refused")
+    /// The body that the journal holds is none that this version understands.
+    static let unreadable = DeadLetterReason(rawValue: "unreadable")
+}

@@ -1,0 +1,67 @@
+import DeliveryCore
+
+/// What the machine says about itself: facts, conditions of hooks, and the banner of a refusal.
+extension World {
+    func note(_ fact: Fact, _ replica: Int) throws(Violation) {
+        switch fact {
+        case .posted(let attempt): try checkAttempt(attempt)
+        case .rejected(let queue, let hook, let id):
+            let entry = Int(id.rawValue)
+            if audit.queues[queue.index].rejected.entry != entry { audit.queues[queue.index].rejected = (entry, 0) }
+            audit.queues[queue.index].rejected.hooks |= 1 << UInt32(hook.index)
+            audit.queues[queue.index].verdicts[hook.index] = (entry, model.epoch(hook.index))
+        case .bisecting: statistics.bisections += 1
+        case .followUpWaits(let hook, let followUp):
+            if !journal.isResolved[Int(followUp.id.rawValue)] { throw fail("follow-up", "\(followUp) is not resolved") }
+            audit.announced[hook.index].insert(followUp.id)
+        case .followUpDropped(_, let followUp):
+            audit.followUpsDropped.insert(Audit.Key(queue: followUp.queue.index, group: followUp.group))
+        default: break
+        }
+    }
+
+    /// Entries and health outlive a reload, and so does the number of attempts.
+    private func checkAttempt(_ attempt: Attempt) throws(Violation) {
+        let known = audit.queues[attempt.queue.index].attempts
+        guard replicas.count == 1, attempt.form != .notice, attempt.number != known.count else { return }
+        throw fail("attempt", "entry \(known.entry) was posted \(known.count) times, not \(attempt.number)")
+    }
+
+    /// A follow-up is announced before it leaves.
+    func checkAnnounced(_ followUps: [FollowUp], _ hook: Int) throws(Violation) {
+        for followUp in followUps where !audit.announced[hook].contains(followUp.id) {
+            throw fail("follow-up", "\(followUp) was not announced")
+        }
+    }
+
+    /// Whether a hook is posted to is as its results say.
+    func checkConditions(_ replica: Int) throws(Violation) {
+        guard replicas.count == 1, let machine = replicas[replica].machine else { return }
+        for hook in topology.limits.indices {
+            let condition = machine.condition(of: HookID(hook))
+            let isBusy = model.isPosting(hook) || isComposing(hook, replica)
+            // Which hook a queue that gathers holds cannot be seen from outside.
+            if condition == .isProbed, !isBusy, replicas[replica].isLoading.contains(true) { continue }
+            let expected: HookCondition = !model.isLeftAlone(hook) ? .works : isBusy ? .isProbed : .isLeftAlone
+            if condition != expected { throw fail("condition", "hook \(hook): \(condition), not \(expected)") }
+        }
+    }
+
+    func isComposing(_ hook: Int, _ replica: Int) -> Bool {
+        topology.queues.indices.contains { queue in
+            replicas[replica].isComposing[queue] && replicas[replica].compositions[queue]?.hook.index == hook
+        }
+    }
+
+    func checkBanner(_ composition: Composition) throws(Violation) {
+        let (queue, first) = (composition.queue.index, composition.ids.first.map { Int($0.rawValue) })
+        let isRerouted = composition.hook != topology.queues[queue].routes.first
+        if composition.banner.contains(.rerouted) != isRerouted { throw fail("banner", "\(composition)") }
+        guard replicas.count == 1 else { return }
+        let isRefused = topology.limits.indices.contains { hook in
+            let verdict = audit.queues[queue].verdicts[hook]
+            return verdict.map { $0.entry == first && $0.epoch == model.epoch(hook) } ?? false
+        }
+        if composition.banner.contains(.refused) != (isRerouted && isRefused) { throw fail("banner", "\(composition)") }
+    }
+}

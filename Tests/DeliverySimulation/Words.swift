@@ -1,0 +1,17 @@
+import DeliveryCore
+
+/// Events and actions as lines of a trace.
+extension World {
+    func words(_ event: Event) -> String { Self.short("\(event)") }
+    func words(_ action: Action) -> String { Self.short("\(action)") }
+
+    private static func short(_ text: String) -> String {
+        var text = text
+        let noise = [
+            "DeliveryCore.", "EntryID(rawValue: ", "QueueID(index: ", "HookID(index: ", "Interval(nanoseconds: ",
+            "Instant(nanoseconds: ", "PendingEntry(",
+        ]
+        for word in noise { text.replace(word, with: word.hasSuffix("(") || word.hasSuffix(": ") ? "(" : "") }
+        return text
+    }
+}

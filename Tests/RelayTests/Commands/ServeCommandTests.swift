@@ -1,0 +1,26 @@
+import ArgumentParser
+import Foundation
+import Libevent
+import Logging
+import TestSupport
+import Testing
+
+@testable import Relay
+
+@Suite struct ServeCommandTests {
+    @Test func aLibeventThatLetsRequestsBeSmuggledEndsTheStartForAPerson() throws {
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        #expect(throws: ExitCode.needsPerson) { try ServeCommand.judge(.vulnerable, logger) }
+        #expect(throws: Never.self) { try ServeCommand.judge(.safe, logger) }
+        #expect(throws: Never.self) { try ServeCommand.judge(.unknown("no loopback"), logger) }
+    }
+
+    /// The unit must not start what only a person can mend over and over: neither that nor a wrong command line.
+    @Test func theUnitStaysDownForTheCodesThatNeedAPerson() throws {
+        let unit = try String(contentsOf: Checkout.root.appending(path: "systemd/relay.service"), encoding: .utf8)
+        let line = try #require(unit.split(separator: "\n").first { $0.hasPrefix("RestartPreventExitStatus=") })
+        #expect(
+            line == "RestartPreventExitStatus=\(ExitCode.needsPerson.rawValue) \(ExitCode.validationFailure.rawValue)")
+        #expect(unit.contains("\nLimitCORE=0\n"))
+    }
+}

@@ -1,0 +1,79 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+@testable import Relay
+
+/// Which storage folders are taken, by the files that there are.
+@Suite struct SpoolGuardTests {
+    private let outer = TemporaryFolder()
+    private var folder: String { outer.path + "/spool" }
+
+    private func open(letsRootIn: Bool = false) throws {
+        let store = SQLiteJournalStore(SpoolSettings(folder: folder, letsRootIn: letsRootIn))
+        _ = try store.open(at: .sample)
+        try store.close(at: .sample)
+    }
+
+    /// The reason of a refusal; nil where the folder is taken.
+    private func refusal(letsRootIn: Bool = false) -> String? {
+        do {
+            try open(letsRootIn: letsRootIn)
+            return nil
+        } catch JournalOpenError.insecure(_, let reason) {
+            return reason
+        } catch {
+            return "another error: \(error)"
+        }
+    }
+
+    @Test(
+        arguments: [
+            (0o700, nil), (0o755, nil), (0o711, nil), (0o770, nil), (0o2770, nil),
+            (0o777, "every user can write in it"),
+            (0o1777, "every user can write in it"), (0o702, "every user can write in it"),
+        ] as [(mode_t, String?)])
+    func theFoldersModeDecides(mode: mode_t, reason: String?) throws {
+        #expect(mkdir(folder, 0o700) == 0 && chmod(folder, mode) == 0)
+        #expect(refusal()?.hasPrefix(reason ?? "none") == (reason == nil ? nil : true))
+    }
+
+    /// Needs root, to give files away.
+    @Test(.enabled(if: geteuid() == 0))
+    func theOwnerDecides() throws {
+        #expect(mkdir(folder, 0o700) == 0 && chown(folder, 65534, 65534) == 0)
+        #expect(refusal()?.hasPrefix("it belongs to user 65534") == true)
+        #expect(refusal(letsRootIn: true) == nil, "root's commands work in the relay's folder")
+        #expect(chown(folder, 0, 65534) == 0)
+        #expect(chmod(folder, 0o2775) == 0)
+        #expect(refusal() == nil, "as Kubernetes prepares a volume for fsGroup")
+    }
+
+    @Test(arguments: ["spool.db", "spool.db-wal", "spool.lock", "spool.ballast", "spool.damaged"])
+    func noFileIsReachedThroughALink(name: String) throws {
+        #expect(mkdir(folder, 0o700) == 0)
+        let victim = outer.path + "/victim"
+        try "precious".write(toFile: victim, atomically: true, encoding: .utf8)
+        #expect(symlink(victim, folder + "/" + name) == 0)
+        #expect(refusal()?.hasPrefix("it is a symbolic link") == true)
+        #expect(unlink(folder + "/" + name) == 0 && link(victim, folder + "/" + name) == 0)
+        #expect(refusal()?.hasPrefix("it has 2 names") == true)
+        #expect(unlink(folder + "/" + name) == 0 && mkfifo(folder + "/" + name, 0o600) == 0)
+        #expect(refusal()?.hasPrefix("it is no regular file") == true)
+        #expect(try String(contentsOfFile: victim, encoding: .utf8) == "precious")
+    }
+
+    @Test func aFolderThatIsReachedThroughALinkIsTaken() throws {
+        #expect(mkdir(outer.path + "/real", 0o700) == 0 && symlink(outer.path + "/real", folder) == 0)
+        #expect(refusal() == nil, "as systemd's StateDirectory with DynamicUser")
+        #expect(FileManager.default.fileExists(atPath: outer.path + "/real/spool.db"))
+    }
+
+    @Test func onlyWhatAPersonCanMendNeedsOne() {
+        #expect(JournalOpenError.insecure(path: "/x", reason: "r").needsPerson)
+        #expect(JournalOpenError.foreign(path: "/x").needsPerson)
+        #expect(!JournalOpenError.unusable(path: "/x", reason: "r").needsPerson)
+        #expect(!JournalOpenError.locked(folder: "/x", process: nil).needsPerson)
+    }
+}

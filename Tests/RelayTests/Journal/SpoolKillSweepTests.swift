@@ -1,0 +1,141 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Relay
+
+/// Kills the relay on entering one system call on the spool after the other, while it opens, migrates, repairs and
+/// closes a spool, twice in a row: nothing may be lost.
+///
+/// `make test` takes a sample of the calls, `make sweep` all of them.
+@Suite(.serialized, .timeLimit(.minutes(30)))
+struct SpoolKillSweepTests {
+    /// A system call on the spool: the nth of its kind.
+    struct KillPoint: Equatable {
+        var call: String
+        var nth: Int
+    }
+
+    enum Case: String, CaseIterable {
+        /// A process was killed: the log holds a part of what was accepted.
+        case openLog
+        /// The spool is of the first schema, with its log.
+        case firstSchema
+        /// The spool is of the schema before flags and records of hooks, with its log.
+        case thirdSchema
+        /// A page of the database is overwritten, beside an intact log.
+        case damagedPage
+        /// A part of the log is overwritten, in front of commits that can be read.
+        case damagedLog
+        /// Damage was found in use.
+        case marked
+    }
+
+    private static let calls = [
+        "openat", "write", "pwrite64", "rename", "link", "unlink", "fsync", "fdatasync", "ftruncate", "fallocate",
+    ]
+    private static var isComplete: Bool { ProcessInfo.processInfo.environment["RELAY_SWEEP"] == "all" }
+
+    @Test(arguments: Case.allCases)
+    func aKillAtAnyCallLosesNothing(kind: Case) throws {
+        let template = try Self.make(kind)
+        let whole = try Self.survivors(of: Self.copy(template))
+        // Nothing but the rows of one page may be missing even undisturbed.
+        #expect(whole.count >= ([.damagedPage, .damagedLog].contains(kind) ? 980 : 1000))
+        let points = try Self.points(on: Self.copy(template))
+        #expect(points.count > 10)
+        let step = Self.isComplete ? 1 : max(1, points.count / 8)
+        for index in stride(from: step / 2, to: points.count, by: step) {
+            let spool = try Self.copy(template)
+            #expect(try Self.run(on: spool, until: points[index]) == -SIGKILL, "\(points[index]) is never made")
+            // The second kill comes at another place, in most cases inside of what the first left undone.
+            _ = try Self.run(on: spool, until: points[(index * 7 + 3) % points.count])
+            let found = try Self.survivors(of: spool)
+            let lost = whole.subtracting(found)
+            #expect(lost.isEmpty, "\(kind), \(points[index]): \(lost.count) of \(whole.count) are lost")
+        }
+    }
+
+    // MARK: Spools
+
+    private static func make(_ kind: Case) throws -> TemporarySpool {
+        let spool = TemporarySpool()
+        try spool.fill(900)
+        if kind == .firstSchema { try spool.downgrade(to: 1) }
+        try spool.append(901...1000, hasSchema1: kind == .firstSchema)
+        switch kind {
+        case .openLog, .firstSchema: break
+        case .thirdSchema: try spool.downgrade(to: 3)
+        case .damagedPage:
+            var bytes = try spool.bytes("spool.db")
+            let page = bytes.count / 8192 / 2
+            bytes.replaceSubrange(page * 8192..<page * 8192 + 200, with: Data(repeating: 0xee, count: 200))
+            try spool.write(bytes, to: "spool.db")
+        case .damagedLog:
+            var bytes = try spool.bytes("spool.db-wal")
+            let middle = bytes.count / 2
+            bytes.replaceSubrange(middle..<middle + 200, with: Data(repeating: 0xee, count: 200))
+            try spool.write(bytes, to: "spool.db-wal")
+        case .marked:
+            try spool.write(Data(), to: "spool.damaged")
+        }
+        return spool
+    }
+
+    private static func copy(_ template: TemporarySpool) throws -> TemporarySpool {
+        let spool = TemporarySpool()
+        try FileManager.default.copyItem(atPath: template.path, toPath: spool.path)
+        return spool
+    }
+
+    private static func survivors(of spool: TemporarySpool) throws -> Set<Int64> {
+        let store = spool.store()
+        _ = try store.open(at: .sample)
+        defer { store.abandon() }
+        return Set(try spool.pending(store))
+    }
+
+    // MARK: Runs
+
+    /// What opens the spool and closes it, and nothing else.
+    private static func command(_ spool: TemporarySpool) throws -> [String] {
+        [try Program.path("relay"), "dead-letters", "list", "--storage.path", spool.path]
+    }
+
+    private static func points(on spool: TemporarySpool) throws -> [KillPoint] {
+        let folder = TemporaryFolder()
+        let log = folder.path + "/trace"
+        let run = try Program(
+            "strace",
+            ["-f", "--seccomp-bpf", "-y", "-s", "300", "-o", log, "-e", "trace=" + calls.joined(separator: ",")]
+                + command(spool))
+        try #require(run.exitCode(within: 60) == 0, "\(run.output)")
+        var counts: [String: Int] = [:]
+        var points: [KillPoint] = []
+        for line in try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n") {
+            // PID CALL(ARGUMENTS, as strace -f writes them; it counts the calls of each thread apart.
+            let parts = line.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
+            guard parts.count == 2, let end = parts[1].firstIndex(of: "(") else { continue }
+            let call = parts[1][..<end].trimmingCharacters(in: .whitespaces)
+            let key = "\(parts[0]) \(call)"
+            counts[key, default: 0] += 1
+            let isOnSpool = line.contains(spool.path) && (call != "openat" || line.contains("O_CREAT"))
+            if isOnSpool { points.append(KillPoint(call: call, nth: counts[key] ?? 0)) }
+        }
+        return points
+    }
+
+    /// Returns what it ended with: 0 where it never came to the call, as can be after a first kill.
+    private static func run(on spool: TemporarySpool, until point: KillPoint) throws -> Int32? {
+        // Not with --seccomp-bpf, which makes strace 6.1 inject nothing.
+        let run = try Program(
+            "strace",
+            [
+                "-f", "-o", "/dev/null", "-e", "trace=" + point.call, "-e",
+                "inject=\(point.call):signal=KILL:when=\(point.nth)",
+            ] + command(spool))
+        let code = run.exitCode(within: 60)
+        #expect(code == 0 || code == -SIGKILL, "\(String(describing: code)): \(run.output)")
+        return code
+    }
+}

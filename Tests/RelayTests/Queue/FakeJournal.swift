@@ -1,0 +1,152 @@
+import DeliveryCore
+import Libevent
+import TestSupport
+
+@testable import Relay
+
+/// An `OutboundJournal` in memory: a test can make it fail, fill it up and observe what it is asked.
+final class FakeJournal: OutboundJournal {
+    struct Read: Equatable, Sendable {
+        var after: JournalID?
+        var limit: Int
+        /// Of bodies only.
+        var byteLimit: Int?
+    }
+
+    struct Settled: Equatable, Sendable {
+        var id: JournalID
+        var settlement: Relay.Settlement
+    }
+
+    struct Script: Sendable {
+        /// The next reads of rows that fail.
+        var failingRowReads = 0
+        /// Reads of bodies succeed this often; nil for ever.
+        var bodyReadsLeft: Int?
+        /// A page of bodies ends here, whatever is asked for.
+        var byteLimit: Int?
+        /// Rows whose bodies the journal sets aside when it reads them.
+        var damaged: Set<JournalID> = []
+        var commitResult: Result<Void, JournalRefusal> = .success(())
+        /// Runs within `commitNow`, on the caller's queue.
+        var duringCommit: @Sendable () -> Void = {}
+    }
+
+    private struct Calls {
+        var rowReads: [Read] = []
+        var bodyReads: [Read] = []
+        var commits: [[HookRow]] = []
+        var settled: [Settled] = []
+        var nextSequence: Int64 = 1
+    }
+
+    let script = Locked(Script())
+    private let disk = Locked(MemoryJournalStore.Content())
+    private let calls = Locked(Calls())
+
+    var rowReads: [Read] { calls.withLock { $0.rowReads } }
+    var bodyReads: [Read] { calls.withLock { $0.bodyReads } }
+    var commits: [[HookRow]] { calls.withLock { $0.commits } }
+    var settled: [Settled] { calls.withLock { $0.settled } }
+    var delivered: [JournalID] { settled.filter { $0.settlement == .delivered }.map(\.id) }
+
+    // MARK: OutboundJournal
+
+    func rows(
+        _ destination: Destination, after: JournalID?, limit: Int, then done: @escaping @Sendable (PendingRows?) -> Void
+    ) {
+        calls.withLock { $0.rowReads.append(Read(after: after, limit: limit)) }
+        let fails = script.withLock { script in
+            defer { script.failingRowReads = max(0, script.failingRowReads - 1) }
+            return script.failingRowReads > 0
+        }
+        done(fails ? nil : try? store.rows(destination, after: after, limit: limit, at: .now()).rows)
+    }
+
+    func loadNow(_ destination: Destination, after: JournalID?, limit: Int, byteLimit: Int) -> PendingWindow? {
+        calls.withLock { $0.bodyReads.append(Read(after: after, limit: limit, byteLimit: byteLimit)) }
+        let script = script.withLock { script in
+            defer { script.bodyReadsLeft = script.bodyReadsLeft.map { max(0, $0 - 1) } }
+            return script
+        }
+        if script.bodyReadsLeft == 0 { return nil }
+        let bytes = min(byteLimit, script.byteLimit ?? byteLimit)
+        var window = try? store.load(destination, after: after, limit: limit, byteLimit: bytes, at: .now()).window
+        window?.notifications.removeAll { script.damaged.contains($0.id) }
+        return window
+    }
+
+    func commitNow(_ hooks: [HookRow]) -> Result<Void, JournalRefusal> {
+        calls.withLock { $0.commits.append(hooks) }
+        let script = script.withLock { $0 }
+        script.duringCommit()
+        return script.commitResult
+    }
+
+    func settle(_ id: JournalID, as settlement: Relay.Settlement) {
+        calls.withLock { $0.settled.append(Settled(id: id, settlement: settlement)) }
+        try? store.commit(JournalTransaction(settlements: [.init(id: id, settlement: settlement)], at: .now()))
+    }
+
+    // MARK: Notifications
+
+    private var store: MemoryJournalStore { MemoryJournalStore(disk: disk) }
+
+    /// Adds a notification with one alert for each name.
+    @discardableResult
+    func append(
+        _ names: String..., status: AlertStatus = .firing, group: UInt64 = 1, acceptedAt: Timestamp = .now(),
+        to destination: Destination = .warning, isReplayed: Bool = false, truncated: Int = 0
+    ) throws -> Journaled<Relay.Notification> {
+        let alerts = names.map { name in
+            alertJSON(
+                status: "\"\(status.rawValue)\"", labels: #"{"alertname":"\#(name)","severity":"warning"}"#,
+                fingerprint: "\"\(name)\"")
+        }
+        let body = webhookBody(
+            status: "\"\(status.rawValue)\"", alerts: "[\(alerts.joined(separator: ","))]",
+            groupKey: #""{}:{n=\"\#(group)\"}""#, more: [("truncatedAlerts", "\(truncated)")])
+        return try append(
+            Relay.Notification(
+                severity: destination.severity, receiver: destination.receiver, group: group, acceptedAt: acceptedAt,
+                body: Array(body.utf8), isResolved: status == .resolved, isReplayed: isReplayed))
+    }
+
+    /// A row whose body no version of the parser accepts.
+    func appendUnreadable() throws -> Journaled<Relay.Notification> {
+        try append(JournalSamples.notification(body: "no JSON"))
+    }
+
+    private func append(_ notification: Relay.Notification) throws -> Journaled<Relay.Notification> {
+        let sequence = calls.withLock { calls in
+            defer { calls.nextSequence += 1 }
+            return calls.nextSequence
+        }
+        let row = JournalSamples.append(sequence, notification)
+        return try store.journal(JournalTransaction(appends: [[row]], at: .now()))[0][0]
+    }
+
+    /// Removes rows behind the queue's back.
+    func remove(_ notifications: Journaled<Relay.Notification>...) {
+        disk.withLock { disk in
+            for notification in notifications { disk.pending[notification.id] = nil }
+        }
+    }
+}
+
+extension Journaled<Relay.Notification> {
+    var entry: EntryID { EntryID(id) }
+}
+
+extension CrashGuard {
+    /// As after crashes of an earlier process.
+    static func after(_ crashes: [(id: JournalID, all: Int, alone: Int)]) throws -> CrashGuard {
+        var ledger = CrashLedger()
+        for (id, all, alone) in crashes {
+            for number in 0..<all { ledger.record(CrashLedger.Handled(id), nothingElse: number < alone) }
+        }
+        let file = HandlingFile(folder: nil)
+        file.write(ledger)
+        return CrashGuard(file)
+    }
+}

@@ -1,0 +1,178 @@
+import DeliveryCore
+import Testing
+
+@testable import Relay
+
+@Suite(.timeLimit(.minutes(1))) struct OutboundQueueRenderTests {
+    // MARK: Forms
+
+    @Test func formsOfOneNotification() async throws {
+        let bench = try QueueBench()
+        let notification = try bench.journal.append(
+            "A0", "A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8", "A9", "B0", "B1", "B2")
+        let full = try await bench.show(bench.compose(notification))
+        #expect(full.map { $0.attachments?.count } == [13])
+        let reduced = try await bench.show(bench.compose(notification, form: .reduced))
+        #expect(reduced.map { $0.attachments?.count } == [12, 1], "a quarter of 50 alerts in each")
+        #expect(reduced.map(\.firstLine).allSatisfy { $0.contains("of 2)") })
+        let plain = try await bench.show(bench.compose(notification, form: .plain))
+        #expect(plain.map { $0.attachments?.count } == [nil])
+        #expect(plain[0].text.contains("B2"))
+        let notice = try await bench.show(bench.compose(notification, form: .notice))
+        #expect(notice.map { $0.attachments?.count } == [nil])
+        #expect(notice[0].text.hasPrefix("🟠 WARNING this room refuses notification \(notification.id) in the form"))
+        #expect(notice[0].text.hasSuffix("relay dead-letters show \(notification.id)"))
+    }
+
+    @Test func formsOfAFold() async throws {
+        let bench = try QueueBench()
+        let all = try (0..<30).map { try bench.journal.append("A\($0)", group: UInt64($0)) }
+        func show(_ form: Form) async throws -> RoomServer.Post {
+            let manifest = try #require(await bench.compose(all.map(\.entry), form: form))
+            #expect(manifest.parts == 1 && manifest.foldedAlerts == 30)
+            return try #require(try await bench.show(manifest).first)
+        }
+        let (full, plain) = (try await show(.full), try await show(.plain))
+        #expect(full.text.contains("30 firing in 30 groups") && full.attachments?.isEmpty == false)
+        #expect(plain.text.contains("30 firing in 30 groups") && plain.attachments == nil)
+        #expect(try await show(.reduced).attachments?.isEmpty == false)
+        #expect(try await show(.notice).text.contains("notification \(all[0].id) in the form"))
+    }
+
+    @Test func reducedFoldHasHalfTheText() async throws {
+        var bench = try QueueBench()
+        bench.settings.routes[QueueBench.hook] = QueueBench.route(to: bench.room) { $0.textLimit = 2_000 }
+        let all = try (0..<40).map {
+            try bench.journal.append("LongNameOfAnAlert\(String(repeating: "x", count: 60))\($0)")
+        }
+        var sizes: [Int] = []
+        for form in [Form.full, .reduced] {
+            let manifest = try #require(await bench.compose(all.map(\.entry), form: form))
+            _ = try await bench.show(manifest)
+            sizes.append(try #require(bench.room.requests.last).body.count)
+        }
+        #expect(sizes[1] < sizes[0])
+    }
+
+    // MARK: Banners
+
+    @Test func bannerNamesTheRoomItComesFrom() async throws {
+        var bench = try QueueBench()
+        let notification = try bench.journal.append("A")
+        func line(_ banner: Banner) async throws -> String {
+            try #require(try await bench.show(bench.compose(notification, banner: banner)).first).firstLine
+        }
+        #expect(try await !line([]).contains("("))
+        #expect(
+            try await line(.rerouted).hasPrefix("🟠 WARNING (rerouted from warning, whose hook does not work) firing"))
+        #expect(
+            try await line([.rerouted, .refused])
+                .hasPrefix("🟠 WARNING (rerouted from warning, whose room refuses it) firing"))
+        #expect(try await !line(.refused).contains("("))
+        bench.settings.receiver = "database"
+        #expect(try await line(.rerouted).contains("(rerouted from database, whose"))
+    }
+
+    @Test func replayedMessageNamesItsTime() async throws {
+        let bench = try QueueBench()
+        let accepted = Timestamp(seconds: 1_795_453_440, nanoseconds: 0)
+        let first = try bench.journal.append("A", acceptedAt: accepted)
+        let second = try bench.journal.append("B")
+        let words = "(replayed, accepted 2026-11-23 17:04 UTC)"
+        #expect(try await bench.show(bench.compose(first, banner: .replayed))[0].firstLine.contains(words))
+        #expect(try await bench.show(bench.compose(first, second, banner: .replayed))[0].firstLine.contains(words))
+        #expect(try await !bench.show(bench.compose(first))[0].text.contains("replayed"))
+    }
+
+    // MARK: Threads
+
+    @Test func resolveIsCopiedIntoTheThread() async throws {
+        var bench = try QueueBench()
+        bench.settings.usesThreads = true
+        bench.settings.routes[QueueBench.hook] = QueueBench.route(to: bench.room) { $0.textLimit = 500 }
+        let names = (0..<60).map { "A\($0)" }
+        let resolve = try bench.journal.append("A", status: .resolved)
+        let manifest = try await bench.compose(resolve, thread: "thread1")
+        #expect(manifest.parts == 2 && manifest.copies == 1)
+        let posts = try await bench.show(manifest)
+        #expect(posts.map(\.tmid) == [nil, "thread1"] && posts[0].text == posts[1].text)
+        #expect(posts.allSatisfy { $0.separateResponse == nil })
+
+        let large = try bench.journal.append(names[0], names[1], names[2], names[3], status: .resolved)
+        let parts = try await bench.compose(large, form: .plain, thread: "thread1")
+        #expect(parts.parts == parts.copies * 2)
+        #expect(try await bench.show(parts).map { $0.tmid != nil }.filter { $0 }.count == parts.copies)
+
+        let alone = try await bench.compose(resolve)
+        #expect(alone.parts == 1 && alone.copies == 0, "no thread is known")
+        #expect(try await bench.show(alone).map(\.separateResponse) == [nil])
+        let notice = try await bench.compose(resolve, form: .notice, thread: "thread1")
+        #expect(notice.copies == 0)
+        #expect(try await bench.show(notice).map(\.tmid) == [nil])
+    }
+
+    @Test func firingAsksForItsID() async throws {
+        var bench = try QueueBench()
+        bench.settings.usesThreads = true
+        let firing = try bench.journal.append("A")
+        let cut = try bench.journal.append("A", status: .resolved, truncated: 3)
+        #expect(try await bench.show(bench.compose(firing)).map(\.separateResponse) == [true])
+        #expect(
+            try await bench.show(bench.compose(cut, thread: "thread1")).map(\.separateResponse) == [true],
+            "alerts that Alertmanager left out may still fire")
+        #expect(try await bench.show(bench.compose(firing, form: .notice)).map(\.separateResponse) == [nil])
+        let fold = try await bench.compose(firing, cut, thread: "thread1")
+        #expect(fold.copies == 0)
+        #expect(try await bench.show(fold).map(\.separateResponse) == [nil])
+    }
+
+    @Test func onlyTheFirstPartAsksForItsID() async throws {
+        var bench = try QueueBench()
+        bench.settings.usesThreads = true
+        let firing = try bench.journal.append(
+            "A0", "A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8", "A9", "B0", "B1", "B2")
+        let posts = try await bench.show(bench.compose(firing, form: .reduced))
+        #expect(posts.map(\.separateResponse) == [true, nil])
+    }
+
+    @Test func withoutThreadsNothingIsCopied() async throws {
+        let bench = try QueueBench()
+        let (firing, resolve) = (try bench.journal.append("A"), try bench.journal.append("A", status: .resolved))
+        #expect(try await bench.show(bench.compose(firing)).map(\.separateResponse) == [nil])
+        let manifest = try await bench.compose(resolve, thread: "thread1")
+        #expect(manifest.parts == 1 && manifest.copies == 0)
+        #expect(try await bench.show(manifest).map(\.tmid) == [nil])
+    }
+
+    // MARK: What is told of a batch
+
+    @Test func fiveNamesAreKept() async throws {
+        let bench = try QueueBench()
+        let first = try bench.journal.append("A", "B", "A", "C")
+        let second = try bench.journal.append("C", "D", "E")
+        let third = try bench.journal.append("A", "F", "B")
+        let five = try await bench.compose(first, second)
+        #expect(five.names == ["A", "B", "C", "D", "E"] && !five.hasMoreNames)
+        let more = try await bench.compose(first, second, third)
+        #expect(more.names == ["A", "B", "C", "D", "E"] && more.hasMoreNames)
+    }
+
+    @Test func subjectsOfResolvedGroupsAreKept() async throws {
+        let bench = try QueueBench()
+        let firing = try bench.journal.append("A", group: 1)
+        let resolve = try bench.journal.append("B", "B2", status: .resolved, group: 2)
+        let manifest = try await bench.compose(firing, resolve)
+        #expect(manifest.resolved == [resolve.entry: "B, B2"])
+    }
+
+    @Test func subjectsAreBounded() async throws {
+        let bench = try QueueBench()
+        var ids: [EntryID] = []
+        for number in 0..<260 {
+            ids.append(try bench.journal.append("A", status: .resolved, group: UInt64(number)).entry)
+        }
+        let manifest = try #require(await bench.compose(ids))
+        #expect(manifest.entries.count == 260)
+        #expect(Set(manifest.resolved.keys) == Set(ids.prefix(256)))
+    }
+}
