@@ -4,7 +4,7 @@ import Glibc
 /// Sockets of this machine alone (unix(7)).
 public enum UnixSocket {
     /// The longest path that an address holds, without its NUL (unix(7)).
-    static let pathLimit = 107
+    private static let pathLimit = 107
 
     /// Calls `body` with a path of the socket that an address can hold: its own, or where that is too long one through
     /// an open descriptor of its folder, which is good for this process and this call.

@@ -1,7 +1,7 @@
 /// The address that a request came from, as far as those who say so are trusted.
 struct ClientAddress: Sendable, Hashable {
     /// How many proxies one behind the other are believed. The header could name thousands.
-    static let hopLimit = 32
+    private static let hopLimit = 32
 
     /// Nil where the peer has no IP address: it speaks through a Unix socket, or is gone.
     let address: IPAddress?

@@ -23,3 +23,59 @@ struct CheckConfigCommand: ParsableCommand {
         for warning in exposed { StandardStreams.complain("warning: \(warning)") }
     }
 }
+
+/// The flags that override the environment.
+struct ConfigurationOptions: ParsableArguments {
+    @Option(name: .customLong("config.file"), help: "The configuration file, YAML (RELAY_CONFIG).")
+    var configFile: String?
+
+    @Option(help: "Addresses to listen on, comma separated (RELAY_LISTEN).")
+    var listen: String?
+
+    @Option(name: .customLong("storage.path"), help: "The folder of the spool (RELAY_STORAGE_PATH).")
+    var storagePath: String?
+
+    @Option(name: .customLong("log.level"), help: "trace, debug, info, notice, warning, error or critical (LOG_LEVEL).")
+    var logLevel: String?
+
+    @Option(name: .customLong("log.format"), help: "logfmt or json (LOG_FORMAT).")
+    var logFormat: String?
+
+    /// The configuration, or every problem with it.
+    func configuration() throws(ConfigurationError) -> RelayConfiguration {
+        let given = [
+            "RELAY_LISTEN": listen, "RELAY_STORAGE_PATH": storagePath, "LOG_LEVEL": logLevel, "LOG_FORMAT": logFormat,
+        ]
+        var reader = Self.reader(file: configFile, flags: given)
+        return try reader.read()
+    }
+
+    /// What a command that posts nothing goes by, without any secret; a value with a problem is its default.
+    static func withoutSecrets(
+        file: String?, flags: [String: String?] = [:]
+    ) -> (configuration: RelayConfiguration, problems: [ConfigurationProblem]) {
+        var reader = reader(file: file, flags: flags, readsSecrets: false)
+        return reader.readLeniently()
+    }
+
+    private static func reader(
+        file: String?, flags: [String: String?], readsSecrets: Bool = true
+    ) -> ConfigurationReader {
+        let environment = ConfigurationReader.processEnvironment
+        let path = (file ?? environment["RELAY_CONFIG"])?.trimmed
+        return ConfigurationReader(
+            flags: flags.compactMapValues { $0 }, environment: environment,
+            file: path.flatMap { $0.isEmpty ? nil : SettingsFile(path: $0) },
+            readsSecrets: readsSecrets)
+    }
+
+    /// The configuration, or the end of the program with exit code 2 and every problem on stderr.
+    func read() throws -> RelayConfiguration {
+        do {
+            return try configuration()
+        } catch {
+            for problem in error.problems { StandardStreams.complain("\(problem)") }
+            throw ExitCode(2)
+        }
+    }
+}

@@ -56,3 +56,60 @@ struct RenderCommand: ParsableCommand {
         if hasFailed { throw ExitCode(1) }
     }
 }
+
+/// A message and the room that it is for, in the forms that `relay render` prints.
+struct RenderedMessage {
+    /// The severity's name, or the receiver's.
+    var room: String
+    var message: Message
+
+    static func print(_ messages: [RenderedMessage], as format: RenderCommand.Format) -> String {
+        switch format {
+        case .text: messages.map(\.text).joined(separator: "\n")
+        case .json: messages.map(\.json).joined()
+        case .html: page(messages.map(\.html).joined())
+        }
+    }
+
+    private var json: String {
+        "{\"room\":\"\(room)\",\"message\":" + String(decoding: message.json(), as: UTF8.self) + "}\n"
+    }
+
+    private var text: String {
+        var lines = ["#\(room)", message.text]
+        for attachment in message.attachments {
+            lines.append("  | \(attachment.title)")
+            lines += attachment.text.split(separator: "\n").map { "  | \($0)" }
+            lines += attachment.fields.map { "  |   \($0.title): \($0.value)" }
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private var html: String {
+        let blocks = message.attachments.map { attachment in
+            let fields = attachment.fields.map {
+                "<div><b>\(Self.escaped($0.title))</b><br>\(Self.escaped($0.value))</div>"
+            }
+            return
+                "<div class=block style=\"border-color:\(attachment.color)\"><b>\(Self.escaped(attachment.title))</b>"
+                + "<p>\(Self.escaped(attachment.text))</p><div class=fields>\(fields.joined())</div></div>"
+        }
+        return "<section><h2>#\(room)</h2><p>\(Self.escaped(message.text))</p>\(blocks.joined())</section>"
+    }
+
+    private static func page(_ sections: String) -> String {
+        """
+        <!doctype html><meta charset=utf-8><title>Messages</title><style>
+        body{font:15px/1.4 sans-serif;max-width:50em;margin:2em auto;padding:0 1em}
+        p{white-space:pre-wrap;margin:.3em 0}.block{border-left:4px solid;padding:.3em .8em;margin:.6em 0}
+        .fields{display:grid;grid-template-columns:1fr 1fr;gap:.4em}
+        </style>\(sections)
+
+        """
+    }
+
+    private static func escaped(_ text: String) -> String {
+        text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
+            .replacing("\"", with: "&quot;")
+    }
+}

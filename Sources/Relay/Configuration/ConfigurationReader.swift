@@ -223,7 +223,7 @@ struct ConfigurationReader {
         read(key, range.expectation, range.duration, set)
     }
 
-    mutating func readBytes(_ key: String, _ set: (Int) -> Void) {
+    private mutating func readBytes(_ key: String, _ set: (Int) -> Void) {
         let range = Self.range(of: key)
         read(key, range.expectation, range.bytes, set)
     }

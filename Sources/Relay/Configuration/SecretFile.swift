@@ -1,5 +1,21 @@
 import Glibc
 
+/// A text that must not be seen: prints as `<secret>` however it is printed, dumped or reflected.
+struct Secret: Sendable, Hashable {
+    /// The text itself. Whoever reads it answers for where it goes: never into a log, an error or a metric.
+    let revealed: String
+
+    init(_ text: String) {
+        revealed = text
+    }
+}
+
+extension Secret: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    var description: String { "<secret>" }
+    var debugDescription: String { description }
+    var customMirror: Mirror { Mirror(self, children: []) }
+}
+
 /// The content of a file that holds a secret, and what keeps it from being one.
 enum SecretFile {
     /// What is wrong; its text never holds any of the content.
@@ -50,5 +66,85 @@ extension StringProtocol {
     var isQuoted: Bool {
         guard let first, count > 1, first == last else { return false }
         return first == "\"" || first == "'"
+    }
+}
+
+/// What keeps a file from holding PEM of some kind (RFC 7468), so that it is said before the first post fails.
+enum PEMFile {
+    enum Kind {
+        case certificates
+        case key
+    }
+
+    /// No bundle of authorities comes near it.
+    private static let sizeLimit = 16 << 20
+
+    /// A sentence with the file's name, or nil if nothing is wrong that can be seen from outside. Blocks while it reads.
+    static func fault(in path: String, _ kind: Kind) -> String? {
+        var status = stat()
+        if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { return "\(path) is a folder and not a file" }
+        guard let bytes = FileContent.read(path, limit: sizeLimit) else {
+            return "\(path) cannot be read: \(String(cString: strerror(errno)))"
+        }
+        let text = String(decoding: bytes, as: UTF8.self)
+        if text.trimmed.isEmpty { return "\(path) is empty" }
+        switch kind {
+        case .certificates:
+            return holdsBlock(text, "CERTIFICATE-----") ? nil : "\(path) holds no certificate in PEM form"
+        case .key:
+            guard holdsBlock(text, "PRIVATE KEY-----") else { return "\(path) holds no private key in PEM form" }
+            let isEncrypted = text.contains("BEGIN ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED")
+            return isEncrypted ? "\(path) holds a key with a passphrase, and nobody can be asked for it" : nil
+        }
+    }
+
+    /// Whether a block of such a label begins, and ends after it.
+    private static func holdsBlock(_ text: String, _ label: String) -> Bool {
+        var isOpen = false
+        for line in text.split(whereSeparator: \.isNewline).lazy.map(\.trimmed) where line.hasSuffix(label) {
+            if line.hasPrefix("-----BEGIN ") { isOpen = true }
+            if isOpen, line.hasPrefix("-----END ") { return true }
+        }
+        return false
+    }
+}
+
+/// A small file, read at once. Never on the loop.
+enum FileContent {
+    /// How long the other end of a pipe may take, in milliseconds: one that nobody writes to would be waited for for ever.
+    private static let patience: Int32 = 5000
+
+    /// At most `limit` bytes from the file's start; nil where it cannot be opened or read, and errno says why.
+    static func read(_ path: String, limit: Int) -> [UInt8]? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        guard descriptor >= 0 else { return nil }
+        var code: Int32 = 0
+        let content = [UInt8](unsafeUninitializedCapacity: limit) { bytes, count in
+            count = 0
+            while count < limit, code == 0 {
+                var turn = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+                // A regular file is always ready.
+                guard poll(&turn, 1, patience) == 1 else {
+                    code = ETIMEDOUT
+                    break
+                }
+                let found = Glibc.read(descriptor, bytes.baseAddress.map { $0 + count }, limit - count)
+                if found == 0 { break }
+                if found > 0 { count += found } else if errno != EINTR && errno != EAGAIN { code = errno }
+            }
+        }
+        close(descriptor)
+        errno = code
+        return code == 0 ? content : nil
+    }
+}
+
+extension StringProtocol {
+    /// Without white space, no-break spaces and line breaks at either end.
+    var trimmed: String {
+        var text = self[...]
+        while text.first?.isWhitespace == true { text = text.dropFirst() }
+        while text.last?.isWhitespace == true { text = text.dropLast() }
+        return String(text)
     }
 }

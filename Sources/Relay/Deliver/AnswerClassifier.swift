@@ -105,3 +105,125 @@ struct AnswerClassifier: Sendable {
         return redacted.count > 200 ? redacted.prefix(200) + "…" : redacted
     }
 }
+
+/// An answer with its body read.
+struct Evidence {
+    let answer: HTTPAnswer
+    private let json: AnswerJSON?
+
+    init(_ answer: HTTPAnswer) {
+        self.answer = answer
+        json = answer.isBodyCut ? nil : AnswerJSON(answer.body, keeping: Self.fields)
+    }
+
+    private static let fields: Set = ["success", "status", "error", "message", "responses", "channel", "_id"]
+
+    /// Rocket.Chat itself speaks, and not a proxy, a firewall or another server: its errors are objects that say so, in
+    /// one of two forms (contract section 1.5).
+    fileprivate var isRocketChats: Bool {
+        if case .bool? = json?["success"] { return true }
+        return json?["status"]?.text == "error" && json?["message"]?.text != nil
+    }
+
+    var isSuccess: Bool { (200...299).contains(answer.status) && json?["success"] == .bool(true) }
+
+    /// Begins as a JSON object does and does not end as one.
+    fileprivate var isBrokenObject: Bool {
+        let passedOver: [UInt8] = [0x20, 0x0A, 0x0D, 0x09, 0xEF, 0xBB, 0xBF]
+        return json == nil && answer.body.first { !passedOver.contains($0) } == UInt8(ascii: "{")
+    }
+
+    /// The error text of a refusal; where several rooms refused, the first one's.
+    var error: String? {
+        guard case .object = json, !isSuccess else { return nil }
+        return json?["error"]?.text ?? json?["message"]?.text ?? receipt.refused.first?.error
+    }
+
+    /// A disabled integration: a JSON string up to 7.6, an object since (contract section 1.5). A proxy's 503 is
+    /// neither.
+    fileprivate var saysDisabled: Bool {
+        json?.text == "Service Unavailable" || (json?["success"] == .bool(false) && error == "Service Unavailable")
+    }
+
+    /// The 500 of Rocket.Chat's newer router, which may mean a wrong id or token.
+    fileprivate var isBareInternalError: Bool {
+        String(decoding: answer.body.prefix(64), as: UTF8.self) == "Internal Server Error"
+    }
+
+    /// What `separateResponse` told of each room (contract section 1.4).
+    var receipt: DeliveryReceipt {
+        guard case .array(let rooms) = json?["responses"] else { return DeliveryReceipt() }
+        return rooms.reduce(into: DeliveryReceipt()) { receipt, room in
+            let channel = room["channel"]?.text
+            if let error = room["error"]?.text {
+                receipt.refused.append(.init(channel: channel, error: error))
+            } else if let id = room["message"]?["_id"]?.text {
+                receipt.posted.append(.init(channel: channel, messageID: id))
+            }
+        }
+    }
+}
+
+/// What an error text of Rocket.Chat means (contract sections 1.5 and 9). The texts are stable codes or sentences
+/// of its source; whatever is not listed is unknown.
+enum Refusal: Equatable {
+    case rateLimited
+    case fixable(Fix)
+    case misconfigured(FailureReason)
+    /// The driver's own words, under a status of its caller's fault.
+    case databaseAway
+
+    init?(error: String) {
+        if Self.isDatabases(error) {
+            self = .databaseAway
+            return
+        }
+        let code = Self.code(of: error)
+        guard let known = Self.known.first(where: { code.hasPrefix($0.prefix) }) else { return nil }
+        self = known.meaning
+    }
+
+    /// MongoDB's driver and server while a node restarts or an election is under way.
+    private static func isDatabases(_ error: String) -> Bool {
+        if error.hasPrefix("connection "), error.hasSuffix(" closed") || error.hasSuffix(" timed out") { return true }
+        return databases.contains { error.hasPrefix($0) }
+    }
+
+    private static let databases = [
+        "Server selection timed out", "not primary", "not master", "node is recovering", "interrupted at shutdown",
+        "Topology is closed", "Client must be connected", "Connection pool for", "Attempted to check out a connection",
+        "connect ECONNREFUSED", "connect ETIMEDOUT", "read ECONNRESET", "getaddrinfo ", "MongoNetworkError",
+        "MongoServerSelectionError", "The server is in quiesce mode",
+    ]
+
+    /// Some errors are a sentence with the code behind it in brackets.
+    private static func code(of error: String) -> Substring {
+        guard error.hasSuffix("]"), let bracket = error.lastIndex(of: "[") else { return error[...] }
+        return error[error.index(after: bracket)...].dropLast()
+    }
+
+    private static let known: [(prefix: String, meaning: Refusal)] = [
+        ("error-too-many-requests", .rateLimited),
+        ("error-message-size-exceeded", .fixable(.resplit)),
+        ("error-action-not-allowed", .fixable(.neutraliseMentions)),
+        ("Invalid href value provided", .fixable(.plainText)),
+        ("Invalid attachment field", .fixable(.plainText)),
+        ("Match error", .fixable(.plainText)),
+        ("Not enough permission", .fixable(.plainText)),
+        ("invalid-channel", .misconfigured(.clientError)),
+        ("error-invalid-room", .misconfigured(.clientError)),
+        ("error-not-allowed", .misconfigured(.clientError)),
+        ("room_is_", .misconfigured(.clientError)),
+        ("You can't send messages because the room is readonly", .misconfigured(.clientError)),
+        ("You_have_been_muted", .misconfigured(.clientError)),
+        ("overriding destination channel is disabled", .misconfigured(.clientError)),
+        ("error-user-lacks-message-impersonate-permission", .misconfigured(.authError)),
+        ("error-running-script", .misconfigured(.clientError)),
+        ("error-evaluating-script", .misconfigured(.clientError)),
+        ("class-script-not-found", .misconfigured(.clientError)),
+        ("Invalid integration id or token provided", .misconfigured(.authError)),
+        ("You must be logged in to do this", .misconfigured(.authError)),
+        // Rocket.Chat 7.4 to 7.6 with a wrong id or token.
+        ("Cannot read properties of null (reading 'name')", .misconfigured(.authError)),
+    ]
+}

@@ -36,7 +36,7 @@ private struct Malformed: Error {}
 
 private struct Reader {
     /// A message document that comes back holds its parsed text, which nests about twenty deep.
-    static let maximumDepth = 64
+    private static let maximumDepth = 64
 
     var rest: ArraySlice<UInt8>
     let names: Set<String>?

@@ -14,7 +14,7 @@ struct DedupeIndex {
     }
 
     /// Rows are deleted in runs, since each deletion touches a page at the far end of the table.
-    static let shortestRun: Int64 = 1024
+    private static let shortestRun: Int64 = 1024
     /// A run is bounded so that no commit pays for a whole table.
     static let longestRun: Int64 = 4096
 

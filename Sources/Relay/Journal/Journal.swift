@@ -158,3 +158,114 @@ extension Duration {
         return .nanoseconds(Int(seconds) * 1_000_000_000 + Int(attoseconds / 1_000_000_000))
     }
 }
+
+/// Work on dead letters. Each call waits for the journal's queue: never make one on the loop.
+extension Journal {
+    /// In the order of their ids, from behind `after`.
+    func deadLetters(after: JournalID? = nil, limit: Int) throws(JournalRefusal) -> [DeadLetter] {
+        try withWriter { writer in
+            writer.attempt { store throws(JournalStoreError) in try store.deadLetters(after: after, limit: limit) }
+        }.get()
+    }
+
+    /// Nil where there is none with this id.
+    func deadLetter(_ id: JournalID) throws(JournalRefusal) -> DeadLetterContent? {
+        try withWriter { writer in
+            writer.attempt { store throws(JournalStoreError) in try store.deadLetter(id) }
+        }.get()
+    }
+
+    /// Which of these dead letters there are, in one visit to the journal's queue: name a thousand at a time.
+    func existing(_ ids: [JournalID]) throws(JournalRefusal) -> Set<JournalID> {
+        try withWriter { writer in
+            writer.attempt { store throws(JournalStoreError) in
+                var existing: Set<JournalID> = []
+                for id in ids {
+                    let behind = JournalID(rawValue: id.rawValue - 1)
+                    if try store.deadLetters(after: behind, limit: 1).first?.id == id { existing.insert(id) }
+                }
+                return existing
+            }
+        }.get()
+    }
+
+    /// Makes dead letters pending again, under new ids; dispatch what comes back. All of them are in memory at once,
+    /// so name a hundred at a time.
+    func replay(_ ids: [JournalID]) throws(JournalRefusal) -> Replay<Journaled<Notification>> {
+        try withWriter { $0.replay(ids) }.get()
+    }
+
+    /// Deletes dead letters for good and says how many there were.
+    func drop(_ ids: [JournalID]) throws(JournalRefusal) -> Int {
+        try withWriter { writer in
+            writer.attempt { store throws(JournalStoreError) in try store.drop(ids) }
+        }.get()
+    }
+}
+
+/// How the journal gathers and remembers; the defaults are the program's.
+struct JournalSettings: Sendable {
+    /// How long an identical payload is taken for a duplicate; zero for never.
+    var dedupeWindow: Duration = .seconds(60)
+    /// Remembered dedupe keys at most; beyond it the oldest is forgotten.
+    var dedupeCapacity = 262_144
+    /// Larger transactions are slower for each row and delay the answers (reliability.md 2.2).
+    var requestsPerCommit = 128
+    var bytesPerCommit = 8 << 20
+    /// A folded message settles thousands at once, which webhooks must not wait for.
+    var settlementsPerCommit = 1024
+    /// What may wait for the disk at one time, of critical; other severities have their shares of it. A single payload
+    /// is taken however large it is.
+    var inboxRequests = 8192
+    var inboxBytes = 64 << 20
+    /// How long a settlement waits for an append to ride with.
+    var settleDelay: Duration = .milliseconds(2)
+    var inspectionInterval: Duration = .seconds(1)
+}
+
+/// Why a storage engine could not do what was asked. Nothing of the transaction is stored, unless it says otherwise.
+enum JournalStoreError: Error, Equatable {
+    case full(FullReason)
+    /// The engine is not to be used again; what the transaction held may or may not be found at the next start.
+    case broken(String)
+}
+
+/// Why the journal cannot be opened.
+enum JournalOpenError: Error, Equatable {
+    /// Another process works on this spool; its id where the lock file tells.
+    case locked(folder: String, process: Int32?)
+    /// Written by a later version of the relay; the file is left as it is.
+    case newerSchema(path: String, found: Int, known: Int)
+    /// A database that is none of ours; the file is left as it is.
+    case foreign(path: String)
+    case unusable(path: String, reason: String)
+    /// Somebody else could put files of theirs in the spool's place.
+    case insecure(path: String, reason: String)
+
+    /// To try again changes nothing before a person has.
+    var needsPerson: Bool {
+        switch self {
+        case .newerSchema, .foreign, .insecure: true
+        case .locked, .unusable: false
+        }
+    }
+}
+
+extension JournalOpenError: CustomStringConvertible {
+    var description: String {
+        switch self {
+        case .locked(let folder, let process?):
+            "the spool in \(folder) is in use by process \(process)"
+        case .locked(let folder, nil):
+            "the spool in \(folder) is in use by another process"
+        case .newerSchema(let path, let found, let known):
+            "\(path) has schema version \(found), written by a later relay; this one knows versions up to \(known)"
+        case .foreign(let path):
+            "\(path) is a database of another program"
+        case .unusable(let path, let reason):
+            "\(path) cannot be used: \(reason)"
+        case .insecure(let path, let reason):
+            "\(path) is not used: \(reason)"
+        }
+    }
+}

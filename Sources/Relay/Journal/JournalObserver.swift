@@ -1,3 +1,5 @@
+import Logging
+
 /// Told what the journal does, on the journal's queue: return soon.
 protocol JournalObserver: Sendable {
     func journalCommitted(_ commit: JournalCommit)
@@ -45,4 +47,38 @@ struct JournalSnapshot: Sendable, Equatable {
 
     /// Over all destinations.
     var totalPending: Int { pending.values.reduce(0, +) }
+}
+
+/// Where the journal's queue tells what happened.
+struct JournalReporting<Ticket: Sendable>: Sendable {
+    var observer: (any JournalObserver)?
+    var now: @Sendable () -> Timestamp
+    var onFailure: @Sendable (String) -> Void
+    var acknowledge: @Sendable ([Journal<Ticket>.Acknowledgement]) -> Void
+}
+
+/// Turns what the journal reports into metrics and log lines.
+struct JournalWatch: JournalObserver {
+    var metrics: Metrics
+    var logger: Logger
+
+    func journalCommitted(_ commit: JournalCommit) {
+        metrics.journalCommitDuration[].observe(commit.duration)
+    }
+
+    func journalRefuses(_ severities: Set<Severity>) {
+        guard !severities.isEmpty else { return logger.notice("journal takes webhooks of every severity") }
+        logger.error(
+            "journal keeps its space for more urgent alerts, webhooks are refused",
+            metadata: ["severities": "\(Severity.list(severities))"])
+    }
+
+    func journalChanged(to state: JournalState) {
+        switch state {
+        case .open: logger.notice("journal takes webhooks")
+        case .full(let reason): logger.error("journal is full, webhooks are refused", metadata: ["reason": "\(reason)"])
+        case .failed(let reason): logger.critical("journal failed", metadata: ["err": "\(reason)"])
+        case .closed: logger.debug("journal closed")
+        }
+    }
 }

@@ -68,3 +68,76 @@ extension JournalStore {
             entries: stored.entries.map { Journaled($0) }, damaged: stored.damaged, missing: stored.missing)
     }
 }
+
+/// The identity of a notification in the journal: never given twice, growing in the order of acceptance for each
+/// destination.
+///
+/// The low bits name the destination, so that a settlement needs nothing but the id to find its row: the severity in
+/// two, then two that are 0 for a severity's own queue and 1 where a receiver's number follows in eight more.
+struct JournalID: RawRepresentable, Hashable, Comparable, Sendable {
+    private static let receiverMark: Int64 = 0b0100
+
+    /// What a journal gives out; the other half is for damaged rows whose own ids cannot be kept.
+    static let sequences: Range<Int64> = 1..<1 << 50
+
+    let rawValue: Int64
+
+    init(rawValue: Int64) {
+        self.rawValue = rawValue
+    }
+
+    /// - precondition: `sequence` is above 0 and below 2^51: ten thousand a second for seven thousand years.
+    init(sequence: Int64, destination: Destination) {
+        precondition(sequence > 0 && sequence < 1 << 51)
+        let severity = destination.severity.spoolNumber
+        if destination.receiver == .tiers {
+            rawValue = sequence << 4 | severity
+        } else {
+            rawValue = (sequence << 8 | Int64(destination.receiver.rawValue)) << 4 | Self.receiverMark | severity
+        }
+    }
+
+    private var isReceivers: Bool { rawValue & 0b1100 == Self.receiverMark }
+
+    /// The place in the order of acceptance, over all destinations.
+    var sequence: Int64 { isReceivers ? rawValue >> 12 : rawValue >> 4 }
+
+    var destination: Destination {
+        Destination(
+            receiver: isReceivers ? ReceiverID(rawValue: UInt8(truncatingIfNeeded: rawValue >> 4)) : .tiers,
+            severity: Severity(spoolNumber: rawValue & 0b0011))
+    }
+
+    /// The lowest raw value behind this one; nil behind the last.
+    var successor: Int64? { rawValue == .max ? nil : rawValue + 1 }
+
+    static func < (left: JournalID, right: JournalID) -> Bool {
+        left.rawValue < right.rawValue
+    }
+}
+
+extension JournalID: LosslessStringConvertible {
+    init?(_ description: String) {
+        guard let rawValue = Int64(description) else { return nil }
+        self.init(rawValue: rawValue)
+    }
+
+    var description: String { String(rawValue) }
+}
+
+extension Severity {
+    /// The number that stands for this severity on disk; a number once used keeps its meaning for ever.
+    var spoolNumber: Int64 {
+        switch self {
+        case .critical: 0
+        case .warning: 1
+        case .info: 2
+        case .fallback: 3
+        }
+    }
+
+    /// A number that no severity has reads as fallback: it can only come from a damaged row, which the checksum finds.
+    init(spoolNumber: Int64) {
+        self = Severity.allCases.first { $0.spoolNumber == spoolNumber } ?? .fallback
+    }
+}

@@ -1,3 +1,6 @@
+import Libevent
+import Logging
+
 /// Decides which of many like log lines are written: at most so many of a sender in a window of time, and so many in all;
 /// of the others it keeps the count, which is due when the window ends.
 ///
@@ -75,7 +78,7 @@ struct LogLimiter<Sender: Hashable & Sendable>: Sendable {
     }
 
     /// When a summary will be due that is not empty; nil while nothing has been left out.
-    var summaryDue: Instant? {
+    fileprivate var summaryDue: Instant? {
         guard let end, others > 0 || lines.values.contains(where: { $0.leftOut > 0 }) else { return nil }
         return end
     }
@@ -99,5 +102,65 @@ extension Int {
     fileprivate func saturated(adding other: Int) -> Int {
         let (sum, overflows) = addingReportingOverflow(other)
         return overflows ? .max : sum
+    }
+}
+
+/// The log of what senders are refused: whoever asks thousands of times a second gets some lines a minute, and then
+/// one with the count of the rest.
+///
+///     log.warning("webhook refused", from: admission.client(of: exchange), ["reason": "unauthorized"])
+///
+/// Lines are limited by `ClientAddress.source`, and name the address itself.
+@LoopActor
+final class SenderLog {
+    typealias Source = ClientAddress.Source
+
+    private let logger: Logger
+    private let now: @Sendable () -> ContinuousClock.Instant
+    private var limiter: LogLimiter<Source>
+    /// Tells the count although nobody comes again.
+    private var timer: LoopEvent?
+
+    init(
+        _ logger: Logger, limiter: LogLimiter<Source> = LogLimiter(),
+        now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
+    ) {
+        self.logger = logger
+        self.limiter = limiter
+        self.now = now
+    }
+
+    /// - Parameters:
+    ///   - client: is logged as `from`.
+    ///   - metadata: the other keys; made only for a line that is written.
+    func warning(
+        _ message: Logger.Message, from client: ClientAddress, _ metadata: @autoclosure () -> Logger.Metadata = [:]
+    ) {
+        let (isWritten, summary) = limiter.admit(client.source, at: now())
+        tell(summary)
+        if isWritten {
+            logger.warning(message, metadata: metadata().merging(["from": "\(client)"]) { $1 })
+        } else if timer == nil {
+            awaitSummary()
+        }
+    }
+
+    private func awaitSummary() {
+        guard let due = limiter.summaryDue else { return }
+        timer = LoopEvent.timer(after: max(.milliseconds(1), due - now())) { [unowned self] in
+            timer = nil
+            tell(limiter.summary(at: now()))
+            // The loop counts from when its turn began, by a clock of its own, so it can be early.
+            awaitSummary()
+        }
+    }
+
+    private func tell(_ summary: LogLimiter<Source>.Summary) {
+        for (source, count) in summary.senders {
+            logger.warning("more of the same left out", metadata: ["from": "\(source)", "count": "\(count)"])
+        }
+        if summary.others > 0 {
+            logger.warning("more of the same left out", metadata: ["from": "others", "count": "\(summary.others)"])
+        }
     }
 }

@@ -58,7 +58,7 @@ struct Metrics: Sendable {
 
     let lastReload = LastReload()
 
-    var families: [any MetricFamilyText] {
+    private var families: [any MetricFamilyText] {
         [
             httpRequests, httpRequestDuration, alertsReceived, payloadsRejected, journalCommitDuration, notifications,
             notificationsFailed, messagesSent, messagesRerouted, coalescedAlerts, notificationsExpired,

@@ -24,3 +24,194 @@ struct Timestamp: Sendable, Hashable, Comparable {
         return Timestamp(seconds: Int64(time.tv_sec), nanoseconds: Int32(time.tv_nsec))
     }
 }
+
+extension Timestamp {
+    /// Reads an RFC 3339 date-time: `T`, `t`, `Z` and `z`, any offset, any number of fraction digits, of which those
+    /// after the ninth are cut. Nil for anything else.
+    ///
+    /// A leap second counts as the first of the next minute, as POSIX time has no other place for it.
+    init?(rfc3339 bytes: UnsafeRawBufferPointer) {
+        guard bytes.count >= 20, bytes[4] == .hyphen, bytes[7] == .hyphen, bytes[13] == .colon, bytes[16] == .colon,
+            bytes[10] | 0x20 == UInt8(ascii: "t"), let date = Self.date(bytes), let time = Self.secondOfDay(bytes)
+        else { return nil }
+        var position = 19
+        guard let nanoseconds = Self.fraction(bytes, &position), let offset = Self.offset(bytes, position) else {
+            return nil
+        }
+        let seconds = date.daysSince1970 * 86_400 + time - offset
+        if Self.number(bytes, 17..<19) == 60 && seconds % 86_400 != 0 { return nil }
+        self.init(seconds: Int64(seconds), nanoseconds: nanoseconds)
+    }
+
+    init?(rfc3339 text: String) {
+        var text = text
+        let parsed = text.withUTF8 { Timestamp(rfc3339: UnsafeRawBufferPointer($0)) }
+        guard let parsed else { return nil }
+        self = parsed
+    }
+
+    /// In UTC with `Z`, with as many fraction digits as are needed, none where the second is whole.
+    var rfc3339: String {
+        let second = secondOfDay
+        let time = [second / 3600, second / 60 % 60, second % 60].map { $0.padded(to: 2) }.joined(separator: ":")
+        return "\(date)T\(time)\(fractionText)Z"
+    }
+
+    /// The day in UTC.
+    var date: CalendarDate { CalendarDate(daysSince1970: (Int(seconds) - secondOfDay) / 86_400) }
+
+    /// Seconds since midnight in UTC.
+    var secondOfDay: Int { ((Int(seconds) % 86_400) + 86_400) % 86_400 }
+
+    /// Whether it is the zero time of Go, which stands for no time: year 1, or the end of year 0 at an offset.
+    var isUnset: Bool { seconds < -62_104_060_800 }
+
+    private var fractionText: String {
+        guard nanoseconds != 0 else { return "" }
+        var digits = Int(nanoseconds).padded(to: 9)
+        while digits.last == "0" { digits.removeLast() }
+        return "." + digits
+    }
+
+    private static func date(_ bytes: UnsafeRawBufferPointer) -> CalendarDate? {
+        guard let year = number(bytes, 0..<4), let month = number(bytes, 5..<7), let day = number(bytes, 8..<10)
+        else { return nil }
+        return CalendarDate(year: year, month: month, day: day)
+    }
+
+    private static func secondOfDay(_ bytes: UnsafeRawBufferPointer) -> Int? {
+        guard let hour = number(bytes, 11..<13), let minute = number(bytes, 14..<16),
+            let second = number(bytes, 17..<19),
+            hour < 24, minute < 60, second <= 60
+        else { return nil }
+        return hour * 3600 + minute * 60 + second
+    }
+
+    /// The nanoseconds of `.123`, none where no point stands at `position`, which moves past them.
+    private static func fraction(_ bytes: UnsafeRawBufferPointer, _ position: inout Int) -> Int32? {
+        guard bytes[position] == UInt8(ascii: ".") else { return 0 }
+        position += 1
+        let start = position
+        var nanoseconds: Int32 = 0
+        var weight: Int32 = 100_000_000
+        while position < bytes.count, let digit = digit(bytes[position]) {
+            nanoseconds += Int32(digit) * weight
+            weight /= 10
+            position += 1
+        }
+        return position > start ? nanoseconds : nil
+    }
+
+    /// The seconds east of UTC that the rest of the text gives.
+    private static func offset(_ bytes: UnsafeRawBufferPointer, _ position: Int) -> Int? {
+        if bytes.count == position + 1 && bytes[position] | 0x20 == UInt8(ascii: "z") { return 0 }
+        guard bytes.count == position + 6, bytes[position + 3] == .colon,
+            let hours = number(bytes, position + 1..<position + 3), hours < 24,
+            let minutes = number(bytes, position + 4..<position + 6), minutes < 60
+        else { return nil }
+        switch bytes[position] {
+        case UInt8(ascii: "+"): return hours * 3600 + minutes * 60
+        case .hyphen: return -(hours * 3600 + minutes * 60)
+        default: return nil
+        }
+    }
+
+    private static func number(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> Int? {
+        var result = 0
+        for position in range {
+            guard let digit = digit(bytes[position]) else { return nil }
+            result = result * 10 + digit
+        }
+        return result
+    }
+
+    private static func digit(_ byte: UInt8) -> Int? {
+        byte >= 0x30 && byte <= 0x39 ? Int(byte - 0x30) : nil
+    }
+}
+
+extension UInt8 {
+    fileprivate static var hyphen: UInt8 { UInt8(ascii: "-") }
+    fileprivate static var colon: UInt8 { UInt8(ascii: ":") }
+}
+
+/// A day of the Gregorian calendar, counted back before its adoption too (RFC 3339 section 1).
+struct CalendarDate: Sendable, Equatable {
+    var year: Int
+    /// 1...12
+    var month: Int
+    /// 1...31
+    var day: Int
+
+    /// Days from 0001-01-01 to 1970-01-01.
+    private static let epoch = 719_162
+    private static let daysIn400Years = 146_097
+    private static let daysIn100Years = 36_524
+    private static let daysIn4Years = 1_461
+
+    private static func isLeap(_ year: Int) -> Bool {
+        year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+    }
+
+    static func days(in month: Int, of year: Int) -> Int {
+        switch month {
+        case 2: isLeap(year) ? 29 : 28
+        case 4, 6, 9, 11: 30
+        default: 31
+        }
+    }
+
+    private static func daysBefore(_ month: Int, of year: Int) -> Int {
+        // Months from March on follow a pattern of 153 days in five; January and February stand before it.
+        if month <= 2 { return (month - 1) * 31 }
+        return 59 + (isLeap(year) ? 1 : 0) + (153 * (month - 3) + 2) / 5
+    }
+
+    /// Nil where the calendar has no such day. Years from 0 on.
+    init?(year: Int, month: Int, day: Int) {
+        guard year >= 0, (1...12).contains(month), day >= 1, day <= Self.days(in: month, of: year) else { return nil }
+        self.year = year
+        self.month = month
+        self.day = day
+    }
+
+    init(daysSince1970: Int) {
+        var rest = daysSince1970 + Self.epoch
+        let cycle = (rest >= 0 ? rest : rest - Self.daysIn400Years + 1) / Self.daysIn400Years
+        rest -= cycle * Self.daysIn400Years
+        // The last day of 400 years, and of four, belongs to the century or year before it, not to a fifth one.
+        let century = min(rest / Self.daysIn100Years, 3)
+        rest -= century * Self.daysIn100Years
+        let fourYears = rest / Self.daysIn4Years
+        rest -= fourYears * Self.daysIn4Years
+        let oneYear = min(rest / 365, 3)
+        rest -= oneYear * 365
+        year = 1 + cycle * 400 + century * 100 + fourYears * 4 + oneYear
+        month = 1
+        while rest >= Self.days(in: month, of: year) {
+            rest -= Self.days(in: month, of: year)
+            month += 1
+        }
+        day = rest + 1
+    }
+
+    var daysSince1970: Int {
+        // Shifted by 400 years, so that no division meets a negative number.
+        let years = year + 399
+        let leapDays = years / 4 - years / 100 + years / 400
+        return years * 365 + leapDays - Self.daysIn400Years - Self.epoch + Self.daysBefore(month, of: year) + day - 1
+    }
+}
+
+extension CalendarDate: CustomStringConvertible {
+    /// `2026-11-23`.
+    var description: String { "\(year.padded(to: 4))-\(month.padded(to: 2))-\(day.padded(to: 2))" }
+}
+
+extension Int {
+    /// In decimal, with zeros before it up to `width` digits; for numbers from 0 on.
+    func padded(to width: Int) -> String {
+        let digits = String(self)
+        return String(repeating: "0", count: Swift.max(0, width - digits.utf8.count)) + digits
+    }
+}

@@ -7,8 +7,8 @@
 struct AgeClock: Sendable {
     typealias Instant = ContinuousClock.Instant
 
-    static let tolerance = Duration.seconds(600)
-    static let pauseBetweenLooks = Duration.seconds(300)
+    private static let tolerance = Duration.seconds(600)
+    private static let pauseBetweenLooks = Duration.seconds(300)
     private static let looksNeeded = 2
 
     /// A wall clock's reading beside the steady clock's.

@@ -65,3 +65,72 @@ extension RenderSettings {
         return smaller
     }
 }
+
+/// The result of a composition, and what log lines and metrics need of it once it is posted.
+struct Manifest: Sendable {
+    var parts = 0
+    /// The last parts that are copies in a thread.
+    var copies = 0
+    /// What the messages stand for, in the order of acceptance.
+    var entries: [Cargo.Entry] = []
+    /// Why they cannot be read.
+    var unreadable: [EntryID: String] = [:]
+    /// Firings that are too old, and resolved since.
+    var expired: [EntryID] = []
+    /// Not in the journal any more.
+    var gone: [EntryID] = []
+    var foldedAlerts = 0
+    /// The first names of alerts, each once.
+    var names: [String] = []
+    var hasMoreNames = false
+    /// What resolved groups were about, for rooms that hear of it late.
+    var resolved: [EntryID: String] = [:]
+
+    func event(of queue: QueueID) -> Event {
+        .composed(
+            queue, parts: parts, copies: copies, unreadable: Array(unreadable.keys), expired: expired + gone)
+    }
+
+    private static let namesLimit = 5
+    private static let resolvedLimit = 256
+
+    mutating func take(_ notification: Journaled<Notification>, _ payload: Payload) {
+        entries.append(Cargo.Entry(notification))
+        for alert in payload.alerts where !hasMoreNames {
+            let name = alert.displayName
+            if names.contains(name) { continue }
+            if names.count < Self.namesLimit { names.append(name) } else { hasMoreNames = true }
+        }
+        guard payload.status == .resolved, resolved.count < Self.resolvedLimit else { return }
+        resolved[EntryID(notification.id)] = Headline.subject(of: payload.alerts)
+    }
+}
+
+/// Which alerts of a backlog are resolved further on in it.
+///
+/// A firing that has waited for a day and has ended since is no news: saying so would only bury what is.
+struct ResolvedLater {
+    private struct Key: Hashable {
+        var group: UInt64
+        var fingerprint: String
+    }
+
+    /// The last notification that resolves the alert.
+    private var last: [Key: JournalID] = [:]
+
+    mutating func add(_ notification: Journaled<Notification>, _ payload: Payload) {
+        for alert in payload.alerts where alert.status == .resolved {
+            last[Key(group: notification.value.group, fingerprint: alert.fingerprint)] = notification.id
+        }
+    }
+
+    /// All alerts of the notification fire, and each is resolved by a later one.
+    func outdates(_ notification: Journaled<Notification>, _ payload: Payload) -> Bool {
+        payload.truncatedAlerts == 0 && !payload.alerts.isEmpty
+            && payload.alerts.allSatisfy { alert in
+                guard alert.status == .firing else { return false }
+                let key = Key(group: notification.value.group, fingerprint: alert.fingerprint)
+                return last[key].map { $0 > notification.id } ?? false
+            }
+    }
+}

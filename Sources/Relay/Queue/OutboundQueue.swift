@@ -122,3 +122,169 @@ extension Page {
         self.init(entries: entries, cursor: rows.cursor.map { EntryID($0) } ?? after, isLast: rows.isLast)
     }
 }
+
+/// Reading what a composition names, and putting it into messages.
+extension OutboundQueue {
+    /// How much is read at once.
+    private static let page = (notifications: 256, bytes: 4 << 20)
+    /// How long the search for what is resolved may take.
+    private static let surveyTime = Duration.seconds(2)
+
+    /// The cargo is nil where nothing readable is left; the whole is nil where the journal has failed.
+    func read(
+        _ composition: Composition, _ settings: QueueSettings, _ renderer: MessageRenderer
+    ) -> (cargo: Cargo?, manifest: Manifest)? {
+        var manifest = Manifest()
+        var fold = Cargo.Fold(digest: Digest(settings: renderer.settings, severity: destination.severity))
+        var single: Cargo?
+        var resolved: ResolvedLater?
+        let gone = read(composition.ids) { notification in
+            guard let payload = decode(notification, &manifest) else { return }
+            if composition.form != .notice, isStale(notification, settings) {
+                resolved = resolved ?? survey()
+                if resolved?.outdates(notification, payload) == true {
+                    return manifest.expired.append(EntryID(notification.id))
+                }
+            }
+            if services.crashGuard.crashes(of: notification.id).all > 0 { renderAlone(notification, payload, renderer) }
+            manifest.take(notification, payload)
+            if composition.ids.count > 1 {
+                handling.during(.init(notification.id)) { fold.digest.add(payload) }
+                fold.entries.append(Cargo.Entry(notification))
+            }
+            single = .single(notification, payload)
+        }
+        guard let gone else { return nil }
+        manifest.gone = gone
+        return (fold.entries.count > 1 ? .fold(fold) : single, manifest)
+    }
+
+    /// Calls back with each of the notifications that the journal still holds, and returns the others; nil where the
+    /// journal has failed.
+    private func read(_ ids: [EntryID], _ take: (Journaled<Notification>) -> Void) -> [EntryID]? {
+        var gone: [EntryID] = []
+        var wanted = ids[...]
+        while let next = wanted.first {
+            let after = JournalID(rawValue: next.rawValue - 1)
+            let limit = min(wanted.count, Self.page.notifications)
+            guard
+                let page = services.journal.loadNow(
+                    destination, after: after, limit: limit, byteLimit: Self.page.bytes)
+            else { return nil }
+            for notification in page.notifications {
+                let id = EntryID(notification.id)
+                while let next = wanted.first, next < id { gone.append(wanted.removeFirst()) }
+                guard wanted.first == id else { continue }
+                wanted.removeFirst()
+                take(notification)
+            }
+            // Damaged ones were looked at and set aside.
+            let end = page.isLast ? nil : page.cursor.map { EntryID($0) }
+            while let next = wanted.first, end.map({ next <= $0 }) ?? true { gone.append(wanted.removeFirst()) }
+        }
+        return gone
+    }
+
+    private func decode(_ notification: Journaled<Notification>, _ manifest: inout Manifest) -> Payload? {
+        do throws(ParseError) {
+            return try handling.during(.init(notification.id)) { () throws(ParseError) in
+                FaultPoint.decode.reach(notification.value.body)
+                return try parser.decode(notification.value.body)
+            }
+        } catch {
+            // The journal's checksum held and the body was parsed before it was stored: only a later, stricter parser
+            // can get here. A person must see it.
+            manifest.unreadable[EntryID(notification.id)] = error.message
+            return nil
+        }
+    }
+
+    /// Renders a suspect alone in both forms before it joins a digest: if it is the cause of the crash, the next one is
+    /// attributed to its ID.
+    private func renderAlone(
+        _ notification: Journaled<Notification>, _ payload: Payload, _ renderer: MessageRenderer
+    ) {
+        handling.during(.init(notification.id)) {
+            var fold = Cargo.Fold(digest: Digest(settings: renderer.settings, severity: destination.severity))
+            fold.digest.add(payload)
+            for cargo in [Cargo.single(notification, payload), .fold(fold)] {
+                let messages = cargo.messages(
+                    in: .full, severity: destination.severity, renderer: renderer, marks: MessageMarks(), now: .now())
+                for message in messages { FaultPoint.render.reach(message.json()) }
+            }
+        }
+    }
+
+    // MARK: What has become old
+
+    private func isStale(_ notification: Journaled<Notification>, _ settings: QueueSettings) -> Bool {
+        services.ages.age(of: notification.value.acceptedAt) > settings.maxAge
+    }
+
+    /// Looks through the backlog for what has been resolved.
+    private func survey() -> ResolvedLater {
+        let end = ContinuousClock.now + Self.surveyTime
+        var resolved = ResolvedLater()
+        var cursor: JournalID?
+        var isLast = false
+        while !isLast, ContinuousClock.now < end,
+            let pending = services.journal.loadNow(
+                destination, after: cursor, limit: Self.page.notifications, byteLimit: Self.page.bytes)
+        {
+            // A suspect is left for the moment when it is its turn.
+            for notification in pending.notifications where services.crashGuard.crashes(of: notification.id).all == 0 {
+                handling.during(.init(notification.id)) {
+                    if let payload = try? parser.decode(notification.value.body) { resolved.add(notification, payload) }
+                }
+            }
+            cursor = pending.cursor ?? cursor
+            isLast = pending.isLast
+        }
+        return resolved
+    }
+
+    // MARK: Messages
+
+    func render(
+        _ cargo: Cargo, _ composition: Composition, _ settings: QueueSettings, _ renderer: MessageRenderer
+    ) -> (messages: [[UInt8]], copies: Int) {
+        var marks = MessageMarks()
+        if composition.banner.contains(.rerouted) {
+            marks.rerouted = settings.receiver ?? destination.severity.rawValue
+            if composition.banner.contains(.refused) { marks.reroute = .roomRefusesIt }
+        }
+        if composition.banner.contains(.replayed) { marks.replayed = cargo.entries.first?.acceptedAt }
+        var messages = cargo.messages(
+            in: composition.form, severity: destination.severity, renderer: renderer, marks: marks, now: .now())
+        guard settings.usesThreads, composition.form != .notice, case .single(_, let payload) = cargo else {
+            return (messages.map { $0.json() }, 0)
+        }
+        let isResolve = payload.status == .resolved && payload.truncatedAlerts == 0
+        if !isResolve { messages[0].wantsID = true }
+        guard isResolve, let thread = composition.thread else { return (messages.map { $0.json() }, 0) }
+        let copies = messages.map { message in
+            var copy = message
+            copy.threadID = thread
+            return copy
+        }
+        return ((messages + copies).map { $0.json() }, copies.count)
+    }
+}
+
+/// A serial Dispatch queue as the executor of an actor. Linux has no `DispatchSerialQueue` to conform by itself.
+final class QueueExecutor: SerialExecutor {
+    let queue: DispatchQueue
+
+    init(label: String) {
+        queue = DispatchQueue(label: label)
+    }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        queue.async { job.runSynchronously(on: self.asUnownedSerialExecutor()) }
+    }
+
+    func checkIsolated() {
+        dispatchPrecondition(condition: .onQueue(queue))
+    }
+}

@@ -1,4 +1,5 @@
 import DeliveryCore
+import Dispatch
 
 /// Posts to one hook for one queue, and says what became of it.
 ///
@@ -50,5 +51,66 @@ extension OutboundJournal {
         case .success, .failure(.full): true
         case .failure: false
         }
+    }
+}
+
+/// Posts to one room what it is to hear late.
+actor FollowUpQueue {
+    private nonisolated let executor: QueueExecutor
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+    private nonisolated let services: OutboundQueue.Services
+    private var postman: Postman?
+
+    init(hook: HookID, services: OutboundQueue.Services) {
+        self.services = services
+        executor = QueueExecutor(label: "outbound.followups.\(hook.index)")
+    }
+
+    nonisolated func post(
+        _ message: Message, to route: QueueSettings.Route, _ record: HookRow?,
+        then done: @escaping @Sendable (PostReport) -> Void
+    ) {
+        executor.queue.async {
+            done(self.assumeIsolated { $0.postNow(message, to: route, record) })
+        }
+    }
+
+    private func postNow(_ message: Message, to route: QueueSettings.Route, _ record: HookRow?) -> PostReport {
+        guard services.journal.permits(record) else { return .notSent }
+        let postman = Postman.keeping(postman, for: route, abort: services.abort)
+        self.postman = postman
+        return postman.report(postman.deliver(message.json()))
+    }
+}
+
+/// What queues ask of the journal.
+protocol OutboundJournal: Sendable {
+    /// Reads pending rows behind `after`, oldest first, without their bodies; calls back on the journal's queue, with nil
+    /// when the journal has failed.
+    func rows(
+        _ destination: Destination, after: JournalID?, limit: Int,
+        then done: @escaping @Sendable (PendingRows?) -> Void)
+
+    /// Reads pending notifications behind `after`, oldest first; nil when the journal has failed. Waits for the journal's
+    /// queue: never to be called on the loop or on that queue.
+    func loadNow(_ destination: Destination, after: JournalID?, limit: Int, byteLimit: Int) -> PendingWindow?
+
+    /// Makes durable what was settled until now, and these records with it. Waits as `loadNow`.
+    func commitNow(_ hooks: [HookRow]) -> Result<Void, JournalRefusal>
+
+    /// Writes the final outcome of a notification with a coming commit, and tries until it is written.
+    func settle(_ id: JournalID, as settlement: Settlement)
+}
+
+extension Journal: OutboundJournal {
+    func rows(
+        _ destination: Destination, after: JournalID?, limit: Int,
+        then done: @escaping @Sendable (PendingRows?) -> Void
+    ) {
+        rows(destination, after: after, limit: limit) { result in done(try? result.get()) }
+    }
+
+    func loadNow(_ destination: Destination, after: JournalID?, limit: Int, byteLimit: Int) -> PendingWindow? {
+        try? load(destination, after: after, limit: limit, byteLimit: byteLimit).get()
     }
 }

@@ -6,7 +6,7 @@ struct AttachmentRenderer: Sendable {
     let externalURL: String
     let now: Timestamp
 
-    static let shortenedMarker = "(shortened, full text in Prometheus/Alertmanager)"
+    private static let shortenedMarker = "(shortened, full text in Prometheus/Alertmanager)"
 
     /// An attachment of at most `size` bytes of JSON, or the smallest that still says which alert it is.
     func render(_ alert: Alert, limits: AttachmentLimits, size: Int) -> Message.Attachment {
@@ -70,5 +70,60 @@ struct AttachmentRenderer: Sendable {
         guard !title.isEmpty, !value.isEmpty else { return nil }
         let isShort = value.utf16.count <= 40 && title.utf16.count <= 40 && !value.contains("\n")
         return Message.Field(title: title, value: value, isShort: isShort)
+    }
+}
+
+/// How much of an alert an attachment shows, in UTF-16 units and counts.
+struct AttachmentLimits: Sendable, Equatable {
+    var text: Int
+    var title: Int
+    var summary: Int
+    var details: Int
+    var value: Int
+    var fields: Int
+    /// Bytes of one URL; browsers and proxies take about as much.
+    var url: Int
+
+    /// The limits for an attachment whose text has `text` units.
+    init(text: Int) {
+        self.text = text
+        title = 160
+        summary = min(400, text / 6)
+        details = min(1_500, text / 3)
+        value = 300
+        fields = 30
+        url = 2_000
+    }
+
+    /// Half of everything but the title: for an alert that alone exceeds a message.
+    fileprivate var tightened: AttachmentLimits {
+        var half = self
+        half.text = max(200, text / 2)
+        half.summary /= 2
+        half.details /= 2
+        half.value /= 2
+        half.fields /= 2
+        half.url /= 2
+        return half
+    }
+}
+
+extension Array {
+    /// The elements in their order, in parts as full as `room` and `most` allow; an element larger than the room has a
+    /// part of its own.
+    func packed(room: Int, most: Int = .max, size: (Element) -> Int) -> [[Element]] {
+        var parts: [[Element]] = []
+        var used = 0
+        for element in self {
+            let more = size(element)
+            if let last = parts.indices.last, parts[last].count < most, used + more <= room {
+                parts[last].append(element)
+                used += more
+            } else {
+                parts.append([element])
+                used = more
+            }
+        }
+        return parts
     }
 }

@@ -48,9 +48,9 @@ struct Digest: Sendable {
     }
 
     /// Alerts that are told apart; some 300 bytes each.
-    static let entryLimit = 20_000
+    private static let entryLimit = 20_000
     /// Alerts that are known in full, the newest.
-    static let detailLimit = 64
+    private static let detailLimit = 64
 
     let severity: Severity
     private(set) var settings: RenderSettings
@@ -154,5 +154,13 @@ extension Digest.Count {
         Self(
             firing: left.firing + right.firing, flapped: left.flapped + right.flapped,
             resolved: left.resolved + right.resolved)
+    }
+}
+
+extension Array where Element: Hashable {
+    /// Each value once, in the order of first appearance.
+    var distinct: [Element] {
+        var seen: Set<Element> = []
+        return filter { seen.insert($0).inserted }
     }
 }

@@ -46,3 +46,49 @@ struct MessageRenderer: Sendable {
     }
 
 }
+
+/// A notification as text alone, for a room that refuses the full message: numbered parts, every alert a few lines.
+struct PlainMessages {
+    let payload: Payload
+    let severity: Severity
+    let settings: RenderSettings
+    let marks: MessageMarks
+    let now: Timestamp
+
+    /// UTF-16 units of one alert's lines.
+    private static let alertLimit = 1_200
+
+    func render() -> [Message] {
+        let alerts = payload.firing + payload.resolved
+        let labels = LabelTable(alerts: alerts, severity: severity, settings: settings)
+        let headline = Headline(
+            payload: payload, severity: severity, labels: labels, marks: marks, now: now, limit: settings.textBudget / 2
+        )
+        let parts = alerts.map { paragraph($0, labels) }.packed(room: room - 1) { $0.utf16.count + 1 }
+        let capped = settings.capped(parts, of: alerts) { left in
+            let kinds = DigestText.list(DigestText.counts(of: left), Escape.text, limit: room - 80)
+            return "\(DigestText.restTitle(left.count)): \(kinds)"
+        }
+        return headline.messages(capped, empty: []) { text, paragraphs in
+            Message(text: ([text] + paragraphs).joined(separator: "\n"))
+        }
+    }
+
+    /// UTF-16 units beside the headline's half.
+    private var room: Int { settings.textBudget - settings.textBudget / 2 }
+
+    /// `HighCPUUsage on web-1:9100, firing since …: CPU above 90 % (job = node)`, on one line.
+    private func paragraph(_ alert: Alert, _ labels: LabelTable) -> String {
+        let limit = min(Self.alertLimit, room - 2)
+        var text = Escape.text(alert.displayName, limit: limit / 4).string
+        text += AlertPlace(of: [alert]).phrase { Escape.text($0, limit: limit / 12).string }
+        text += ". " + alert.history(now: now)
+        var pieces: [String] = []
+        if let summary = alert.summary { pieces.append(Escape.text(summary, limit: limit / 4).string) }
+        pieces += labels.own(of: alert).map {
+            Escape.text($0.name, limit: 60).string + " = " + Escape.text($0.value, limit: 120).string
+        }
+        for piece in pieces where text.utf16.count + piece.utf16.count + 3 <= limit { text += " - " + piece }
+        return text
+    }
+}

@@ -148,7 +148,7 @@ import Testing
         first.journal.settle(ids[1], as: .delivered)
         try first.journal.commitNow([hook]).get()
         // As a kill leaves it.
-        first.journal.withWriter { $0.store.abandon() }
+        _ = first.journal.withWriter { $0.attempt { $0.abandon() } }
 
         let second = try JournalBench(Self.patient, on: { _ in spool.store() })
         #expect(second.journal.recovery.hooks == [hook])

@@ -80,3 +80,106 @@ extension SQLiteJournalStore {
         }
     }
 }
+
+extension SQLiteJournalStore {
+    func deadLetters(after: JournalID?, limit: Int) throws(JournalStoreError) -> [DeadLetter] {
+        try use { (statements) throws(SQLiteError) in
+            var letters: [DeadLetter] = []
+            guard let start = after.map(\.successor) ?? .min else { return [] }
+            let statement = try statements.deadLetters.bind(start, Int64(limit))
+            try statement.query { (row) throws(SQLiteError) in
+                letters.append(DeadLetter(row))
+                return true
+            }
+            return letters
+        }
+    }
+
+    func deadLetter(_ id: JournalID) throws(JournalStoreError) -> DeadLetterContent? {
+        try use { (statements) throws(SQLiteError) in try content(id, statements) }
+    }
+
+    func replay(
+        _ ids: [JournalID], firstSequence: Int64
+    ) throws(JournalStoreError) -> Replay<StoredNotification> {
+        guard usedBytes <= settings.appendLimitBytes else { throw .full(.journalLimit) }
+        return try change { (statements) throws(SQLiteError) in
+            var replay = Replay<StoredNotification>()
+            for id in ids {
+                try revive(id, as: firstSequence + Int64(replay.entries.count), into: &replay, statements)
+            }
+            try reserve(statements)
+            return replay
+        }
+    }
+
+    func drop(_ ids: [JournalID]) throws(JournalStoreError) -> Int {
+        try change { (statements) throws(SQLiteError) in
+            var dropped = 0
+            for id in ids {
+                let destination = try content(id, statements)?.letter.destination ?? id.destination
+                dropped += try remove(id, of: destination, statements)
+            }
+            return dropped
+        }
+    }
+
+    private func revive(
+        _ id: JournalID, as sequence: Int64, into replay: inout Replay<StoredNotification>,
+        _ statements: SpoolStatements
+    ) throws(SQLiteError) {
+        guard let content = try content(id, statements) else {
+            replay.missing.append(id)
+            return
+        }
+        guard content.isIntact else {
+            replay.damaged.append(id)
+            return
+        }
+        let letter = content.letter
+        let stored = StoredNotification(
+            id: JournalID(sequence: sequence, destination: letter.destination),
+            notification: Notification(
+                severity: letter.severity, receiver: letter.destination.receiver, group: letter.group,
+                acceptedAt: letter.acceptedAt, body: content.body, isResolved: content.isResolved, isReplayed: true))
+        _ = try remove(id, of: letter.destination, statements)
+        try insert(stored, statements)
+        replay.entries.append(stored)
+    }
+
+    private func content(_ id: JournalID, _ statements: SpoolStatements) throws(SQLiteError) -> DeadLetterContent? {
+        var content: DeadLetterContent?
+        try statements.deadLetter.bind(id.rawValue).query { (row) throws(SQLiteError) in
+            // The columns of the checksum begin at 9.
+            let letter = DeadLetter(row)
+            let isIntact = SpoolRow.isIntact(row, from: 9) && letter.id.destination.severity == letter.severity
+            content = DeadLetterContent(
+                letter: letter, body: row.blob(13), isIntact: isIntact,
+                isResolved: SpoolRow(row, from: 9).flags.contains(.resolved))
+            return false
+        }
+        return content
+    }
+
+    /// Returns how many rows that were: 1 or 0.
+    private func remove(
+        _ id: JournalID, of destination: Destination, _ statements: SpoolStatements
+    ) throws(SQLiteError) -> Int {
+        try statements.dropDeadLetter.bind(id.rawValue).run()
+        let count = statements.connection.changes
+        deadLetterCounts[destination, default: 0] -= count
+        return count
+    }
+}
+
+extension DeadLetter {
+    /// Reads the columns as `SpoolStatements.deadLetters` names them.
+    fileprivate init(_ row: SQLiteRow) {
+        self.init(
+            id: JournalID(rawValue: row.integer(0)), severity: Severity(spoolNumber: row.integer(4)),
+            group: UInt64(bitPattern: row.integer(1)), acceptedAt: Timestamp(spoolNanoseconds: row.integer(2)),
+            diedAt: Timestamp(spoolNanoseconds: row.integer(5)),
+            reason: DeadLetterReason(rawValue: row.text(6) ?? ""), attempts: Int(row.integer(7)),
+            answer: row.text(8), size: Int(row.integer(3)))
+    }
+}

@@ -138,3 +138,113 @@ final class SQLiteJournalStore: JournalStore {
             && usedBytes + 2 * attemptedBytes + 64 * SpoolSettings.pageSize >= settings.limitBytes
     }
 }
+
+/// Counting what an earlier process left.
+extension SQLiteJournalStore {
+    /// Counting reads every page, so the last process's own count is taken where it ended orderly.
+    func count(_ connection: SQLiteConnection, trustingMeta: Bool) throws(SQLiteError) {
+        (pendingCounts, deadLetterCounts) = ([:], [:])
+        var isTrusted = trustingMeta
+        for destination in destinations where isTrusted {
+            pendingCounts[destination] = try count(Meta.pending(destination), on: connection)
+            deadLetterCounts[destination] = try count(Meta.dead(destination), on: connection)
+            isTrusted = pendingCounts[destination] != nil && deadLetterCounts[destination] != nil
+        }
+        guard !isTrusted else { return }
+        for destination in destinations {
+            let count = try connection.integer("SELECT count(*) FROM \(SQLiteSchema.table(destination))")
+            pendingCounts[destination] = Int(count ?? 0)
+            deadLetterCounts[destination] = 0
+        }
+        try countDeadLetters(connection)
+    }
+
+    private func countDeadLetters(_ connection: SQLiteConnection) throws(SQLiteError) {
+        try connection.prepare("SELECT id, severity FROM dead_letter").query { (row) throws(SQLiteError) in
+            let receiver = JournalID(rawValue: row.integer(0)).destination.receiver
+            let severity = Severity(spoolNumber: row.integer(1))
+            deadLetterCounts[Destination(receiver: receiver, severity: severity), default: 0] += 1
+            return true
+        }
+    }
+
+    /// As many as an index holds at most, oldest first.
+    func seen(_ connection: SQLiteConnection) throws(SQLiteError) -> [SeenKey] {
+        var keys: [SeenKey] = []
+        // The ids grow from 1: what lies beyond is damaged.
+        let statement = try connection.prepare(
+            "SELECT id, at, key FROM seen WHERE id BETWEEN 1 AND \(Int64(1) << 60) ORDER BY id DESC LIMIT 262144")
+        try statement.query { (row) throws(SQLiteError) in
+            keys.append(
+                SeenKey(
+                    id: row.integer(0), bytes: row.blob(2), at: Timestamp(spoolNanoseconds: row.integer(1))))
+            return true
+        }
+        return keys.reversed()
+    }
+
+    /// Fewer rows than were acknowledged, in files that seem whole.
+    func shortage(_ claim: Claim?, _ connection: SQLiteConnection) throws(SQLiteError) -> [SpoolReport] {
+        guard let claim, claim.isExact else { return [] }
+        let counted = { [self] in pendingCounts.values.reduce(0) { $0 + Int64($1) } }
+        if counted() != claim.witness.pending { try count(connection, trustingMeta: false) }
+        let missing = claim.witness.pending - counted()
+        guard missing > 0 else { return [] }
+        return [SpoolReport(missing: missing, text: SpoolReport.missing(missing))]
+    }
+}
+
+extension SQLiteJournalStore {
+    func inspect() throws(JournalStoreError) -> StorageSpace {
+        try checkFiles()
+        // So that a power cut leaves it no further behind than this.
+        witness?.sync()
+        if isShort, checkpointGrowth > 0 { try emptyLog() }
+        return !isShort && ballast.hold() ? .ample : .low
+    }
+
+    private var isShort: Bool {
+        // The ballast counts as free: it is there to be given up. So taking it back does not change the verdict.
+        let free = folder.freeBytes ?? 0
+        return free + (ballast.isHeld ? ballast.size : 0) < 2 * ballast.size + checkpointGrowth
+    }
+
+    /// By how many bytes a checkpoint can let the database grow. A start after a kill begins with one, so that what is
+    /// accepted must leave room for it.
+    private var checkpointGrowth: Int64 { Int64(statements?.connection.logFrames ?? 0) * SpoolSettings.pageSize }
+
+    /// Whether the disk has room for an append and for the checkpoint after it, with a ballast's size to spare.
+    func hasSpace(for bytes: Int64) -> Bool {
+        guard let free = folder.freeBytes else { return true }
+        // Once in the log and once in the database.
+        return free >= ballast.size + checkpointGrowth + 2 * bytes
+    }
+
+    func relieve() throws(JournalStoreError) {
+        ballast.release()
+        try emptyLog()
+    }
+
+    private func emptyLog() throws(JournalStoreError) {
+        do throws(JournalStoreError) {
+            try use { (statements) throws(SQLiteError) in
+                withdrawClaim(.idle)
+                try statements.connection.checkpoint(truncating: true)
+                noteCheckpoint()
+            }
+        } catch {
+            // Still full: the next inspection or settlement tries again.
+            guard case .full = error else { throw error }
+        }
+    }
+
+    /// A commit into a file that has no name any more would be lost with the process.
+    private func checkFiles() throws(JournalStoreError) {
+        guard let databaseFile, databaseFile.isSame(as: SpoolFile(folder.database)) else {
+            throw .broken("\(folder.database) was removed or replaced while in use")
+        }
+        guard let logFile, logFile.isSame(as: SpoolFile(folder.log)) else {
+            throw .broken("\(folder.log) was removed or replaced while in use")
+        }
+    }
+}

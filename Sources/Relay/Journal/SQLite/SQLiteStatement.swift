@@ -106,7 +106,7 @@ struct SQLiteRow {
         }
     }
 
-    func isNull(_ column: Int32) -> Bool {
+    fileprivate func isNull(_ column: Int32) -> Bool {
         sqlite3_column_type(handle, column) == SQLITE_NULL
     }
 

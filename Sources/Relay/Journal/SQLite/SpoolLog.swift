@@ -19,7 +19,7 @@ struct SpoolLog {
     }
 
     static let headerSize = 32
-    static let frameHeaderSize = 24
+    private static let frameHeaderSize = 24
     static var pageSize: Int { Int(SpoolSettings.pageSize) }
 
     let path: String
@@ -208,7 +208,7 @@ struct LogChecksum: Equatable {
     /// All ways to change one bit of the bytes so that they lead from one sum to the other.
     ///
     /// A change of a word changes the sums by a multiple of it that depends only on the words behind it.
-    static func flippingOneBit(
+    fileprivate static func flippingOneBit(
         of bytes: [UInt8], from seed: LogChecksum, to expected: LogChecksum, bigEndian: Bool
     ) -> [[UInt8]] {
         var sum = seed
