@@ -58,6 +58,22 @@ import Testing
         _ = try spool.store().open(at: .sample)
     }
 
+    /// Another thread may have forked a child that has not reached its exec: it holds every descriptor a moment longer.
+    @Test func releasedLockIsFreeWhileAChildStillHoldsItsDescriptor() throws {
+        let store = spool.store()
+        _ = try store.open(at: .sample)
+        let links = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap { Int32($0) }
+        let locks = links.filter { descriptor in
+            let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(descriptor)")
+            return target == spool.path + "/spool.lock"
+        }
+        let copies = locks.map { fcntl($0, F_DUPFD_CLOEXEC, 0) }
+        defer { for copy in copies { close(copy) } }
+        #expect(copies.count == 1)
+        store.abandon()
+        _ = try spool.store().open(at: .sample)
+    }
+
     @Test func aFolderThatCannotBeMadeIsNamed() throws {
         _ = FileManager.default.createFile(atPath: spool.path, contents: Data())
         let store = SQLiteJournalStore(SpoolSettings(folder: spool.path + "/inner"))

@@ -129,6 +129,8 @@ final class SpoolLock {
     }
 
     deinit {
+        // Closing alone keeps the lock while a child that another thread has forked has not reached its exec.
+        flock(descriptor, LOCK_UN)
         // The file stays: unlinking it would let two processes lock two files of one name.
         Glibc.close(descriptor)
     }
