@@ -64,14 +64,24 @@ let package = Package(
             name: "CRevision",
             cSettings: [.define("RELAY_REVISION", to: "\"\(revision.isEmpty ? "unknown" : revision)\"")]),
 
+        // The way of the data is the order of these targets: none imports one that comes after it.
+        .target(name: "Support", swiftSettings: strict),
         .target(name: "DeliveryCore", swiftSettings: strict),
-        .target(name: "Libevent", dependencies: ["CLibevent"], swiftSettings: strict),
+        .target(name: "Libevent", dependencies: ["CLibevent", "Support"], swiftSettings: strict),
+        .target(
+            name: "Alerts", dependencies: ["CCrypto", "CRE2", "CSimdjson", "Support"], swiftSettings: strict),
+        .target(name: "Journaling", dependencies: ["Alerts", "Support"], swiftSettings: strict),
+        .target(
+            name: "SQLiteJournal", dependencies: ["Alerts", "CSQLite", "CZlib", "Journaling", "Support"],
+            swiftSettings: strict),
+        .target(
+            name: "RocketChat", dependencies: ["Alerts", "CLibcurl", "DeliveryCore", "Support"],
+            swiftSettings: strict),
         .executableTarget(
             name: "Relay",
             dependencies: [
-                "DeliveryCore", "Libevent", "CLibcurl", "CSQLite", "CZlib", "CCrypt", "CCrypto", "CRE2", "CYaml",
-                "CSimdjson",
-                "CRevision", "CLinux",
+                "Alerts", "CCrypt", "CCrypto", "CLinux", "CRevision", "CSimdjson", "CYaml", "CZlib", "DeliveryCore",
+                "Journaling", "Libevent", "RocketChat", "SQLiteJournal", "Support",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
@@ -86,7 +96,7 @@ let package = Package(
             swiftSettings: strict),
 
         .target(
-            name: "TestSupport", dependencies: ["CLinux", "Libevent"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["CLinux", "Libevent", "Support"], path: "Tests/TestSupport",
             swiftSettings: strict),
         .target(
             name: "DeliverySimulation", dependencies: ["DeliveryCore"], path: "Tests/DeliverySimulation",
@@ -96,15 +106,32 @@ let package = Package(
         .testTarget(
             name: "DeliveryCoreTests", dependencies: ["DeliveryCore", "DeliverySimulation"],
             exclude: ["Seeds"], swiftSettings: strict),
-        .testTarget(name: "LibeventTests", dependencies: ["Libevent", "TestSupport"], swiftSettings: strict),
-        .testTarget(name: "RelayTests", dependencies: ["Relay", "DeliveryCore", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "MockRocketChatTests", dependencies: ["MockRocketChat", "TestSupport"], swiftSettings: strict),
+            name: "LibeventTests", dependencies: ["Libevent", "Support", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["Relay", "MockRocketChat", "TestSupport"],
+            name: "RelayTests",
+            dependencies: [
+                "Alerts", "DeliveryCore", "Journaling", "Libevent", "Relay", "RocketChat", "SQLiteJournal", "Support",
+                "TestSupport",
+            ],
             swiftSettings: strict),
         .testTarget(
-            name: "AbuseTests", dependencies: ["Relay", "MockRocketChat", "TestSupport"], swiftSettings: strict),
+            name: "MockRocketChatTests", dependencies: ["MockRocketChat", "Support", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: [
+                "Alerts", "Journaling", "Relay", "RocketChat", "SQLiteJournal", "Support", "MockRocketChat",
+                "TestSupport",
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AbuseTests",
+            dependencies: [
+                "Alerts", "Journaling", "Relay", "RocketChat", "SQLiteJournal", "Support", "MockRocketChat",
+                "TestSupport",
+            ],
+            swiftSettings: strict),
     ],
     cxxLanguageStandard: .cxx17
 )

@@ -70,3 +70,17 @@ private func saturatingProduct(_ left: Int64, _ right: Int64) -> Int64 {
     guard overflow else { return product }
     return (left < 0) != (right < 0) ? .min : .max
 }
+
+extension Interval {
+    /// Saturates at what 64 bits of nanoseconds hold.
+    public init(_ duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        let (sum, isTooLarge) = scaled.addingReportingOverflow(attoseconds / 1_000_000_000)
+        self.init(nanoseconds: overflow || isTooLarge ? (seconds < 0 ? .min : .max) : sum)
+    }
+}
+
+extension Duration {
+    public init(_ interval: Interval) { self = .nanoseconds(interval.nanoseconds) }
+}

@@ -1,5 +1,6 @@
 import CLibevent
 import Glibc
+import Support
 import Synchronization
 
 /// One libevent base on its own thread, and the inbox through which other threads hand it work.

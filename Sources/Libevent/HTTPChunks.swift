@@ -1,3 +1,5 @@
+import Support
+
 /// The chunked coding of a body (RFC 9112 section 7.1), read byte by byte between the chunks' data.
 ///
 /// Sizes are hexadecimal digits and nothing else, lines end in CRLF, extensions and trailers are checked and dropped.

@@ -1,5 +1,6 @@
 import CLibevent
 import Glibc
+import Support
 
 /// The callbacks that libevent has for a bufferevent.
 struct BufferEventCallbacks {

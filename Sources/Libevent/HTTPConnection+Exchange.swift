@@ -1,4 +1,5 @@
 import CLibevent
+import Support
 
 /// What becomes of a request that evhttp has: its exchange, its reply, and the next one.
 extension HTTPConnection {

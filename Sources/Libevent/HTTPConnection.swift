@@ -1,5 +1,6 @@
 import CLibevent
 import Glibc
+import Support
 
 /// One accepted connection, and the gate that its bytes pass before evhttp.
 ///

@@ -1,5 +1,6 @@
 import CLibevent
 import Glibc
+import Support
 
 /// One request with its one reply.
 ///

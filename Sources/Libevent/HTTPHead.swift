@@ -1,3 +1,5 @@
+import Support
+
 /// The head of one request, checked against RFC 9110 and RFC 9112 before anything else sees its bytes.
 ///
 /// Parsers that disagree on where a message ends can be made to take part of one request for another (request

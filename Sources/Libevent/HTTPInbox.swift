@@ -1,4 +1,5 @@
 import CLibevent
+import Support
 
 /// What has arrived on one connection and is not with evhttp yet, charged to the server's budget of memory.
 ///

@@ -1,6 +1,7 @@
 import CLibevent
 import Dispatch
 import Glibc
+import Support
 
 /// The one budget, in bytes, of what all requests and replies of a server hold in memory at once.
 ///

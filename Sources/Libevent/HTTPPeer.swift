@@ -1,5 +1,6 @@
 import CLibevent
 import Glibc
+import Support
 
 /// Who is at the other end of a connection, as the kernel says.
 struct HTTPPeer {

@@ -1,3 +1,5 @@
+import Support
+
 /// Why a request is answered by the server itself and its connection closed.
 ///
 /// The explanation is for the client: it names the rule and holds nothing that the client sent.

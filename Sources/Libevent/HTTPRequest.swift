@@ -1,4 +1,5 @@
 import Glibc
+import Support
 
 /// A request up to its body: what the gate needs of it, and what the program does. One object, which the connection, the
 /// arrival and the exchange share.

@@ -1,3 +1,5 @@
+import Support
+
 /// The methods that are known; anything else is answered 501 (RFC 9110 section 9.1).
 public enum HTTPMethod: String, Sendable, CaseIterable {
     case get = "GET"

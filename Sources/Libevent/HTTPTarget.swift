@@ -1,5 +1,6 @@
 import CLibevent
 import Glibc
+import Support
 
 /// The rules of RFC 3986 and RFC 9112 section 3.2 for what a request names: its target and its host.
 enum HTTPTarget {

@@ -1,5 +1,6 @@
 import CLibevent
 import Glibc
+import Support
 
 /// Where libevent's own messages go, and what happens when it declares a fatal error.
 public enum LibeventLog {

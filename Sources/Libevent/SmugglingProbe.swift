@@ -1,6 +1,7 @@
 import CLibevent
 import Dispatch
 import Glibc
+import Support
 
 /// Finds out whether requests can be smuggled, by trying it: first on the libevent that runs, then on a server with the
 /// gate in front of it, as the program serves.

@@ -1,5 +1,6 @@
 import CLibevent
 import Glibc
+import Support
 
 /// What the system said when a socket could not be made ready.
 public struct SocketError: Error, Equatable, CustomStringConvertible {

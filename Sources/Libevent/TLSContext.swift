@@ -1,5 +1,6 @@
 import CLibevent
 import Glibc
+import Support
 
 /// The files of a TLS server's identity, all in PEM form.
 public struct TLSFiles: Sendable, Hashable {

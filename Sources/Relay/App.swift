@@ -1,7 +1,11 @@
+import Alerts
 import Dispatch
 import Glibc
+import Journaling
 import Libevent
 import Logging
+import RocketChat
+import SQLiteJournal
 
 /// The whole program while it serves: makes every stage, joins them, and takes them down in reverse. The only file that
 /// knows them all.
@@ -49,7 +53,7 @@ final class App {
             opening: SQLiteJournalStore(
                 SpoolSettings(folder: configuration.storagePath, limitBytes: Int64(configuration.journalLimit))),
             settings: JournalSettings(dedupeWindow: configuration.dedupeWindow),
-            observer: JournalWatch(metrics: metrics, logger: logger),
+            observer: JournalMetrics(metrics: metrics, logger: logger),
             onFailure: { reason in
                 // The answers of the failed commit are with the loop by now; let them leave before the end.
                 LoopActor.post { mailbox.app?.journalFailed(reason) }

@@ -1,6 +1,9 @@
 import Dispatch
+import Journaling
 import Libevent
 import Logging
+import RocketChat
+import Support
 
 /// The end of the program: waits for requests and posts in flight, closes the journal, and exits in bounded time
 /// whatever the network and the disk do. What is not settled stays in the journal.

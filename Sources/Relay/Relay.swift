@@ -1,6 +1,8 @@
 import ArgumentParser
 import CRevision
 import Libevent
+import RocketChat
+import SQLiteJournal
 
 /// The program's entry: `relay`, which is `relay serve` unless another command is named.
 @main

@@ -1,5 +1,7 @@
+import Alerts
 import Dispatch
 import Libevent
+import Support
 
 /// Serializes reloads: reads the configuration off the loop, one read at a time, and applies each result before the
 /// next read starts, so that an older read cannot replace a newer one.

@@ -1,3 +1,4 @@
+import Support
 import CLinux
 import Foundation
 import Libevent

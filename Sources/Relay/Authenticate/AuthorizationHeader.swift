@@ -1,4 +1,5 @@
 import CCrypto
+import Support
 
 /// An `Authorization` field taken apart: a scheme, spaces, and what the scheme makes of the rest (RFC 9110 section 11.4).
 struct AuthorizationField {

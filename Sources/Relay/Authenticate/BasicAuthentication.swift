@@ -1,5 +1,5 @@
 import Dispatch
-import Libevent
+import Support
 
 /// Tells whether a user and password are of the configured users, who are known by bcrypt hashes, as in Prometheus's
 /// `basic_auth_users`.

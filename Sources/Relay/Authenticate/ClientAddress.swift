@@ -1,3 +1,5 @@
+import Support
+
 /// The address that a request came from, as far as those who say so are trusted.
 struct ClientAddress: Sendable, Hashable {
     /// How many proxies one behind the other are believed. The header could name thousands.

@@ -1,5 +1,6 @@
 import Dispatch
 import Libevent
+import Support
 
 /// Tells whether a request may come in, by whichever of bearer tokens and users are configured; with neither, all may.
 ///

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Support
 
 /// `relay check-config`: reads all that serve would read, and contacts nobody.
 struct CheckConfigCommand: ParsableCommand {

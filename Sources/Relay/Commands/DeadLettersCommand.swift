@@ -1,6 +1,8 @@
 import ArgumentParser
 import Glibc
+import Journaling
 import Logging
+import SQLiteJournal
 
 /// `relay dead-letters`: what was given up, and what becomes of it.
 struct DeadLettersCommand: ParsableCommand {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Libevent
+import RocketChat
 
 /// `relay healthcheck`: for a container's health check, so that the image needs no other client.
 struct HealthcheckCommand: ParsableCommand {

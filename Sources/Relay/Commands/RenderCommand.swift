@@ -1,6 +1,8 @@
+import Alerts
 import ArgumentParser
 import Glibc
 import Libevent
+import RocketChat
 
 /// `relay render`: what would be posted, without posting it.
 struct RenderCommand: ParsableCommand {

@@ -1,4 +1,6 @@
+import Alerts
 import ArgumentParser
+import RocketChat
 
 /// `relay send-test`: one message to one room, and in words what Rocket.Chat said to it.
 struct SendTestCommand: ParsableCommand {

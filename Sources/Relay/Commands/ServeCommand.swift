@@ -1,8 +1,11 @@
+import Alerts
 import ArgumentParser
 import Dispatch
 import Glibc
+import Journaling
 import Libevent
 import Logging
+import Support
 
 /// `relay serve`: runs until a signal ends it.
 struct ServeCommand: ParsableCommand {

@@ -1,5 +1,6 @@
 import Glibc
 import Libevent
+import Support
 
 /// Who may post, from where, and how the listener shows who it is.
 extension ConfigurationReader {

@@ -1,4 +1,7 @@
+import Alerts
 import Glibc
+import RocketChat
+import Support
 
 /// How messages look and travel, for all hooks and for each receiver.
 extension ConfigurationReader {

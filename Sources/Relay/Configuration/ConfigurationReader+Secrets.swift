@@ -1,4 +1,7 @@
+import Alerts
 import Glibc
+import RocketChat
+import Support
 
 /// Values that only the relay may know: hooks and credentials, which may stand in files of their own.
 extension ConfigurationReader {

@@ -1,7 +1,10 @@
+import Alerts
 import Configuration
 import Glibc
 import Libevent
 import Logging
+import RocketChat
+import Support
 
 /// One thing wrong with the configuration: which key, and what about it. Never holds a secret's value.
 struct ConfigurationProblem: Equatable, CustomStringConvertible {
@@ -233,7 +236,7 @@ struct ConfigurationReader {
         read(key, range.expectation, range.count, set)
     }
 
-    mutating func readRate(_ key: String, _ set: (PostLimit?) -> Void) {
+    mutating func readRate(_ key: String, _ set: (RateLimit?) -> Void) {
         let range = Self.range(of: key)
         read(key, range.expectation, range.rate, set)
     }

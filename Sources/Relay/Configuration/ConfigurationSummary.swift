@@ -1,4 +1,6 @@
+import Alerts
 import Libevent
+import RocketChat
 
 /// What a configuration comes to, for an operator: who may post, how the listener is protected, which rooms there are.
 ///

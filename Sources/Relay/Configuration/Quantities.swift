@@ -1,3 +1,5 @@
+import RocketChat
+
 /// Readers of the quantities that settings hold: durations, sizes, rates.
 enum Quantity {
     /// A duration as Prometheus writes it: `8s`, `1m30s`, `250ms`, `0s`; also a bare `0`.
@@ -61,14 +63,14 @@ enum Quantity {
     }
 }
 
-extension PostLimit {
+extension RateLimit {
     /// Reads `10/60s`; `off` is nil in the inner optional, what cannot be read in the outer one.
-    static func read(_ text: String) -> PostLimit?? {
+    static func read(_ text: String) -> RateLimit?? {
         if text == "off" { return .some(nil) }
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, let posts = Int(parts[0]), posts > 0, let window = Quantity.duration(String(parts[1])),
             window > .zero
         else { return nil }
-        return PostLimit(posts: posts, per: window)
+        return RateLimit(posts: posts, per: window)
     }
 }

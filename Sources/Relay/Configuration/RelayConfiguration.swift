@@ -1,5 +1,8 @@
+import Alerts
 import Libevent
 import Logging
+import RocketChat
+import Support
 
 /// Everything that can be set, with its defaults: what `serve` runs on.
 struct RelayConfiguration: Sendable {
@@ -91,7 +94,7 @@ struct RelayConfiguration: Sendable {
 /// How messages to a hook look and travel. A receiver begins with those of all hooks and changes some.
 struct PostingSettings: Sendable, Equatable {
     /// Posts to the hook; nil for no limit.
-    var rateLimit: PostLimit? = .rocketChat
+    var rateLimit: RateLimit? = .rocketChat
     /// Rocket.Chat's Message_MaxAllowedSize, in UTF-16 units.
     var textLimit = 5000
     /// The labels to show, in this order; all where empty.
@@ -125,12 +128,6 @@ struct PostingSettings: Sendable, Equatable {
     }
 }
 
-/// The files of a certificate and its key, both PEM.
-struct ClientCertificate: Sendable, Equatable {
-    var certificate: String
-    var key: String
-}
-
 /// A room of its own for some alerts, beyond the severities' four.
 struct ReceiverConfiguration: Sendable {
     var name: String
@@ -151,4 +148,17 @@ struct ConfigurationSources: Sendable {
     var read: @Sendable () throws(ConfigurationError) -> RelayConfiguration
     /// Puts into force what the app does not hold: the log's threshold.
     var apply: @Sendable (RelayConfiguration) -> Void
+}
+
+extension AlertRouter {
+    /// - Parameter numbers: the journal's names of receivers by their numbers.
+    init(_ receivers: [ReceiverConfiguration], numbers: [ReceiverID: String]) {
+        let byName = Dictionary(numbers.map { ($0.value, $0.key) }) { first, _ in first }
+        self.init(
+            receivers.compactMap { receiver in
+                byName[receiver.name].map {
+                    Entry(receiver: $0, matchers: receiver.matchers, continues: receiver.continues)
+                }
+            })
+    }
 }

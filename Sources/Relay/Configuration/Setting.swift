@@ -1,3 +1,5 @@
+import Alerts
+
 /// Everything that can be set, by both of its names: the environment variable and the key in the file.
 struct Setting: Sendable, Equatable {
     var variable: String

@@ -1,3 +1,5 @@
+import RocketChat
+
 /// The values that a numeric setting accepts, ends included.
 ///
 /// Swift traps when arithmetic overflows. Values outside these ranges are refused while the configuration is read, so
@@ -83,9 +85,9 @@ extension SettingRange {
         return Quantity.duration(text).flatMap { range.contains($0) ? $0 : nil }
     }
 
-    func rate(_ text: String) -> PostLimit?? {
+    func rate(_ text: String) -> RateLimit?? {
         guard case .rate(let posts, let window) = self else { preconditionFailure("the setting is no rate") }
-        guard let limit = PostLimit.read(text) else { return nil }
+        guard let limit = RateLimit.read(text) else { return nil }
         guard let limit else { return .some(nil) }
         // The inner nil is `off`, which a rate out of range must not become.
         guard posts.contains(limit.posts), window.contains(limit.window) else { return nil }

@@ -1,4 +1,5 @@
 import Glibc
+import Support
 
 /// The configuration file: the same settings as the environment's, and what is wrong with it.
 struct SettingsFile: Sendable {

@@ -1,5 +1,6 @@
 import Glibc
 import Libevent
+import RocketChat
 
 /// Asks a running relay over its control socket.
 struct ControlClient {

@@ -1,3 +1,7 @@
+import Alerts
+import Journaling
+import Support
+
 /// Carries out what a person wants of the dead letters, on the spool of a running relay or on one at rest. Blocks for
 /// the journal's queue, so never to be called on the loop.
 struct DeadLetterDesk<Ticket: Sendable>: Sendable {

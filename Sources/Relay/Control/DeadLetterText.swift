@@ -1,3 +1,8 @@
+import Alerts
+import Journaling
+import RocketChat
+import Support
+
 /// Dead letters for a person, or as JSON for a program.
 enum DeadLetterText {
     /// One page of a list. As JSON these are the elements of an array, without its brackets.

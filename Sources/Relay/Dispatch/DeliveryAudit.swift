@@ -1,5 +1,8 @@
+import Alerts
 import DeliveryCore
+import Journaling
 import Logging
+import RocketChat
 
 /// Makes metrics and log lines of what the machine reports, and the journal's settlements of its verdicts.
 struct DeliveryAudit {
@@ -51,7 +54,7 @@ struct DeliveryAudit {
 
     // MARK: From the machine
 
-    func settlement(_ settlement: DeliveryCore.Settlement, of id: EntryID, in queue: QueueID) -> Settlement {
+    func settlement(_ settlement: Settlement, of id: EntryID, in queue: QueueID) -> JournalSettlement {
         // A digest settles up to 20,000: the first two look nothing up.
         switch settlement {
         case .delivered: return .delivered
@@ -171,7 +174,7 @@ struct DeliveryAudit {
     }
 
     private func gaveUp(
-        _ queue: QueueID, _ id: EntryID, _ reason: DeliveryCore.DeadLetterReason, _ asked: [HookID], _ map: DeliveryMap
+        _ queue: QueueID, _ id: EntryID, _ reason: DeadLetterReason, _ asked: [HookID], _ map: DeliveryMap
     ) {
         let labels = Labels(map, queue)
         guard case .dead(let label, let attempts, let answer) = settlement(.dead(reason), of: id, in: queue) else {
@@ -258,9 +261,9 @@ extension DeliveryMap {
     }
 }
 
-extension DeadLetterReason {
+extension DeadLetter.Reason {
     /// No room takes it in any form.
-    static let refused = DeadLetterReason(rawValue: "refused")
+    static let refused = DeadLetter.Reason(rawValue: "refused")
     /// The body that the journal holds is none that this version understands.
-    static let unreadable = DeadLetterReason(rawValue: "unreadable")
+    static let unreadable = DeadLetter.Reason(rawValue: "unreadable")
 }

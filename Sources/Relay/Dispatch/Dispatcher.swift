@@ -1,6 +1,9 @@
+import Alerts
 import DeliveryCore
+import Journaling
 import Libevent
 import Logging
+import RocketChat
 
 /// Owns the delivery machine and its one timer: tells it what happens, and carries out what it says.
 ///

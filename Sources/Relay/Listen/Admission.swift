@@ -1,5 +1,7 @@
 import Libevent
 import Logging
+import RocketChat
+import Support
 
 /// Who may post here: tells it by the network a request comes from, then by its credentials.
 @LoopActor

@@ -1,4 +1,7 @@
+import Alerts
+import Journaling
 import Libevent
+import Support
 
 /// What the listener answers; errors say what is wrong and where, and nothing of the relay's inside.
 struct Answer {

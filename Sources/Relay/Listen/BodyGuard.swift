@@ -1,3 +1,4 @@
+import Alerts
 import Glibc
 import Libevent
 import Logging

@@ -1,5 +1,7 @@
 import Libevent
 import Logging
+import RocketChat
+import Support
 
 /// Decides on requests by their heads, and tells of all that are refused: in one answer, one log line and one count.
 @LoopActor

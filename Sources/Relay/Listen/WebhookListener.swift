@@ -1,3 +1,5 @@
+import Alerts
+import Journaling
 import Libevent
 import Logging
 
@@ -153,7 +155,7 @@ final class WebhookListener {
             services.logger.error(
                 "webhook set aside: the process crashed while parsing it",
                 metadata: ["id": "\(notification.id)", "from": "\(screener.client(of: webhook.exchange))"])
-            services.metrics.notificationsDead[Severity.fallback.rawValue, DeadLetterReason.crash.rawValue].increment()
+            services.metrics.notificationsDead[Severity.fallback.rawValue, DeadLetter.Reason.crash.rawValue].increment()
             let answer = "the relay crashed \(crashes) times while parsing it"
             services.journal.settle(notification.id, as: .dead(reason: .crash, attempts: 0, answer: answer))
         }

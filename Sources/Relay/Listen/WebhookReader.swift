@@ -1,3 +1,4 @@
+import Alerts
 import CZlib
 import Dispatch
 import Libevent

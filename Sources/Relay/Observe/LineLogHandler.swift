@@ -1,7 +1,8 @@
+import Alerts
 import Dispatch
 import Glibc
-import Libevent
 import Logging
+import Support
 
 /// How a log event is written: `logfmt` (key=value) or one JSON object a line.
 enum LogFormat: String, CaseIterable, Sendable {

@@ -1,5 +1,6 @@
 import Libevent
 import Logging
+import RocketChat
 
 /// Decides which of many like log lines are written: at most so many of a sender in a window of time, and so many in all;
 /// of the others it keeps the count, which is due when the window ends.

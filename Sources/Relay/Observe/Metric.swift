@@ -1,4 +1,4 @@
-import Libevent
+import Support
 import Synchronization
 
 /// A number of one metric family, as it is written on one line of the exposition format or several.

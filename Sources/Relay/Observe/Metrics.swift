@@ -1,3 +1,4 @@
+import Alerts
 import Libevent
 
 /// The metrics of the program; their names are part of its interface. No label carries an alert's own label values.

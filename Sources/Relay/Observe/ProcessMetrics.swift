@@ -1,4 +1,5 @@
 import Glibc
+import Support
 
 /// The `process_*` metrics that every Prometheus client library exports, read from /proc.
 struct ProcessMetrics {

@@ -1,5 +1,7 @@
+import Alerts
 import DeliveryCore
 import Dispatch
+import Journaling
 import Libevent
 
 /// What is only known at the moment of a scrape: the journal's state and the process's own.

@@ -1,3 +1,5 @@
+import Alerts
+
 /// Tells how old something is by a wall clock that may leap, checked against one that does not.
 ///
 /// A leap of more than ten minutes counts only once two further looks, five minutes apart each, have found the clock

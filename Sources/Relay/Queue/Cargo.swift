@@ -1,4 +1,7 @@
+import Alerts
 import DeliveryCore
+import Journaling
+import RocketChat
 
 /// What one delivery carries: one notification, or all that waited, folded into one message.
 enum Cargo: Sendable {

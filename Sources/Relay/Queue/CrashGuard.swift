@@ -1,6 +1,8 @@
+import Alerts
 import Glibc
-import Libevent
+import Journaling
 import Logging
+import Support
 import Synchronization
 
 /// Remembers which notifications were handled when the process crashed, so that none can crash it at every start: the
@@ -88,9 +90,9 @@ final class CrashGuard: Sendable {
     }
 }
 
-extension DeadLetterReason {
+extension DeadLetter.Reason {
     /// The process crashed again and again while handling it.
-    static let crash = DeadLetterReason(rawValue: "crash")
+    static let crash = DeadLetter.Reason(rawValue: "crash")
 }
 
 /// Counts, for each notification, the crashes of earlier processes that were handling it. A value without I/O.

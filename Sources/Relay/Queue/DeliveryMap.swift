@@ -1,4 +1,6 @@
+import Alerts
 import DeliveryCore
+import RocketChat
 
 /// What is configured, and the names of the receivers that the journal knows: those configured, and those for whom it
 /// still holds something.
@@ -60,7 +62,7 @@ struct DeliveryMap: Sendable {
             numbers[destination] = QueueID(destinations.count)
             destinations.append(destination)
         }
-        var limits: [HookURL: Set<PostLimit?>] = [:]
+        var limits: [HookURL: Set<RateLimit?>] = [:]
         settings = []
         topology.queues = []
         for destination in destinations {
@@ -96,10 +98,10 @@ struct DeliveryMap: Sendable {
     }
 
     /// Rocket.Chat counts by hook: one that is named with several limits keeps to the fewest posts in the longest window.
-    private static func slowest(_ limits: Set<PostLimit?>) -> DeliveryCore.PostLimit? {
+    private static func slowest(_ limits: Set<RateLimit?>) -> PostLimit? {
         let limits = limits.compactMap(\.self)
         guard let posts = limits.map(\.posts).min(), let window = limits.map(\.window).max() else { return nil }
-        return DeliveryCore.PostLimit(posts: posts, per: Interval(window))
+        return PostLimit(posts: posts, per: Interval(window))
     }
 }
 

@@ -1,4 +1,5 @@
 import Glibc
+import Journaling
 import Synchronization
 
 /// The file `handling` of the storage folder, mapped into memory: a slot for each queue, with the notifications that it

@@ -1,4 +1,8 @@
+import Alerts
 import DeliveryCore
+import Journaling
+import RocketChat
+import Support
 
 /// A hook's record as the journal keeps it: what was posted there of late, so that a restart neither exceeds the budget
 /// nor repeats in part what may be in the room.

@@ -1,3 +1,4 @@
+import Alerts
 import DeliveryCore
 import Libevent
 
@@ -8,7 +9,7 @@ struct MachineClock: Sendable {
     func now() -> Instant { Instant(nanoseconds: Interval(ContinuousClock.now - origin).nanoseconds) }
 
     /// A reading of both clocks, by which times of one are times of the other.
-    func reading() -> Reading { Reading(steady: now(), wall: Timestamp.now().spoolNanoseconds) }
+    func reading() -> Reading { Reading(steady: now(), wall: Timestamp.now().nanosecondsSince1970) }
 
     struct Reading: Sendable {
         var steady: Instant
@@ -47,18 +48,4 @@ final class MachineTimer {
         let wait = Duration(instant - clock.now()) + .milliseconds(1)
         event.schedule(after: min(max(.milliseconds(1), wait), Self.longest))
     }
-}
-
-extension Interval {
-    /// Saturates at what 64 bits of nanoseconds hold.
-    init(_ duration: Duration) {
-        let (seconds, attoseconds) = duration.components
-        let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        let (sum, isTooLarge) = scaled.addingReportingOverflow(attoseconds / 1_000_000_000)
-        self.init(nanoseconds: overflow || isTooLarge ? (seconds < 0 ? .min : .max) : sum)
-    }
-}
-
-extension Duration {
-    init(_ interval: Interval) { self = .nanoseconds(interval.nanoseconds) }
 }

@@ -1,4 +1,5 @@
-import Libevent
+import Alerts
+import Support
 
 /// The one `AgeClock` of all queues.
 final class NotificationAges: Sendable {

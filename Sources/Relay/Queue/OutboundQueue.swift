@@ -1,6 +1,8 @@
+import Alerts
 import DeliveryCore
 import Dispatch
-import Libevent
+import Journaling
+import RocketChat
 
 /// One destination's queue: reads rows, renders what the machine chose, and posts it.
 ///
@@ -34,7 +36,7 @@ actor OutboundQueue {
         self.destination = destination
         self.services = services
         handling = services.crashGuard.makeSlot()
-        executor = QueueExecutor(label: "outbound.\(destination.spoolName)")
+        executor = QueueExecutor(label: "outbound.\(destination.receiver.rawValue).\(destination.severity.rawValue)")
     }
 
     // MARK: Orders

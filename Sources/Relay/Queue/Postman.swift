@@ -1,5 +1,8 @@
+import Alerts
 import DeliveryCore
 import Dispatch
+import Journaling
+import RocketChat
 
 /// Posts to one hook for one queue, and says what became of it.
 ///
@@ -99,7 +102,7 @@ protocol OutboundJournal: Sendable {
     func commitNow(_ hooks: [HookRow]) -> Result<Void, JournalRefusal>
 
     /// Writes the final outcome of a notification with a coming commit, and tries until it is written.
-    func settle(_ id: JournalID, as settlement: Settlement)
+    func settle(_ id: JournalID, as settlement: JournalSettlement)
 }
 
 extension Journal: OutboundJournal {

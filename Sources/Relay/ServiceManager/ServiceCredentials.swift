@@ -1,3 +1,4 @@
+import Alerts
 import Glibc
 
 /// The service manager's credentials (systemd.exec(5)): a file that bears the name of a setting, in lower case, holds that

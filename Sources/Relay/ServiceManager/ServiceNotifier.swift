@@ -1,4 +1,6 @@
+import Alerts
 import Glibc
+import Journaling
 import Libevent
 
 /// Tells systemd how the service is (sd_notify(3)): a datagram to the socket that it names, or nothing where it names

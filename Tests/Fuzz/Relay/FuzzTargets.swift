@@ -1,7 +1,12 @@
 import Glibc
 
 @testable import Libevent
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 /// What strangers, servers and operators write, read as the relay reads it. A trap or a broken promise is a finding.
 enum FuzzTargets {

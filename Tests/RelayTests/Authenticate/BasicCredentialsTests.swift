@@ -1,6 +1,11 @@
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 @Suite struct BasicCredentialsTests {
     @Test(arguments: [

@@ -1,6 +1,11 @@
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 @Suite struct BcryptHashTests {
     /// Openwall's crypt_blowfish 1.3, wrapper.c, whose vectors libxcrypt took over; what is of the form `$2x$` left out.

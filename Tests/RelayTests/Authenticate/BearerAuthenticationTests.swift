@@ -1,6 +1,11 @@
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 @Suite struct BearerAuthenticationTests {
     private let authentication = BearerAuthentication(tokens: [Secret("old"), Secret("brand-new")])

@@ -2,7 +2,12 @@ import Dispatch
 import Libevent
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 @Suite struct RequestAuthenticationTests {
     private static let grace = Secret("grace:$2y$04$sJQmUvBZXwnZelRh/fSx8uAPJMAY3TGjfdnJSFp0SO4Ma8icGJKyC")

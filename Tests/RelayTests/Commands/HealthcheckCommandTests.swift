@@ -1,7 +1,12 @@
 import Libevent
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 /// The address that the health check asks.
 @Suite

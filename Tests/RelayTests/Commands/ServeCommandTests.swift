@@ -5,7 +5,12 @@ import Logging
 import TestSupport
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 @Suite struct ServeCommandTests {
     @Test func aLibeventThatLetsRequestsBeSmuggledEndsTheStartForAPerson() throws {

@@ -4,7 +4,12 @@ import Logging
 import TestSupport
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 private let hook = "https://chat.example.com/hooks/id/token"
 
@@ -19,7 +24,7 @@ private func read(
     @Test func oneHookIsEnoughAndTheRestHasDefaults() throws {
         let configuration = try read(["ROCKETCHAT_WEBHOOK_INFO": hook])
         #expect(configuration.listen == [SocketAddress(host: "0.0.0.0", port: 8093)])
-        #expect(configuration.posting.rateLimit == PostLimit(posts: 10, per: .seconds(60)))
+        #expect(configuration.posting.rateLimit == RateLimit(posts: 10, per: .seconds(60)))
         #expect(configuration.dedupeWindow == .seconds(60))
         #expect(configuration.journalLimit == 1 << 30)
         #expect(configuration.drainTimeout == .seconds(8))
@@ -142,6 +147,6 @@ private func read(
 
     @Test(arguments: ["10", "0/60s", "10/0s", "ten/60s", "10/60", "", "10/60s/1"])
     func whatIsNoRateIsRefused(text: String) {
-        #expect(PostLimit.read(text) == nil)
+        #expect(RateLimit.read(text) == nil)
     }
 }

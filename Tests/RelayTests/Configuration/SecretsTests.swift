@@ -4,7 +4,12 @@ import Logging
 import TestSupport
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 /// Credentials and hooks that are empty, or in files that are no such thing.
 @Suite struct SecretsTests {

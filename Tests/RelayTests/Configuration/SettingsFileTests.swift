@@ -4,7 +4,12 @@ import Logging
 import TestSupport
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 @Suite struct SettingsFileTests {
     private func read(

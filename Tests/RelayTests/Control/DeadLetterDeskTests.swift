@@ -1,7 +1,12 @@
 import Libevent
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 /// The commands on dead letters, on a journal in memory.
 @Suite(.timeLimit(.minutes(1)))
@@ -11,21 +16,21 @@ struct DeadLetterDeskTests {
     /// A desk whose journal holds dead letters of the sequence numbers 1 to `count`, and what it dispatched.
     private func desk(
         dead count: Int, page: Int = 1000, on disk: Locked<MemoryJournalStore.Content> = Locked(.init())
-    ) throws -> (DeadLetterDesk<Int>, Locked<[Journaled<Relay.Notification>]>) {
+    ) throws -> (DeadLetterDesk<Int>, Locked<[Journaled<Alerts.Notification>]>) {
         let store = MemoryJournalStore(disk: disk)
         _ = try store.open(at: .sample)
         for sequence in stride(from: 1, through: Int64(count), by: 1) {
             let row = JournalSamples.append(sequence, JournalSamples.notification(.critical, body: Self.body))
             try store.commit(JournalTransaction(appends: [[row]], at: .sample))
-            let death = Settlement.dead(
-                reason: DeadLetterReason(rawValue: "unknownAnswer"), attempts: 5, answer: "HTTP 400: odd")
+            let death = JournalSettlement.dead(
+                reason: DeadLetter.Reason(rawValue: "unknownAnswer"), attempts: 5, answer: "HTTP 400: odd")
             let settled = JournalTransaction.Settled(id: row.id, settlement: death)
             try store.commit(JournalTransaction(settlements: [settled], at: .sample))
         }
         try store.close(at: .sample)
         let journal = try Journal<Int>(
             opening: MemoryJournalStore(disk: disk), onFailure: { _ in }, acknowledge: { _ in })
-        let dispatched = Locked<[Journaled<Relay.Notification>]>([])
+        let dispatched = Locked<[Journaled<Alerts.Notification>]>([])
         return (
             DeadLetterDesk(journal: journal, largePage: page) { more in dispatched.withLock { $0 += more } }, dispatched
         )

@@ -1,7 +1,12 @@
 import Foundation
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 /// Dead letters as a person and as a program read them.
 @Suite
@@ -9,7 +14,7 @@ struct DeadLetterTextTests {
     private func letter(answer: String? = "HTTP 400: odd") -> DeadLetter {
         DeadLetter(
             id: JournalID(sequence: 1, destination: .critical), severity: .critical, group: 7, acceptedAt: .sample,
-            diedAt: .sample.advanced(bySeconds: 60), reason: DeadLetterReason(rawValue: "unknownAnswer"), attempts: 5,
+            diedAt: .sample.advanced(bySeconds: 60), reason: DeadLetter.Reason(rawValue: "unknownAnswer"), attempts: 5,
             answer: answer, size: 80)
     }
 

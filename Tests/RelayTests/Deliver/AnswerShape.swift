@@ -1,4 +1,9 @@
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 /// A body as Rocket.Chat or a proxy sends it, with the class that contract section 9 gives it where the status
 /// leaves it to the text.

@@ -2,7 +2,12 @@ import Foundation
 import TestSupport
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 /// TLS against `openssl s_server`, which takes a connection and answers no POST: how far the request came shows
 /// whether the certificate was accepted.

@@ -1,6 +1,11 @@
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 @Suite struct HookReviewTests {
     private static let good = "https://chat.example.org/hooks/a1B2c3D4e5F6g7H8i/q9W8e7R6t5Z4u3I2o1P0"

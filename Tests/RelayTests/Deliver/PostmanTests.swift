@@ -1,7 +1,12 @@
 import DeliveryCore
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 @Suite struct PostmanTests {
     private func report(_ answer: DeliveryAnswer) throws -> PostReport {

@@ -1,7 +1,12 @@
 import Foundation
 import Libevent
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 /// A hook of Rocket.Chat on the loopback interface: keeps what is posted, and answers as a test says.
 final class RoomServer: Sendable {
@@ -64,7 +69,7 @@ final class RoomServer: Sendable {
 
     /// Says that the budget is spent, and that the next window begins after this time.
     static func spent(for time: Duration) -> [String] {
-        let reset = Timestamp.now().spoolNanoseconds / 1_000_000 + time.components.seconds * 1000
+        let reset = Timestamp.now().nanosecondsSince1970 / 1_000_000 + time.components.seconds * 1000
         return ["X-RateLimit-Remaining: 0", "X-RateLimit-Reset: \(reset)"]
     }
 

@@ -1,7 +1,12 @@
 @testable import DeliveryCore
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 /// An audit with its metrics and its log, for a map of two severities' rooms and a receiver's.
 struct AuditBench {

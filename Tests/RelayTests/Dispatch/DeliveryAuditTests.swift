@@ -1,7 +1,12 @@
 @testable import DeliveryCore
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 @Suite struct DeliveryAuditTests {
     private let id = JournalID(sequence: 5, destination: .warning)

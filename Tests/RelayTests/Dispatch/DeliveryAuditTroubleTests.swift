@@ -1,7 +1,12 @@
 @testable import DeliveryCore
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 /// Dead letters, hooks that do not work, and what rooms hear late.
 @Suite struct DeliveryAuditTroubleTests {

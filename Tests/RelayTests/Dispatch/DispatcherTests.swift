@@ -3,7 +3,12 @@ import Dispatch
 import Libevent
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 @Suite(.timeLimit(.minutes(1))) @LoopActor struct DispatcherTests {
     // MARK: Delivery
@@ -173,7 +178,7 @@ import Testing
     // MARK: What an earlier process left
 
     @Test func recordsKeepTheBudget() async throws {
-        let limit = Relay.PostLimit(posts: 2, per: .seconds(60))
+        let limit = RateLimit(posts: 2, per: .seconds(60))
         let bench = try DispatcherBench(.warning, .critical) { $0.posting.rateLimit = limit }
         let reading = MachineClock().reading()
         let posts = [reading.steady, reading.steady]

@@ -4,7 +4,12 @@ import Logging
 import TestSupport
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 /// Every numeric setting at each end of its range, with extreme bodies, from the parser through the journal and the
 /// queues to the mock: everything of the program but its listener.
@@ -29,7 +34,7 @@ import Testing
         var reader = ConfigurationReader(
             environment: environment.merging(["ROCKETCHAT_WEBHOOK_CRITICAL": hook]) { $1 })
         let configuration = try reader.read()
-        let accepted = Locked<[Journaled<Relay.Notification>]>([])
+        let accepted = Locked<[Journaled<Alerts.Notification>]>([])
         let spool = SpoolSettings(
             folder: folder.path + "/" + UUID().uuidString, limitBytes: Int64(configuration.journalLimit),
             ballastBytes: 0)

@@ -4,7 +4,12 @@ import Logging
 import TestSupport
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 /// No number from outside may end the process: Swift traps where arithmetic overflows. A trap ends the tests too, so
 /// that reaching the end of each is the point.
@@ -53,8 +58,8 @@ import Testing
         let parser = WebhookParser()
         let moments = [
             Timestamp(seconds: 0, nanoseconds: 0), .now(), Timestamp(seconds: -62_167_219_200, nanoseconds: 0),
-            Timestamp(seconds: 253_402_300_799, nanoseconds: 999_999_999), Timestamp(spoolNanoseconds: .min),
-            Timestamp(spoolNanoseconds: .max),
+            Timestamp(seconds: 253_402_300_799, nanoseconds: 999_999_999), Timestamp(nanosecondsSince1970: .min),
+            Timestamp(nanosecondsSince1970: .max),
         ]
         var digest = Digest(settings: RenderSettings(), severity: .critical)
         var taken = 0

@@ -1,6 +1,11 @@
 import Libevent
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 /// A journal on a scripted store, and what it answered.
 final class JournalBench: Sendable {

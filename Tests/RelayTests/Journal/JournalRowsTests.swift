@@ -1,7 +1,12 @@
 import Libevent
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 /// Rows without bodies, and the synchronous commit of what waits.
 @Suite(.timeLimit(.minutes(1))) struct JournalRowsTests {

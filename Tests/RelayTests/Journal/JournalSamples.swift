@@ -2,7 +2,12 @@ import Foundation
 import Libevent
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 extension Timestamp {
     /// A moment in 2026 that journal tests take for now.
@@ -18,21 +23,21 @@ enum JournalSamples {
     static func notification(
         _ severity: Severity = .warning, group: UInt64 = .max - 7, body: String = "{}", isResolved: Bool = false,
         isReplayed: Bool = false
-    ) -> Relay.Notification {
-        Relay.Notification(
+    ) -> Alerts.Notification {
+        Alerts.Notification(
             severity: severity, group: group, acceptedAt: .sample, body: [UInt8](body.utf8), isResolved: isResolved,
             isReplayed: isReplayed)
     }
 
     /// A payload whose dedupe key is made of `key`.
-    static func batch(_ key: Int, _ notifications: [Relay.Notification]? = nil) -> AlertBatch {
+    static func batch(_ key: Int, _ notifications: [Alerts.Notification]? = nil) -> AlertBatch {
         let bytes = (0..<32).map { UInt8(truncatingIfNeeded: key >> ($0 % 8 * 8)) }
         return AlertBatch(
             dedupeKey: DedupeKey(bytes: bytes), notifications: notifications ?? [notification(body: "body \(key)")],
             counts: [], alerts: 1)
     }
 
-    static func append(_ sequence: Int64, _ notification: Relay.Notification) -> StoredNotification {
+    static func append(_ sequence: Int64, _ notification: Alerts.Notification) -> StoredNotification {
         StoredNotification(
             id: JournalID(sequence: sequence, destination: notification.destination), notification: notification)
     }

@@ -1,6 +1,11 @@
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 /// What any engine under the journal must do.
 @Suite struct JournalStoreTests {
@@ -44,7 +49,7 @@ import Testing
             let body = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ index) }
             return JournalSamples.append(
                 Int64(index + 1),
-                Relay.Notification(severity: .info, group: 0, acceptedAt: .sample, body: body))
+                Alerts.Notification(severity: .info, group: 0, acceptedAt: .sample, body: body))
         }
         try store.commit(JournalTransaction(appends: [rows], at: .sample))
         #expect(try pending(store, .info) == rows)
@@ -140,7 +145,7 @@ import Testing
             }
             for destination in Destination.all(with: [receiver]) {
                 for stored in try pending(store, destination) where Int.random(in: 0..<4, using: &random) == 0 {
-                    let death = Settlement.dead(reason: .damaged, attempts: 1, answer: nil)
+                    let death = JournalSettlement.dead(reason: .damaged, attempts: 1, answer: nil)
                     let settlement = Bool.random(using: &random) ? .delivered : death
                     transaction.settlements.append(.init(id: stored.id, settlement: settlement))
                 }
@@ -173,7 +178,7 @@ import Testing
         let stored = notifications.enumerated().map { JournalSamples.append(Int64($0 + 1), $1) }
         try first.commit(JournalTransaction(appends: [stored], at: .sample))
         #expect(try pending(first, .info) == stored)
-        let death = Settlement.dead(reason: .damaged, attempts: 1, answer: nil)
+        let death = JournalSettlement.dead(reason: .damaged, attempts: 1, answer: nil)
         try first.commit(
             JournalTransaction(settlements: stored.map { .init(id: $0.id, settlement: death) }, at: .sample))
         first.abandon()
@@ -232,7 +237,7 @@ import Testing
     func theDeadCanBeReadReplayedAndDropped(medium: JournalMedium) throws {
         let (store, _) = try medium.open()
         try fill(store)
-        let reason = DeadLetterReason(rawValue: "clientError")
+        let reason = DeadLetter.Reason(rawValue: "clientError")
         try store.commit(
             JournalTransaction(
                 settlements: [critical, info].map {

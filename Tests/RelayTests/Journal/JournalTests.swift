@@ -2,7 +2,12 @@ import Dispatch
 import Libevent
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 /// The journal's own work: gathering, refusing, answering, dedupe, states.
 @Suite(.timeLimit(.minutes(1))) struct JournalTests {

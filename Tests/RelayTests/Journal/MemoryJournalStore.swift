@@ -1,12 +1,17 @@
 import Libevent
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 /// A journal engine that keeps everything on a pretended disk, for tests that need a journal but no files.
 final class MemoryJournalStore: JournalStore {
     /// What outlives a store.
     struct Content: Sendable {
-        var pending: [JournalID: Relay.Notification] = [:]
+        var pending: [JournalID: Alerts.Notification] = [:]
         var dead: [JournalID: DeadLetterContent] = [:]
         var receivers: [ReceiverID: String] = [:]
         var seen: [SeenKey] = []
@@ -151,7 +156,7 @@ final class MemoryJournalStore: JournalStore {
             replay.entries.append(
                 StoredNotification(
                     id: JournalID(sequence: sequence, destination: letter.destination),
-                    notification: Relay.Notification(
+                    notification: Alerts.Notification(
                         severity: letter.severity, receiver: letter.destination.receiver, group: letter.group,
                         acceptedAt: letter.acceptedAt, body: content.body, isResolved: content.isResolved,
                         isReplayed: true)))

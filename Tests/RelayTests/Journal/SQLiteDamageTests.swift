@@ -1,7 +1,12 @@
 import Foundation
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 /// What the embedded engine does about files and rows that are not as it left them.
 @Suite struct SQLiteDamageTests {
@@ -179,7 +184,7 @@ import Testing
         let first = spool.store()
         _ = try first.open(at: .sample)
         let id = JournalID(sequence: 2, destination: .warning)
-        let settlement = Settlement.dead(reason: .damaged, attempts: 4, answer: "why")
+        let settlement = JournalSettlement.dead(reason: .damaged, attempts: 4, answer: "why")
         try first.commit(JournalTransaction(settlements: [.init(id: id, settlement: settlement)], at: .sample))
         try first.close(at: .sample)
         try spool.write(Data(), to: "spool.damaged")

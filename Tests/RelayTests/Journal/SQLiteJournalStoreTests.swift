@@ -2,7 +2,12 @@ import Foundation
 import TestSupport
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 /// What the embedded engine does about its files, its limit and damage.
 @Suite struct SQLiteJournalStoreTests {
@@ -163,7 +168,7 @@ import Testing
         }
         #expect(stored.count > 100 && !store.hasRoom)
         #expect(store.usage.usedBytes <= 1 << 20)
-        let dead = Settlement.dead(reason: .damaged, attempts: 1, answer: nil)
+        let dead = JournalSettlement.dead(reason: .damaged, attempts: 1, answer: nil)
         let letters = stored.prefix(20).map { JournalTransaction.Settled(id: $0, settlement: dead) }
         try store.commit(JournalTransaction(settlements: letters, at: .sample))
         let delivered = stored.dropFirst(20).map { JournalTransaction.Settled(id: $0, settlement: .delivered) }
@@ -205,10 +210,10 @@ import Testing
 
     @Test(arguments: [0, 1, 999_999_999, -1, -1_000_000_000, .max, .min] as [Int64])
     func momentsSurviveTheirColumn(nanoseconds: Int64) {
-        let moment = Timestamp(spoolNanoseconds: nanoseconds)
+        let moment = Timestamp(nanosecondsSince1970: nanoseconds)
         #expect((0..<1_000_000_000).contains(moment.nanoseconds))
         if nanoseconds > .min {
-            #expect(moment.spoolNanoseconds == nanoseconds)
+            #expect(moment.nanosecondsSince1970 == nanoseconds)
         }
     }
 }

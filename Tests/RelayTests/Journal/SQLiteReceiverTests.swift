@@ -3,7 +3,12 @@ import Libevent
 import TestSupport
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 /// The receivers that the spool knows by a number.
 @Suite struct SQLiteReceiverTests {
@@ -68,7 +73,7 @@ import Testing
         _ = try next.open(at: .sample)
         let others = (1...100).map { "other-\($0)" }
         #expect(try next.register(others, forgettingOthers: true).count == 100)
-        let death = Settlement.dead(reason: .damaged, attempts: 1, answer: nil)
+        let death = JournalSettlement.dead(reason: .damaged, attempts: 1, answer: nil)
         let settlements = pending.map { JournalTransaction.Settled(id: $0.id, settlement: death) }
         try next.commit(JournalTransaction(settlements: settlements, at: .sample))
         #expect(next.deadLetterCounts[.warning] == pending.count)
@@ -88,7 +93,7 @@ import Testing
         notification.receiver = try #require(ids.first { $0.value == "database" }?.key)
         let entries = (1...2).map { JournalSamples.append(Int64($0), notification) }
         try store.commit(JournalTransaction(appends: [entries], at: .sample))
-        let death = Settlement.dead(reason: .damaged, attempts: 1, answer: nil)
+        let death = JournalSettlement.dead(reason: .damaged, attempts: 1, answer: nil)
         try store.commit(JournalTransaction(settlements: [.init(id: entries[0].id, settlement: death)], at: .sample))
         try store.close(at: .sample)
 

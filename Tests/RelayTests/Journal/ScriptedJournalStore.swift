@@ -1,7 +1,12 @@
 import Dispatch
 import Libevent
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 /// The engine in memory, with a hand on it: commits can be held up, made to fail, and are counted.
 final class ScriptedJournalStore: JournalStore {

@@ -3,7 +3,12 @@ import Foundation
 import TestSupport
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 /// The flags of a notification, which share the column `crc` with its checksum.
 @Suite struct SpoolFlagTests {
@@ -82,7 +87,7 @@ import Testing
         try fill()
         let first = spool.store()
         _ = try first.open(at: .sample)
-        let death = Settlement.dead(reason: .damaged, attempts: 1, answer: nil)
+        let death = JournalSettlement.dead(reason: .damaged, attempts: 1, answer: nil)
         let dead = Self.samples.suffix(2).map(\.id)
         try first.commit(
             JournalTransaction(settlements: dead.map { .init(id: $0, settlement: death) }, at: .sample))

@@ -3,7 +3,12 @@ import Glibc
 import TestSupport
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 /// Which storage folders are taken, by the files that there are.
 @Suite struct SpoolGuardTests {

@@ -2,7 +2,12 @@ import Foundation
 import TestSupport
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 /// Kills the relay on entering one system call on the spool after the other, while it opens, migrates, repairs and
 /// closes a spool, twice in a row: nothing may be lost.

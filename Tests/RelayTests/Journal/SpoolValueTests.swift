@@ -2,7 +2,12 @@ import Foundation
 import Libevent
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 /// Extreme and damaged values in every column: nothing traps, and no notification disappears.
 @Suite struct SpoolValueTests {

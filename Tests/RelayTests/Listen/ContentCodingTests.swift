@@ -3,7 +3,12 @@ import Foundation
 import TestSupport
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 @Suite struct ContentCodingTests {
     private func compressed(_ bytes: [UInt8]) -> [UInt8] {

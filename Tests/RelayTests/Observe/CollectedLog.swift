@@ -1,3 +1,4 @@
+import Support
 import Libevent
 import Logging
 

@@ -4,7 +4,12 @@ import Libevent
 import Logging
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 @Suite struct MetricsTests {
     @Test func familiesAreWrittenAsTheExpositionFormatAsks() {

@@ -2,7 +2,12 @@ import Libevent
 import Logging
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 @Suite struct LogLimiterTests {
     private let start = ContinuousClock.now

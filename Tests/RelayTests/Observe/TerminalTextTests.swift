@@ -1,7 +1,12 @@
 import Foundation
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 @Suite struct TerminalTextTests {
     /// All that can steer a terminal, fake a line, reorder or hide.

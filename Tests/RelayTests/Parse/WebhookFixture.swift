@@ -2,7 +2,12 @@ import Foundation
 import TestSupport
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 /// A captured webhook body and what its `.meta.json` says of it.
 struct WebhookFixture: CustomTestStringConvertible, Sendable {

@@ -2,7 +2,12 @@ import Foundation
 import TestSupport
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 @Suite struct CrashGuardTests {
     private func id(_ sequence: Int64, _ destination: Destination = .critical) -> JournalID {

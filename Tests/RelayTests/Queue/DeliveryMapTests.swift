@@ -1,7 +1,12 @@
 import DeliveryCore
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 @Suite struct DeliveryMapTests {
     private func hook(_ name: String) throws -> HookURL { try HookURL("https://chat.example.com/hooks/\(name)/token") }
@@ -95,7 +100,7 @@ import Testing
 
     @Test func numbersAndLimitsOutliveAReload() throws {
         var before = try configuration(.critical, .info)
-        before.posting.rateLimit = PostLimit(posts: 7, per: .seconds(60))
+        before.posting.rateLimit = RateLimit(posts: 7, per: .seconds(60))
         var map = DeliveryMap(plan(before, []))
         let (critical, hooks) = (try #require(map.queue(.critical)), map.hooks)
         var after = try configuration(.critical)
@@ -115,7 +120,7 @@ import Testing
         var configuration = try configuration(.critical)
         var strict = receiver("strict")
         strict.hook = configuration.hooks[.critical]
-        strict.posting.rateLimit = PostLimit(posts: 3, per: .seconds(10))
+        strict.posting.rateLimit = RateLimit(posts: 3, per: .seconds(10))
         let limit = DeliveryMap(plan(configuration, [strict])).topology.limits.first
         #expect(limit == DeliveryCore.PostLimit(posts: 3, per: .seconds(60)))
         configuration.posting.rateLimit = nil

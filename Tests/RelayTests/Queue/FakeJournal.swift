@@ -2,7 +2,12 @@ import DeliveryCore
 import Libevent
 import TestSupport
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 /// An `OutboundJournal` in memory: a test can make it fail, fill it up and observe what it is asked.
 final class FakeJournal: OutboundJournal {
@@ -15,7 +20,7 @@ final class FakeJournal: OutboundJournal {
 
     struct Settled: Equatable, Sendable {
         var id: JournalID
-        var settlement: Relay.Settlement
+        var settlement: JournalSettlement
     }
 
     struct Script: Sendable {
@@ -83,7 +88,7 @@ final class FakeJournal: OutboundJournal {
         return script.commitResult
     }
 
-    func settle(_ id: JournalID, as settlement: Relay.Settlement) {
+    func settle(_ id: JournalID, as settlement: JournalSettlement) {
         calls.withLock { $0.settled.append(Settled(id: id, settlement: settlement)) }
         try? store.commit(JournalTransaction(settlements: [.init(id: id, settlement: settlement)], at: .now()))
     }
@@ -97,7 +102,7 @@ final class FakeJournal: OutboundJournal {
     func append(
         _ names: String..., status: AlertStatus = .firing, group: UInt64 = 1, acceptedAt: Timestamp = .now(),
         to destination: Destination = .warning, isReplayed: Bool = false, truncated: Int = 0
-    ) throws -> Journaled<Relay.Notification> {
+    ) throws -> Journaled<Alerts.Notification> {
         let alerts = names.map { name in
             alertJSON(
                 status: "\"\(status.rawValue)\"", labels: #"{"alertname":"\#(name)","severity":"warning"}"#,
@@ -107,17 +112,17 @@ final class FakeJournal: OutboundJournal {
             status: "\"\(status.rawValue)\"", alerts: "[\(alerts.joined(separator: ","))]",
             groupKey: #""{}:{n=\"\#(group)\"}""#, more: [("truncatedAlerts", "\(truncated)")])
         return try append(
-            Relay.Notification(
+            Alerts.Notification(
                 severity: destination.severity, receiver: destination.receiver, group: group, acceptedAt: acceptedAt,
                 body: Array(body.utf8), isResolved: status == .resolved, isReplayed: isReplayed))
     }
 
     /// A row whose body no version of the parser accepts.
-    func appendUnreadable() throws -> Journaled<Relay.Notification> {
+    func appendUnreadable() throws -> Journaled<Alerts.Notification> {
         try append(JournalSamples.notification(body: "no JSON"))
     }
 
-    private func append(_ notification: Relay.Notification) throws -> Journaled<Relay.Notification> {
+    private func append(_ notification: Alerts.Notification) throws -> Journaled<Alerts.Notification> {
         let sequence = calls.withLock { calls in
             defer { calls.nextSequence += 1 }
             return calls.nextSequence
@@ -127,14 +132,14 @@ final class FakeJournal: OutboundJournal {
     }
 
     /// Removes rows behind the queue's back.
-    func remove(_ notifications: Journaled<Relay.Notification>...) {
+    func remove(_ notifications: Journaled<Alerts.Notification>...) {
         disk.withLock { disk in
             for notification in notifications { disk.pending[notification.id] = nil }
         }
     }
 }
 
-extension Journaled<Relay.Notification> {
+extension Journaled<Alerts.Notification> {
     var entry: EntryID { EntryID(id) }
 }
 

@@ -1,7 +1,12 @@
 import DeliveryCore
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 @Suite struct HookRecordRowTests {
     private let reading = MachineClock.Reading(steady: Instant(nanoseconds: 5_000), wall: 1_795_000_000_000_000_000)

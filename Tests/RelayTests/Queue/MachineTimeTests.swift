@@ -1,7 +1,12 @@
 import DeliveryCore
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 /// No time from outside may trap.
 @Suite struct MachineTimeTests {
@@ -59,6 +64,6 @@ import Testing
         #expect(second < Instant(nanoseconds: 0) + .seconds(60))
         let (before, reading, after) = (Timestamp.now(), clock.reading(), Timestamp.now())
         #expect(reading.steady >= second && reading.steady <= clock.now())
-        #expect((before.spoolNanoseconds...after.spoolNanoseconds).contains(reading.wall))
+        #expect((before.nanosecondsSince1970...after.nanosecondsSince1970).contains(reading.wall))
     }
 }

@@ -1,7 +1,12 @@
 import DeliveryCore
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 /// One queue on a fake journal, and the room that it posts to.
 struct QueueBench {
@@ -47,7 +52,7 @@ struct QueueBench {
     }
 
     func compose(
-        _ notifications: Journaled<Relay.Notification>..., form: Form = .full, banner: Banner = [],
+        _ notifications: Journaled<Alerts.Notification>..., form: Form = .full, banner: Banner = [],
         thread: String? = nil
     ) async throws -> Manifest {
         try #require(await compose(notifications.map(\.entry), form: form, banner: banner, thread: thread))

@@ -1,7 +1,12 @@
 import Foundation
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 /// Puts each hostile value in each place of a payload where one can stand, and reads the messages as Rocket.Chat does.
 @Suite struct HostileMessageTests {

@@ -1,4 +1,9 @@
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 extension Timestamp {
     /// 2026-11-23T17:04:00Z, the moment at which the alerts of these tests begin to fire.

@@ -1,6 +1,11 @@
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 @Suite struct AlertRouterTests {
     private let database = ReceiverID(rawValue: 1)
@@ -59,7 +64,7 @@ import Testing
         let body = try WebhookFixture.body("14-distinct-severities.am0331")
         let batch = try WebhookParser(router: routerToAll("alertname=~.+")).parse(body, acceptedAt: .now())
         #expect(batch.notifications.count == 404)
-        func address(_ notification: Relay.Notification) -> UInt {
+        func address(_ notification: Alerts.Notification) -> UInt {
             notification.body.withUnsafeBufferPointer { UInt(bitPattern: $0.baseAddress) }
         }
         #expect(Set(batch.notifications.map(address)).count == 4)

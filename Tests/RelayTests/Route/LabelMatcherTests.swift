@@ -2,7 +2,12 @@ import Foundation
 import TestSupport
 import Testing
 
+@testable import Alerts
+@testable import Journaling
 @testable import Relay
+@testable import RocketChat
+@testable import SQLiteJournal
+@testable import Support
 
 @Suite struct LabelMatcherTests {
     /// Texts of one matcher each that both we and Alertmanager read.

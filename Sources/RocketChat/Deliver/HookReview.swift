@@ -1,0 +1,231 @@
+import Support
+
+/// Judges whether an address can be that of an incoming webhook of Rocket.Chat: `https://host/hooks/ID/TOKEN`.
+///
+/// What can never work is a fault. What works behind some proxy, or works but hardly as it was meant, is a warning.
+/// Neither repeats the address, which is a secret.
+package enum HookReview {
+    package enum Fault: Error, Equatable, CustomStringConvertible {
+        case quoted
+        case several
+        case placeholder
+        case noPath
+        case noToken
+        case notAHook(String)
+        case otherService(String)
+        case host
+        case character
+        case escape
+
+        package var description: String {
+            switch self {
+            case .quoted: "the webhook URL is in quotes; take them out (docker's --env-file keeps them)"
+            case .several: "holds several URLs; a hook is one URL, and each severity has a variable of its own"
+            case .placeholder: "the webhook URL holds a placeholder such as <ID> or ${ID}; put the real id and token in"
+            case .noPath: "the webhook URL has no path; copy it whole, it ends with /hooks/ID/TOKEN"
+            case .noToken: "the webhook URL lacks its id or token; copy it whole, it ends with /hooks/ID/TOKEN"
+            case .notAHook(let path):
+                "\(path) is no incoming webhook of Rocket.Chat; copy the webhook URL from the integration's page"
+            case .otherService(let name): "the URL is one of \(name), and the relay posts to Rocket.Chat alone"
+            case .host: "the host of the webhook URL is neither a name nor an address"
+            case .character: "the path of the webhook URL holds a character that no URL has"
+            case .escape: "the webhook URL holds a percent sign without two hexadecimal digits behind it"
+            }
+        }
+    }
+
+    /// Refuses texts that are no address at all, with a better reason than `HookURL` would give for the same text.
+    package static func checkForm(_ text: String) throws(Fault) {
+        if text.hasPrefix("\"") || text.hasPrefix("'") { throw .quoted }
+        let parts = text.lowercased().split { ",;|".contains($0) || $0.isWhitespace }
+        let urls = parts.count { part in ["http://", "https://"].contains(where: part.hasPrefix) }
+        if urls > 1 { throw .several }
+        if isPlaceholder(text) { throw .placeholder }
+    }
+
+    /// Judges an address that `HookURL` takes. Contacts nobody.
+    ///
+    /// - Returns: what looks wrong, each a sentence without a full stop.
+    package static func review(_ text: String) throws(Fault) -> [String] {
+        let url = Parts(text)
+        if let name = otherServices.first(where: { url.isOn($0.host) })?.name { throw .otherService(name) }
+        guard isHost(url) else { throw .host }
+        try checkCharacters(url.path)
+        try checkPath(url)
+        return warnings(url)
+    }
+
+    // MARK: Faults
+
+    /// `<ID>`, `{{ .id }}`, `${ID}` or `$ID`, which something was to replace. Passwords may hold such characters.
+    private static func isPlaceholder(_ text: String) -> Bool {
+        let url = Parts(text)
+        let shown = url.host + url.path + (url.query ?? "")
+        if shown.contains(where: { "<>{}".contains($0) }) { return true }
+        return zip(shown, shown.dropFirst()).contains { $0 == "$" && ($1.isLetter || $1 == "(") }
+    }
+
+    /// Letters, digits and hyphens between dots, letters beyond ASCII too; in brackets an address of IPv6. An underscore is
+    /// common in names of containers.
+    private static func isHost(_ url: Parts) -> Bool {
+        // What follows a percent sign names the interface (RFC 6874).
+        if url.isIPv6 { return IPAddress(url.host.prefix { $0 != "%" }) != nil }
+        let name = url.host.hasSuffix(".") ? url.host.dropLast() : url.host[...]
+        return name.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
+            !label.isEmpty
+                && label.unicodeScalars.allSatisfy {
+                    $0.isLetterOrDigit || "-_".unicodeScalars.contains($0) || isLetter($0)
+                }
+        }
+    }
+
+    private static func isLetter(_ scalar: Unicode.Scalar) -> Bool {
+        !scalar.isASCII && (scalar.properties.isAlphabetic || scalar.properties.numericType != nil)
+    }
+
+    private static func checkCharacters(_ path: Substring) throws(Fault) {
+        let refused: Set<Unicode.Scalar> = ["\"", "\\", "^", "`", "|"]
+        let isPlain = path.unicodeScalars.allSatisfy { $0.isASCII && $0.value > 0x20 && !refused.contains($0) }
+        guard isPlain else { throw .character }
+        for part in path.utf8.split(separator: UInt8(ascii: "%"), omittingEmptySubsequences: false).dropFirst() {
+            let digits = part.prefix(2)
+            guard digits.count == 2, digits.allSatisfy({ Unicode.Scalar($0).properties.isASCIIHexDigit }) else {
+                throw .escape
+            }
+        }
+    }
+
+    private static func checkPath(_ url: Parts) throws(Fault) {
+        if url.path.allSatisfy({ $0 == "/" }) { throw .noPath }
+        guard let hook = url.hook else {
+            // Rocket.Chat's own pages and interfaces, which take no webhook whatever a proxy does.
+            let pages = ["/api/v1", "/admin", "/channel", "/group", "/direct", "/home", "/account"]
+            if let page = pages.first(where: { url.path == $0 || url.path.hasPrefix($0 + "/") }) {
+                throw .notAHook(page)
+            }
+            if url.segments.last == "hooks" { throw .noToken }
+            for page in ["/api/v1/", "/admin/"] where url.path.contains(page) { throw .notAHook(page) }
+            return
+        }
+        if hook.count < 2 || hook.prefix(2).contains("") { throw .noToken }
+    }
+
+    private static let otherServices: [(host: String, name: String)] = [
+        ("hooks.slack.com", "Slack"), ("slack.com", "Slack"), ("discord.com", "Discord"), ("discordapp.com", "Discord"),
+        ("webhook.office.com", "Microsoft Teams"), ("outlook.office.com", "Microsoft Teams"),
+        ("outlook.office365.com", "Microsoft Teams"), ("logic.azure.com", "Microsoft Azure"),
+        ("powerplatform.com", "Microsoft Power Automate"), ("chat.googleapis.com", "Google Chat"),
+        ("api.telegram.org", "Telegram"), ("events.pagerduty.com", "PagerDuty"), ("api.opsgenie.com", "Opsgenie"),
+        ("hooks.zapier.com", "Zapier"), ("webhook.site", "webhook.site"), ("api.pushover.net", "Pushover"),
+        ("ntfy.sh", "ntfy"), ("webexapis.com", "Webex"), ("maker.ifttt.com", "IFTTT"),
+        ("hooks.mattermost.com", "Mattermost"),
+    ]
+
+    // MARK: Warnings
+
+    private static func warnings(_ url: Parts) -> [String] {
+        var found: [String] = []
+        if url.scheme == "http", !url.isLoopback {
+            found.append(
+                "the webhook URL is plain http to another host, so anyone on the way can read its token; use https")
+        }
+        if url.userInfo != nil {
+            found.append("the webhook URL holds a user and password, which a hook of Rocket.Chat does not take")
+        }
+        if let hook = url.hook {
+            if hook.count > 3 {
+                found.append("more follows the token than an integration's page gives: /hooks/ID/TOKEN")
+            }
+            if hook.contains(where: isExample) { found.append("the id or token looks like that of an example") }
+            if hook.contains(where: { !isToken($0) }) {
+                found.append("the id or token holds a character that Rocket.Chat gives to none; was it copied whole?")
+            }
+        } else {
+            found.append("the path of the webhook URL has no /hooks/ID/TOKEN; it works only where a proxy rewrites it")
+        }
+        if let query = url.query {
+            let names = query.split(separator: "&").map { $0.prefix { $0 != "=" }.lowercased() }
+            found.append(
+                names.contains("channel")
+                    ? "?channel= does not choose a room: a hook posts to the room of its integration"
+                    : "a webhook URL of Rocket.Chat has no query (?…)")
+        }
+        if url.fragment != nil {
+            found.append("what follows # in the webhook URL is never sent, and does not choose a room")
+        }
+        if (url.scheme, url.port) == ("http", "443") || (url.scheme, url.port) == ("https", "80") {
+            found.append("the port of the webhook URL is commonly that of the other scheme")
+        }
+        return found
+    }
+
+    private static func isExample(_ segment: Substring) -> Bool {
+        let words = [
+            "id", "token", "integration_id", "webhook_id", "your-token", "your_token", "changeme", "xxx", "...",
+        ]
+        return words.contains(segment.lowercased())
+            || (segment.count > 3 && segment.allSatisfy { $0 == "x" || $0 == "X" })
+    }
+
+    /// Ids and tokens are letters and digits; those of old servers are base64, percent-encoded.
+    private static func isToken(_ segment: Substring) -> Bool {
+        segment.utf8.allSatisfy { Unicode.Scalar($0).isLetterOrDigit || "%-_=+.~".utf8.contains($0) }
+    }
+
+    // MARK: Parts
+
+    /// An address taken apart without any judgement.
+    private struct Parts {
+        var scheme: String
+        var userInfo: Substring?
+        var host: String
+        var isIPv6: Bool
+        var port: Substring
+        var path: Substring
+        var query: Substring?
+        var fragment: Substring?
+
+        init(_ text: String) {
+            var rest = text[...]
+            let end = rest.firstRange(of: "://")
+            scheme = end.map { rest[..<$0.lowerBound].lowercased() } ?? ""
+            if let end { rest = rest[end.upperBound...] }
+            if let mark = rest.firstIndex(of: "#") {
+                fragment = rest[rest.index(after: mark)...]
+                rest = rest[..<mark]
+            }
+            if let mark = rest.firstIndex(of: "?") {
+                query = rest[rest.index(after: mark)...]
+                rest = rest[..<mark]
+            }
+            var authority = rest.prefix { $0 != "/" }
+            path = rest.dropFirst(authority.count)
+            if let mark = authority.lastIndex(of: "@") {
+                userInfo = authority[..<mark]
+                authority = authority[authority.index(after: mark)...]
+            }
+            let name = authority.hasPrefix("[") ? authority.prefix { $0 != "]" } : authority.prefix { $0 != ":" }
+            host = name.filter { $0 != "[" }.lowercased()
+            isIPv6 = name.hasPrefix("[")
+            port = authority.dropFirst(name.count).drop { "]:".contains($0) }
+        }
+
+        var segments: [Substring] {
+            path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map { $0 }
+        }
+
+        /// What follows `/hooks/`, without a slash at the end; nil if there is none.
+        var hook: [Substring]? {
+            guard let index = segments.firstIndex(of: "hooks"), index + 1 < segments.count else { return nil }
+            let rest = segments[(index + 1)...]
+            return rest.count > 2 && rest.last == "" ? Array(rest.dropLast()) : Array(rest)
+        }
+
+        func isOn(_ domain: String) -> Bool { host == domain || host.hasSuffix("." + domain) }
+
+        var isLoopback: Bool {
+            isOn("localhost") || host == "::1"
+                || host.hasPrefix("127.") && host.allSatisfy { $0.isNumber || $0 == "." }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+package import Alerts
+import Support
+
+/// What a message calls an alert and says of it: the raw values, to be escaped for the place they go to.
+extension Alert {
+    /// The alert's name; without one its summary or its labels, so that every alert can be told from others.
+    package var displayName: String {
+        if let name = labels.visible("alertname") { return name }
+        return summary ?? labelList ?? "Alert without a name"
+    }
+
+    /// One line on what is wrong.
+    package var summary: String? {
+        ["summary", "title", "message", "description"].lazy.compactMap { annotations.visible($0) }.first
+    }
+
+    /// The longer text, unless the summary says it already.
+    package var details: String? {
+        ["description", "message"].lazy.compactMap { annotations.visible($0) }.first { $0 != summary }
+    }
+
+    /// The annotations that have no place of their own in a message.
+    var otherAnnotations: [Labels.Pair] {
+        annotations.pairs.filter { pair in
+            pair.value != summary && pair.value != details && !Escape.isBlank(pair.value)
+                && AlertLinks.label(ofAnnotation: pair.name, value: pair.value) == nil
+        }
+    }
+
+    private var labelList: String? {
+        let pairs = labels.pairs.filter { $0.name != "severity" && !Escape.isBlank($0.value) }.prefix(4)
+        return pairs.isEmpty ? nil : pairs.map { "\($0.name)=\($0.value)" }.joined(separator: ", ")
+    }
+}
+
+extension Labels {
+    /// The value, if a person could see it.
+    package func visible(_ name: String) -> String? {
+        self[name].flatMap { Escape.isBlank($0) ? nil : $0 }
+    }
+}
+
+extension Timestamp {
+    /// Nil for what no person would believe: before 1970, as the zero time `0001-01-01` is, or after the year 9999.
+    var plausible: Timestamp? {
+        (1..<253_402_300_800).contains(seconds) ? self : nil
+    }
+
+    /// `2026-11-23`, in UTC.
+    package var day: String { "\(date)" }
+
+    /// `17:04`, in UTC. Without seconds, since `:04:` is the form of an emoji.
+    package var clock: String {
+        let minute = secondOfDay / 60
+        return "\((minute / 60).padded(to: 2)):\((minute % 60).padded(to: 2))"
+    }
+
+    /// The time from a start to an end; nil where either is not told or the end comes first.
+    package static func span(from start: Timestamp?, to end: Timestamp?) -> Duration? {
+        guard let start = start?.plausible, let end = end?.plausible, end >= start else { return nil }
+        return end.since(start)
+    }
+}
+
+extension Duration {
+    /// Its two largest units, as a person says it: `3 d 4 h`, `2 h 13 m`, `12 m`, `45 s`.
+    package var spoken: String {
+        let seconds = components.seconds
+        switch seconds {
+        case ..<60: return "\(max(0, seconds)) s"
+        case ..<3_600: return "\(seconds / 60) m"
+        case ..<86_400: return Self.pair(seconds / 3_600, "h", seconds % 3_600 / 60, "m")
+        default: return Self.pair(seconds / 86_400, "d", seconds % 86_400 / 3_600, "h")
+        }
+    }
+
+    private static func pair(_ large: Int64, _ unit: String, _ small: Int64, _ smallUnit: String) -> String {
+        small == 0 ? "\(large) \(unit)" : "\(large) \(unit) \(small) \(smallUnit)"
+    }
+}
+
+extension Alert {
+    /// Clocks of two machines differ: a start so little ahead of ours is now.
+    private static let clockSkew = Duration.seconds(60)
+
+    /// How long a firing alert fires, or how long a resolved one fired; nil when its times do not tell.
+    package func duration(now: Timestamp) -> Duration? {
+        switch status {
+        case .firing:
+            guard let start = startsAt?.plausible else { return nil }
+            let age = now.since(start)
+            return age < .zero - Self.clockSkew ? nil : max(.zero, age)
+        case .resolved: return Timestamp.span(from: startsAt, to: endsAt)
+        }
+    }
+
+    /// Since when and for how long, in words; never empty.
+    func history(now: Timestamp) -> String {
+        switch status {
+        case .firing: firingHistory(now: now)
+        case .resolved: resolvedHistory
+        }
+    }
+
+    private func firingHistory(now: Timestamp) -> String {
+        guard let start = startsAt?.plausible else { return "Firing, its start is not known" }
+        let moment = "\(start.day) \(start.clock) UTC"
+        guard let age = duration(now: now) else { return "Firing; its start, \(moment), lies in the future" }
+        return "Firing since \(moment) (\(age.spoken))"
+    }
+
+    private var resolvedHistory: String {
+        switch (startsAt?.plausible, endsAt?.plausible) {
+        case (let start?, let end?) where end >= start:
+            let until = start.day == end.day ? end.clock : "\(end.day) \(end.clock)"
+            return "Resolved. Fired from \(start.day) \(start.clock) to \(until) UTC (\(end.since(start).spoken))"
+        case (_, let end?): return "Resolved at \(end.day) \(end.clock) UTC"
+        case (let start?, nil): return "Resolved. Fired from \(start.day) \(start.clock) UTC"
+        case (nil, nil): return "Resolved"
+        }
+    }
+}

@@ -1,0 +1,272 @@
+/// Text from outside, made harmless for one place of a message.
+struct Escaped: Sendable, Equatable {
+    var string: String
+    /// Whether it ends in an ellipsis because the limit cut it.
+    var isShortened: Bool
+}
+
+/// Makes label and annotation values harmless for the places of a message that treat them differently
+/// (`contracts/rocketchat.md` sections 3.4, 3.7 and 9).
+///
+/// Every function bounds its result to `limit` UTF-16 units and works on no more of the input than that needs. The
+/// result is safe between a space or a line break before it and a space, a comma or a line break behind it.
+enum Escape {
+    /// For a message's `text` (dialect A), on one line: it is parsed for mentions and shown raw in notifications, so
+    /// invisible U+200B is preferred to a backslash wherever it works.
+    static func text(_ raw: String, limit: Int) -> Escaped {
+        escape(raw, as: .text, limit: limit)
+    }
+
+    /// For an attachment's `text` and field values (dialect B), line breaks kept: the web client reads them with
+    /// `marked`, mobile with the parser of `text`, so only what both understand is used.
+    static func attachment(_ raw: String, limit: Int) -> Escaped {
+        escape(raw, as: .attachment, limit: limit)
+    }
+
+    /// For titles of attachments and fields, on one line: plain text on the web, where a backslash would show, parsed
+    /// by some mobile versions; what U+200B cannot defuse becomes its look-alike.
+    static func title(_ raw: String, limit: Int) -> Escaped {
+        escape(raw, as: .title, limit: limit)
+    }
+
+    /// Whether nothing of it would be visible.
+    static func isBlank(_ raw: String) -> Bool {
+        CleanText(raw, keepsLines: false, limit: 0).scalars.isEmpty
+    }
+
+    private static func escape(_ raw: String, as dialect: EscapeWriter.Dialect, limit: Int) -> Escaped {
+        let clean = CleanText(raw, keepsLines: dialect == .attachment, limit: limit)
+        var writer = EscapeWriter(dialect: dialect, source: clean, limit: limit)
+        return writer.write()
+    }
+}
+
+/// Writes clean text with every construct of one dialect broken, until a limit.
+struct EscapeWriter {
+    enum Dialect { case text, attachment, title }
+
+    /// Zero width, no space: ends a name, a URL or a marker without being seen (section 3.4).
+    static let breaker: Unicode.Scalar = "\u{200B}"
+
+    let dialect: Dialect
+    let source: CleanText
+    /// UTF-16 units the result may have.
+    let limit: Int
+    private let seams: Set<Int>
+    /// Where the last bar stands: a `<` before it could begin a Slack link, whose URL may hold a breaker.
+    private let lastBar: Int
+    private var output = String.UnicodeScalarView()
+    private var units = 0
+
+    init(dialect: Dialect, source: CleanText, limit: Int) {
+        self.dialect = dialect
+        self.source = source
+        self.limit = limit
+        lastBar = source.scalars.lastIndex(of: "|") ?? -1
+        seams = TokenSeams.find(in: source.scalars, breaksAddresses: dialect != .title)
+    }
+
+    mutating func write() -> Escaped {
+        var isShortened = false
+        for index in source.scalars.indices {
+            let isLast = index == source.scalars.count - 1 && !source.isCut
+            guard append(piece(at: index), reserving: isLast ? 0 : 1) else {
+                isShortened = true
+                break
+            }
+        }
+        if isShortened || source.isCut {
+            isShortened = true
+            output.append("…")
+        }
+        return Escaped(string: String(output), isShortened: isShortened)
+    }
+
+    /// Appends the whole piece or nothing, so that the limit never parts a backslash from what it escapes.
+    private mutating func append(_ piece: [Unicode.Scalar], reserving reserve: Int) -> Bool {
+        let length = piece.reduce(0) { $0 + UTF16.width($1) }
+        guard units + length + reserve <= limit else { return false }
+        output.append(contentsOf: piece)
+        units += length
+        return true
+    }
+
+    private func piece(at index: Int) -> [Unicode.Scalar] {
+        var piece = inline(at: index)
+        if startsBlock(at: index) { piece.insert(Self.breaker, at: 0) }
+        if seams.contains(index), piece.last != Self.breaker {
+            if source.scalars[index] == ".", dialect == .attachment {
+                // Section 3.7 B: both clients take `\.` for a dot, so a copied address stays whole.
+                piece = ["\\", "."]
+            } else {
+                piece.append(Self.breaker)
+            }
+        }
+        return piece
+    }
+
+    private func inline(at index: Int) -> [Unicode.Scalar] {
+        let scalar = source.scalars[index]
+        switch scalar {
+        case "@": return [scalar, Self.breaker]
+        case "#": return dialect == .attachment ? ["\\", scalar] : [scalar, Self.breaker]
+        case "*", "~", "`": return emphasis(scalar)
+        case "_": return isInsideWord(index) ? [scalar] : emphasis(scalar)
+        case "[": return ["\u{FF3B}"]
+        case "]": return ["\u{FF3D}"]
+        case "<" where index < lastBar: return ["\u{FF1C}"]
+        case "\\", "<", ":", "|", "$", "+": return opensConstruct(at: index) ? [scalar, Self.breaker] : [scalar]
+        default: return [scalar]
+        }
+    }
+
+    private func emphasis(_ scalar: Unicode.Scalar) -> [Unicode.Scalar] {
+        guard dialect == .title else { return ["\\", scalar] }
+        switch scalar {
+        case "*": return ["\u{2217}"]
+        case "~": return ["\u{223C}"]
+        case "_": return ["\u{FF3F}"]
+        default: return ["\u{02CB}"]
+        }
+    }
+
+    /// Whether the scalar begins something by what follows it: an escape or KaTeX, a tag or Slack link, a URL or
+    /// emoji, a spoiler, a formula, a phone number.
+    private func opensConstruct(at index: Int) -> Bool {
+        let next = scalar(index + 1)
+        switch source.scalars[index] {
+        case "\\": return next.map { $0 == "\n" || ($0.isASCII && $0 != " " && !$0.isWord) } ?? true
+        case "<": return next.map { $0 != " " && $0 != "=" } ?? true
+        case ":": return next == "/" || isShortName(after: index)
+        case "+": return next.map { $0.isDigit || $0 == "(" } ?? false
+        default: return next == source.scalars[index]
+        }
+    }
+
+    /// Whether a second colon makes `:name:` of what follows this one.
+    private func isShortName(after colon: Int) -> Bool {
+        var end = colon + 1
+        while let scalar = scalar(end), scalar.isShortNameScalar { end += 1 }
+        return end > colon + 1 && scalar(end) == ":"
+    }
+
+    /// Whether an underscore of `text` is safe bare: between letters or digits of a word that nothing but a space
+    /// precedes. After other characters newer grammars see the start of an italic in it.
+    private func isInsideWord(_ index: Int) -> Bool {
+        guard dialect != .attachment, let next = scalar(index + 1), next.isLetterOrDigit else { return false }
+        guard let previous = scalar(index - 1), previous.isLetterOrDigit else { return false }
+        var start = index
+        while let scalar = scalar(start - 1), scalar.isWord, !seams.contains(start - 1) { start -= 1 }
+        return start == 0 ? source.scalars[0] != "_" : source.scalars[start - 1] == " " && source.scalars[start] != "_"
+    }
+
+    private func scalar(_ index: Int) -> Unicode.Scalar? {
+        source.scalars.indices.contains(index) ? source.scalars[index] : nil
+    }
+}
+
+extension EscapeWriter {
+    /// Whether the line that begins here would become a heading, quote, list, table, rule or code block.
+    private func startsBlock(at index: Int) -> Bool {
+        guard index == 0 || source.scalars[index - 1] == "\n" else { return false }
+        switch source.scalars[index] {
+        case ">", "|", "=", " ": return true
+        case ":": return scalar(index + 1) == "-"
+        case "-", "+": return scalar(index + 1).map { !$0.isLetterOrDigit } ?? true
+        case _ where source.scalars[index].isDigit: return startsNumberedItem(at: index)
+        default: return false
+        }
+    }
+
+    /// Whether digits, a dot or parenthesis, and a space stand here.
+    private func startsNumberedItem(at index: Int) -> Bool {
+        var end = index
+        while let scalar = scalar(end), scalar.isDigit { end += 1 }
+        guard let mark = scalar(end), mark == "." || mark == ")" else { return false }
+        guard let next = scalar(end + 1) else { return true }
+        return next == " " || next == "\n"
+    }
+}
+
+extension Unicode.Scalar {
+    /// ASCII only.
+    package var isDigit: Bool { ("0"..."9").contains(self) }
+    /// ASCII only.
+    package var isLetter: Bool { ("a"..."z").contains(self) || ("A"..."Z").contains(self) }
+    /// ASCII only.
+    var isLetterOrDigit: Bool { isLetter || isDigit }
+    fileprivate var isWord: Bool { isLetterOrDigit || self == "_" }
+    fileprivate var isShortNameScalar: Bool { isWord || self == "-" || self == "+" || self == "." }
+}
+
+/// Finds the places in a text that only a look at the whole word shows to need breaking.
+enum TokenSeams {
+    /// The indices after which a breaker must stand: in emoticons and, where asked for, the dots of what the clients
+    /// would turn into a link because it looks like a domain or an address (`node1.prod.com`, `10.0.0.1`).
+    static func find(in scalars: [Unicode.Scalar], breaksAddresses: Bool) -> Set<Int> {
+        var seams: Set<Int> = []
+        for token in tokens(of: scalars) {
+            if isEmoticon(scalars[token]) { seams.insert(token.lowerBound) }
+            guard breaksAddresses, isAddress(scalars[token]) else { continue }
+            for index in token.dropLast() where scalars[index] == "." && continuesName(scalars[index + 1]) {
+                seams.insert(index)
+            }
+        }
+        return seams
+    }
+
+    private static func tokens(of scalars: [Unicode.Scalar]) -> [Range<Int>] {
+        var tokens: [Range<Int>] = []
+        var start = 0
+        for index in 0...scalars.count where index == scalars.count || scalars[index] == " " || scalars[index] == "\n" {
+            if index > start { tokens.append(start..<index) }
+            start = index + 1
+        }
+        return tokens
+    }
+
+    /// Whether it could be one of the emoticons that are replaced when they stand alone: `:)`, `8)`, `</3`, `-_-`.
+    private static func isEmoticon(_ token: ArraySlice<Unicode.Scalar>) -> Bool {
+        (2...5).contains(token.count) && token.allSatisfy(emoticonScalars.contains)
+            && token.contains(where: emoticonMarks.contains) && !token.allSatisfy(comparisonScalars.contains)
+    }
+
+    private static let emoticonScalars = Set(":;=8BXxDPpOobL03yÞ()[]{}<>/\\|*$#@%^'.-_".unicodeScalars)
+    /// Of these alone are comparisons and arrows, `<=` and `->`.
+    private static let comparisonScalars = Set("<>=-".unicodeScalars)
+    private static let emoticonMarks = Set(":;=()[]<>_*\\".unicodeScalars)
+
+    private static func isAddress(_ token: ArraySlice<Unicode.Scalar>) -> Bool {
+        hasTopLevel(token) || hasFourNumbers(token)
+    }
+
+    /// Whether a dot with something before it is followed by two letters, the least that a top-level domain has.
+    private static func hasTopLevel(_ token: ArraySlice<Unicode.Scalar>) -> Bool {
+        token.indices.dropFirst().dropLast(2).contains { index in
+            token[index] == "." && isNameLetter(token[index + 1]) && isNameLetter(token[index + 2])
+        }
+    }
+
+    private static func hasFourNumbers(_ token: ArraySlice<Unicode.Scalar>) -> Bool {
+        var numbers = 0
+        var previous: Unicode.Scalar = " "
+        for scalar in token {
+            if scalar.isDigit {
+                if !previous.isDigit { numbers = previous == "." ? numbers + 1 : 1 }
+                if numbers == 4 { return true }
+            } else if scalar != "." || !previous.isDigit {
+                numbers = 0
+            }
+            previous = scalar
+        }
+        return false
+    }
+
+    private static func isNameLetter(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.isLetter || !scalar.isASCII
+    }
+
+    private static func continuesName(_ scalar: Unicode.Scalar) -> Bool {
+        isNameLetter(scalar) || scalar.isDigit || scalar == "-" || scalar == "_"
+    }
+}

@@ -1,0 +1,96 @@
+package import Alerts
+
+/// Turns the alerts of one severity into Rocket.Chat messages: usually one, several numbered ones when there are too
+/// many alerts or too many bytes. Pure: the same input gives the same messages.
+package struct MessageRenderer: Sendable {
+    package let settings: RenderSettings
+
+    package init(settings: RenderSettings) {
+        self.settings = settings
+    }
+
+    /// The messages in the order in which to post them, never none; firing alerts before resolved ones, else in the
+    /// payload's order, each in exactly one message or counted in the last one.
+    package func render(
+        _ payload: Payload, severity: Severity, now: Timestamp, marks: MessageMarks = MessageMarks()
+    ) -> [Message] {
+        let alerts = payload.firing + payload.resolved
+        let labels = LabelTable(alerts: alerts, severity: severity, settings: settings)
+        let headline = Headline(
+            payload: payload, severity: severity, labels: labels, marks: marks, now: now, limit: settings.textBudget)
+        let blocks = AttachmentRenderer(
+            severity: severity, labels: labels, externalURL: payload.externalURL, now: now)
+        let room = settings.maxBodyBytes - frameSize(headline)
+        let limits = AttachmentLimits(text: settings.textBudget)
+        let parts = alerts.map { blocks.render($0, limits: limits, size: room) }
+            .packed(room: room, most: settings.maxAlertsPerMessage, size: \.jsonSize)
+        let capped = settings.capped(parts, of: alerts) { left in
+            DigestText.rest(
+                left.count, DigestText.counts(of: left), externalURL: payload.externalURL, limit: settings.textBudget)
+        }
+        return headline.messages(capped, empty: [], message)
+    }
+
+    /// The same as text alone.
+    package func renderPlain(
+        _ payload: Payload, severity: Severity, now: Timestamp, marks: MessageMarks = MessageMarks()
+    ) -> [Message] {
+        PlainMessages(payload: payload, severity: severity, settings: settings, marks: marks, now: now).render()
+    }
+
+    private func message(_ text: String, _ attachments: [Message.Attachment]) -> Message {
+        Message(text: text, attachments: attachments, emoji: settings.emoji, alias: settings.alias)
+    }
+
+    /// The bytes of a message before its first attachment, with the longest part number and the keys around.
+    private func frameSize(_ headline: Headline) -> Int {
+        message(headline.text(part: .init(number: 1, count: 99_999)), []).json().count + 64
+    }
+
+}
+
+/// A notification as text alone, for a room that refuses the full message: numbered parts, every alert a few lines.
+struct PlainMessages {
+    let payload: Payload
+    let severity: Severity
+    let settings: RenderSettings
+    let marks: MessageMarks
+    let now: Timestamp
+
+    /// UTF-16 units of one alert's lines.
+    private static let alertLimit = 1_200
+
+    func render() -> [Message] {
+        let alerts = payload.firing + payload.resolved
+        let labels = LabelTable(alerts: alerts, severity: severity, settings: settings)
+        let headline = Headline(
+            payload: payload, severity: severity, labels: labels, marks: marks, now: now, limit: settings.textBudget / 2
+        )
+        let parts = alerts.map { paragraph($0, labels) }.packed(room: room - 1) { $0.utf16.count + 1 }
+        let capped = settings.capped(parts, of: alerts) { left in
+            let kinds = DigestText.list(DigestText.counts(of: left), Escape.text, limit: room - 80)
+            return "\(DigestText.restTitle(left.count)): \(kinds)"
+        }
+        return headline.messages(capped, empty: []) { text, paragraphs in
+            Message(text: ([text] + paragraphs).joined(separator: "\n"))
+        }
+    }
+
+    /// UTF-16 units beside the headline's half.
+    private var room: Int { settings.textBudget - settings.textBudget / 2 }
+
+    /// `HighCPUUsage on web-1:9100, firing since …: CPU above 90 % (job = node)`, on one line.
+    private func paragraph(_ alert: Alert, _ labels: LabelTable) -> String {
+        let limit = min(Self.alertLimit, room - 2)
+        var text = Escape.text(alert.displayName, limit: limit / 4).string
+        text += AlertPlace(of: [alert]).phrase { Escape.text($0, limit: limit / 12).string }
+        text += ". " + alert.history(now: now)
+        var pieces: [String] = []
+        if let summary = alert.summary { pieces.append(Escape.text(summary, limit: limit / 4).string) }
+        pieces += labels.own(of: alert).map {
+            Escape.text($0.name, limit: 60).string + " = " + Escape.text($0.value, limit: 120).string
+        }
+        for piece in pieces where text.utf16.count + piece.utf16.count + 3 <= limit { text += " - " + piece }
+        return text
+    }
+}

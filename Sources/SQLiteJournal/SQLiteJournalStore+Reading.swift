@@ -1,0 +1,188 @@
+package import Alerts
+package import Journaling
+
+extension SQLiteJournalStore {
+    package func pending(
+        _ destination: Destination, after: JournalID?, limit: Int, byteLimit: Int, at now: Timestamp
+    ) throws(JournalStoreError) -> StoredWindow {
+        precondition(limit > 0 && byteLimit > 0)
+        var window = StoredWindow()
+        var damaged: [Int64] = []
+        try use { (statements) throws(SQLiteError) in
+            var bytes = 0
+            // Rows damaged in their ids may lie anywhere.
+            guard let start = after.map(\.successor) ?? .min else { return }
+            try statements.table(destination).pending.bind(start).query { (row) throws(SQLiteError) in
+                guard window.notifications.count < limit, bytes < byteLimit else {
+                    window.isLast = false
+                    return false
+                }
+                window.cursor = JournalID(rawValue: row.integer(0))
+                if let stored = SpoolRow.notification(in: row, of: destination) {
+                    bytes += stored.notification.body.count
+                    window.notifications.append(stored)
+                } else {
+                    damaged.append(row.integer(0))
+                }
+                return true
+            }
+        }
+        try bury(damaged, of: destination, at: now)
+        window.damaged = damaged.count
+        return window
+    }
+
+    package func rows(
+        _ destination: Destination, after: JournalID?, limit: Int, at now: Timestamp
+    ) throws(JournalStoreError) -> (rows: PendingRows, damaged: Int) {
+        precondition(limit > 0)
+        var window = PendingRows()
+        var damaged: [Int64] = []
+        try use { (statements) throws(SQLiteError) in
+            guard let start = after.map(\.successor) ?? .min else { return }
+            try statements.table(destination).rows.bind(start).query { (row) throws(SQLiteError) in
+                guard window.rows.count < limit else {
+                    window.isLast = false
+                    return false
+                }
+                let id = JournalID(rawValue: row.integer(0))
+                window.cursor = id
+                // Readers that begin at 0 would never come to the body of a row in front of it.
+                if id.destination == destination, id.sequence > 0 {
+                    let flags = SpoolRow.Flags(column: row.integer(2))
+                    window.rows.append(
+                        PendingRow(
+                            id: id, group: UInt64(bitPattern: row.integer(1)), isResolved: flags.contains(.resolved),
+                            isReplayed: flags.contains(.replayed)))
+                } else {
+                    damaged.append(id.rawValue)
+                }
+                return true
+            }
+        }
+        try bury(damaged, of: destination, at: now)
+        return (window, damaged.count)
+    }
+
+    /// On a full disk the rows stay where they are; they are passed over in any case and found again at the next start.
+    private func bury(_ damaged: [Int64], of destination: Destination, at now: Timestamp) throws(JournalStoreError) {
+        guard !damaged.isEmpty else { return }
+        do throws(JournalStoreError) {
+            try change { (statements) throws(SQLiteError) in
+                for id in damaged {
+                    let letters = deadLetterCounts[destination]
+                    try bury(
+                        id, of: destination, reason: .damaged, attempts: 0, answer: nil, at: now,
+                        as: statements.damagedID(destination), statements)
+                    // A row that is read but not found by its id stands in the wrong place: the tree is damaged too.
+                    if deadLetterCounts[destination] == letters { throw .outOfPlace(id, destination) }
+                }
+            }
+        } catch {
+            guard case .full = error else { throw error }
+        }
+    }
+}
+
+extension SQLiteJournalStore {
+    package func deadLetters(after: JournalID?, limit: Int) throws(JournalStoreError) -> [DeadLetter] {
+        try use { (statements) throws(SQLiteError) in
+            var letters: [DeadLetter] = []
+            guard let start = after.map(\.successor) ?? .min else { return [] }
+            let statement = try statements.deadLetters.bind(start, Int64(limit))
+            try statement.query { (row) throws(SQLiteError) in
+                letters.append(DeadLetter(row))
+                return true
+            }
+            return letters
+        }
+    }
+
+    package func deadLetter(_ id: JournalID) throws(JournalStoreError) -> DeadLetterContent? {
+        try use { (statements) throws(SQLiteError) in try content(id, statements) }
+    }
+
+    package func replay(
+        _ ids: [JournalID], firstSequence: Int64
+    ) throws(JournalStoreError) -> Replay<StoredNotification> {
+        guard usedBytes <= settings.appendLimitBytes else { throw .full(.journalLimit) }
+        return try change { (statements) throws(SQLiteError) in
+            var replay = Replay<StoredNotification>()
+            for id in ids {
+                try revive(id, as: firstSequence + Int64(replay.entries.count), into: &replay, statements)
+            }
+            try reserve(statements)
+            return replay
+        }
+    }
+
+    package func drop(_ ids: [JournalID]) throws(JournalStoreError) -> Int {
+        try change { (statements) throws(SQLiteError) in
+            var dropped = 0
+            for id in ids {
+                let destination = try content(id, statements)?.letter.destination ?? id.destination
+                dropped += try remove(id, of: destination, statements)
+            }
+            return dropped
+        }
+    }
+
+    private func revive(
+        _ id: JournalID, as sequence: Int64, into replay: inout Replay<StoredNotification>,
+        _ statements: SpoolStatements
+    ) throws(SQLiteError) {
+        guard let content = try content(id, statements) else {
+            replay.missing.append(id)
+            return
+        }
+        guard content.isIntact else {
+            replay.damaged.append(id)
+            return
+        }
+        let letter = content.letter
+        let stored = StoredNotification(
+            id: JournalID(sequence: sequence, destination: letter.destination),
+            notification: Notification(
+                severity: letter.severity, receiver: letter.destination.receiver, group: letter.group,
+                acceptedAt: letter.acceptedAt, body: content.body, isResolved: content.isResolved, isReplayed: true))
+        _ = try remove(id, of: letter.destination, statements)
+        try insert(stored, statements)
+        replay.entries.append(stored)
+    }
+
+    private func content(_ id: JournalID, _ statements: SpoolStatements) throws(SQLiteError) -> DeadLetterContent? {
+        var content: DeadLetterContent?
+        try statements.deadLetter.bind(id.rawValue).query { (row) throws(SQLiteError) in
+            // The columns of the checksum begin at 9.
+            let letter = DeadLetter(row)
+            let isIntact = SpoolRow.isIntact(row, from: 9) && letter.id.destination.severity == letter.severity
+            content = DeadLetterContent(
+                letter: letter, body: row.blob(13), isIntact: isIntact,
+                isResolved: SpoolRow(row, from: 9).flags.contains(.resolved))
+            return false
+        }
+        return content
+    }
+
+    /// Returns how many rows that were: 1 or 0.
+    private func remove(
+        _ id: JournalID, of destination: Destination, _ statements: SpoolStatements
+    ) throws(SQLiteError) -> Int {
+        try statements.dropDeadLetter.bind(id.rawValue).run()
+        let count = statements.connection.changes
+        deadLetterCounts[destination, default: 0] -= count
+        return count
+    }
+}
+
+extension DeadLetter {
+    /// Reads the columns as `SpoolStatements.deadLetters` names them.
+    fileprivate init(_ row: SQLiteRow) {
+        self.init(
+            id: JournalID(rawValue: row.integer(0)), severity: Severity(spoolNumber: row.integer(4)),
+            group: UInt64(bitPattern: row.integer(1)), acceptedAt: Timestamp(nanosecondsSince1970: row.integer(2)),
+            diedAt: Timestamp(nanosecondsSince1970: row.integer(5)),
+            reason: DeadLetter.Reason(rawValue: row.text(6) ?? ""), attempts: Int(row.integer(7)),
+            answer: row.text(8), size: Int(row.integer(3)))
+    }
+}

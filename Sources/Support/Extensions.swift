@@ -1,0 +1,28 @@
+package import Dispatch
+
+extension StringProtocol {
+    /// Without white space, no-break spaces and line breaks at either end.
+    package var trimmed: String {
+        var text = self[...]
+        while text.first?.isWhitespace == true { text = text.dropFirst() }
+        while text.last?.isWhitespace == true { text = text.dropLast() }
+        return String(text)
+    }
+}
+
+extension Duration {
+    /// Whole nanoseconds, for Dispatch: a century at most, which 64 bits hold.
+    package var dispatch: DispatchTimeInterval {
+        let century = Duration.seconds(100 * 366 * 86_400)
+        let (seconds, attoseconds) = Swift.min(Swift.max(self, .zero - century), century).components
+        return .nanoseconds(Int(seconds) * 1_000_000_000 + Int(attoseconds / 1_000_000_000))
+    }
+}
+
+extension Array where Element: Hashable {
+    /// Each value once, in the order of first appearance.
+    package var distinct: [Element] {
+        var seen: Set<Element> = []
+        return filter { seen.insert($0).inserted }
+    }
+}
