@@ -23,7 +23,7 @@ package enum AlertStatus: String, Sendable, Equatable {
     case resolved
 }
 
-/// One labelled condition as Alertmanager reports it (`contracts/alertmanager.md`, "Body").
+/// One labelled condition as Alertmanager reports it (docs/alertmanager.md, "Body").
 package struct Alert: Sendable, Equatable {
     package var status: AlertStatus
     package var labels: Labels
@@ -95,7 +95,7 @@ package struct Payload: Sendable, Equatable {
     /// Alertmanager says that nothing has changed, only its repeat interval is over.
     package var isRepeat: Bool { notificationReason.map(Self.meansRepeat) ?? false }
 
-    /// Whether a `notification_reason` speaks of a repeat, among the reasons that contract "Body" lists.
+    /// Whether a `notification_reason` speaks of a repeat, among the reasons that docs/alertmanager.md lists.
     static func meansRepeat(_ reason: String) -> Bool {
         // Asked of every webhook: String's own search takes a thirtieth of all that is done for one.
         let word = "repeat".utf8

@@ -1,6 +1,6 @@
 package import CSimdjson
 
-/// Reads webhook bodies of version "4" (`contracts/alertmanager.md`, "Body").
+/// Reads webhook bodies of version "4" (docs/alertmanager.md, "Body").
 ///
 /// Not to be used by two threads at once: the memory it works in is reused from body to body. `WebhookIntake` reads on any
 /// thread. Besides the body and its parts it takes at most one body more and 64 MiB (views, and marks of which alert is

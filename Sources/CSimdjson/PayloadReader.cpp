@@ -7,7 +7,7 @@
 #include "Place.hpp"
 #include "WebhookParser.hpp"
 
-// The body's fields and their defaults (contracts/alertmanager.md, "Body"). A field that is null counts as absent, as
+// The body's fields and their defaults (docs/alertmanager.md, "Body"). A field that is null counts as absent, as
 // in the Go programs that write these bodies; names that are not read here are ignored. Nothing is built of the body but
 // views, and of those only so many: whatever it holds, reading it takes a small multiple of it.
 

@@ -1,4 +1,5 @@
-/// The checks that `sendMessage` makes on attachments (section 3.2); a message with one bad attachment is refused whole.
+/// The checks that `sendMessage` makes on attachments (docs/rocketchat.md section 3.2); a message with one bad
+/// attachment is refused whole.
 struct AttachmentRules {
     let profile: ServerProfile
 

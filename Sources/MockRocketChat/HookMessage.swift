@@ -1,4 +1,4 @@
-/// A posted body as Rocket.Chat reads it (section 3.1).
+/// A posted body as Rocket.Chat reads it (docs/rocketchat.md section 3.1).
 struct HookMessage: Equatable, Sendable {
     var text: String
     var alias: String?

@@ -30,7 +30,7 @@ struct HookReply: Equatable, Sendable {
         HookReply(status: status, headers: [Header(name: "Content-Type", value: "text/html")], body: text.utf8)
     }
 
-    /// The exact headers of section 1.4.
+    /// The exact headers of docs/rocketchat.md section 1.4.
     private static let apiHeaders = [
         Header(name: "Content-Type", value: "application/json"),
         Header(name: "Cache-Control", value: "no-store"),
@@ -50,7 +50,7 @@ struct HookReply: Equatable, Sendable {
     }
 }
 
-// MARK: Answers that differ by profile (section 1.5)
+// MARK: Answers that differ by profile (docs/rocketchat.md section 1.5)
 
 extension HookReply {
     static func unknownIntegration(_ profile: ServerProfile) -> HookReply {

@@ -1,6 +1,6 @@
 /// How an administrator has set up an integration, its user and its rooms.
 struct Integration: Equatable, Sendable {
-    /// What becomes of a message to a room (section 1.5).
+    /// What becomes of a message to a room (docs/rocketchat.md section 1.5).
     enum Room: String, Sendable, CaseIterable {
         case open
         case unknown

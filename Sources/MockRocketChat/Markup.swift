@@ -1,4 +1,5 @@
-/// What Rocket.Chat's message parser makes of a message's `text` (section 3.7 A): everything in it that is not plain.
+/// What Rocket.Chat's message parser makes of a message's `text` (docs/rocketchat.md section 3.7 A): everything in it
+/// that is not plain.
 ///
 /// Meant to prove that a message holds no markup but the intended. Where the grammar is in doubt it finds too much rather
 /// than too little. It knows no list of top-level domains, so bare domains, e-mail addresses, telephone numbers and

@@ -1,4 +1,4 @@
-/// Who a message's text notifies (section 3.4). Attachments never notify anyone.
+/// Who a message's text notifies (docs/rocketchat.md section 3.4). Attachments never notify anyone.
 enum MentionRules {
     /// The names after `@`, in order, without `@`.
     static func mentions(in text: String, profile: ServerProfile) -> [String] {

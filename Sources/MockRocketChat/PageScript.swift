@@ -17,7 +17,7 @@ enum PageScript {
           return node;
         }
 
-        // The dialect of contracts/rocketchat.md section 3.7 A, as far as a reader can see it.
+        // The dialect of docs/rocketchat.md section 3.7 A, as far as a reader can see it.
         const EMOJI = { fire: '🔥', warning: '⚠️', information_source: 'ℹ️', white_check_mark: '✅', rotating_light: '🚨',
           bell: '🔔', no_entry: '⛔', red_circle: '🔴', large_blue_circle: '🔵', heavy_check_mark: '✔️', mute: '🔇' };
         const emojiName = text => text.replace(/:([a-z0-9_+-]+):/g, (all, name) => EMOJI[name] || all);

@@ -1,4 +1,4 @@
-/// What a server makes of a request's body (section 1.2).
+/// What a server makes of a request's body (docs/rocketchat.md section 1.2).
 enum PostedBody: Equatable {
     /// Success is answered and nothing is posted.
     case nothing

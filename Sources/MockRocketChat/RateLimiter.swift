@@ -1,4 +1,5 @@
-/// Meteor's fixed-window rate limiter, as Rocket.Chat puts it before each hook (section 2).
+/// Meteor's fixed-window rate limiter, as Rocket.Chat puts it before each hook (docs/rocketchat.md
+/// section 2).
 ///
 /// One rule for each URL with query and method; in it, calls are counted for each client. All clients of a rule share
 /// its window, which starts with the first call after the last one ended. Refused calls count too, and do not extend it.

@@ -30,7 +30,7 @@ struct RocketChat: Sendable {
         return profile.isHono ? reply : reply.adding([.init(name: "Access-Control-Allow-Origin", value: "*")])
     }
 
-    /// The first checks, in the order of section 1.3: integration, user, rate limiter.
+    /// The first checks, in the order of docs/rocketchat.md section 1.3: integration, user, rate limiter.
     private mutating func authenticate(
         _ request: IncomingWebhook, _ integration: Integration, _ limit: RateLimiter.Limit?, _ recordedStatus: Int?
     ) -> HookReply {
@@ -124,7 +124,7 @@ struct RocketChat: Sendable {
         return .success
     }
 
-    /// An answer for each channel (section 1.4).
+    /// An answer for each channel (docs/rocketchat.md section 1.4).
     private mutating func postSeparately(_ posting: Posting) -> HookReply {
         let targets = posting.targets
         let errors = targets.map { error(posting, $0.room) }

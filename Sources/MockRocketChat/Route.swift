@@ -22,7 +22,7 @@ enum Route: Equatable, Sendable {
         }
     }
 
-    /// The segment between id and token of the old form, a user's id, is ignored (section 1.1).
+    /// The segment between id and token of the old form, a user's id, is ignored (docs/rocketchat.md section 1.1).
     private init(hookPath path: String) {
         let segments = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
         guard segments.first == "hooks" else {

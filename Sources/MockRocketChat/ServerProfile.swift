@@ -1,5 +1,5 @@
 /// A generation of Rocket.Chat servers, as far as its incoming webhooks behave differently
-/// (contracts/rocketchat.md sections 1 to 6).
+/// (docs/rocketchat.md sections 1 to 6; the marks below name its sections).
 enum ServerProfile: String, CaseIterable, Sendable {
     /// 5.x to 6.1: the Restivus router, the rate limiter enforced.
     case legacy

@@ -104,7 +104,7 @@ package struct SpoolSettings: Sendable {
     }
 
     static let pageSize: Int64 = 8192
-    /// The log is checkpointed at 16 MB: it costs 3-9 ms then, and a larger one only more (reliability.md 2.2).
+    /// The log is checkpointed at 16 MB: it costs 3-9 ms then, and a larger one only more (decision 2).
     static let framesPerCheckpoint = 2000
 
     package var pages: Int64 { limitBytes / Self.pageSize }

@@ -107,7 +107,7 @@ extension SpoolRow.Flags {
 /// CRC-32 over all columns of a row, and over a notification's flags, which are in the same column.
 ///
 /// SQLite has no checksum of its own: of 60 flipped bits its own check found none, and 46 changed a body silently
-/// (reliability.md 2.4).
+/// (measured).
 enum RowChecksum {
     /// The column `crc` of a notification: the checksum in the low 32 bits, the flags above it.
     ///

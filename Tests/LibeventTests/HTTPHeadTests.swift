@@ -51,7 +51,7 @@ import Testing
         "G@T / HTTP/1.1\r\nHost: t\r\n\r\n", "GET / HTTP/01.1\r\nHost: t\r\n\r\n", "GET / HTTP/1.01\r\nHost: t\r\n\r\n",
         "GET / HTTP/0.9\r\nHost: t\r\n\r\n", "GET / http/1.1\r\nHost: t\r\n\r\n", "GET / HTTP/1,1\r\nHost: t\r\n\r\n",
         "GET / HTTP/1.1\u{0}\r\nHost: t\r\n\r\n", "\r\n\r\n",
-        // Targets (section 3.2).
+        // Targets (RFC 9112 section 3.2).
         "GET a HTTP/1.1\r\nHost: t\r\n\r\n", "GET /a#b HTTP/1.1\r\nHost: t\r\n\r\n",
         "GET /\u{0} HTTP/1.1\r\nHost: t\r\n\r\n",
         "GET /a\u{1}b HTTP/1.1\r\nHost: t\r\n\r\n", "GET /a%2 HTTP/1.1\r\nHost: t\r\n\r\n",
@@ -77,7 +77,7 @@ import Testing
         "GET / HTTP/1.1\r\nHost: [1]\r\n\r\n", "GET / HTTP/1.1\r\nHost: [zz::1]\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: [1:2:3:4:5:6:7:8:9]\r\n\r\n", "GET / HTTP/1.1\r\nHost: [v.a]\r\n\r\n",
         "GET http://:80/ HTTP/1.1\r\nHost: t\r\n\r\n", "GET http://[1]/ HTTP/1.1\r\nHost: t\r\n\r\n",
-        // Framing (section 6).
+        // Framing (RFC 9112 section 6).
         "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 5, 5\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: +5\r\n\r\n",

@@ -2,7 +2,7 @@ import Testing
 
 @testable import MockRocketChat
 
-/// Section 3.2 of contracts/rocketchat.md.
+/// Section 3.2 of docs/rocketchat.md.
 @Suite
 struct AttachmentRulesTests {
     private func violation(_ attachment: String, _ profile: ServerProfile = .h80) throws -> String? {

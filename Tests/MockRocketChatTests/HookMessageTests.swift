@@ -2,7 +2,7 @@ import Testing
 
 @testable import MockRocketChat
 
-/// Sections 3.1, 3.3 and 3.4 of contracts/rocketchat.md.
+/// Sections 3.1, 3.3 and 3.4 of docs/rocketchat.md.
 @Suite
 struct HookMessageTests {
     private func message(_ body: String) throws -> HookMessage { HookMessage(try json(body)) }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import MockRocketChat
 
-/// The golden cases of contracts/rocketchat.md section 3.7 A.
+/// The golden cases of docs/rocketchat.md section 3.7 A.
 @Suite
 struct MarkupTests {
     @Test(arguments: [

@@ -2,7 +2,7 @@ import Testing
 
 @testable import MockRocketChat
 
-/// The table of contracts/rocketchat.md section 1.2.
+/// The bodies of docs/rocketchat.md section 1.2.
 @Suite
 struct PostedBodyTests {
     private static let form = "application/x-www-form-urlencoded"

@@ -2,7 +2,7 @@ import Testing
 
 @testable import MockRocketChat
 
-/// Section 2 of contracts/rocketchat.md.
+/// Section 2 of docs/rocketchat.md.
 @Suite
 struct RateLimiterTests {
     private let limit = RateLimiter.Limit(calls: 10, window: 60_000, mode: .enforced)

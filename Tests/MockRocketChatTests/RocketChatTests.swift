@@ -2,7 +2,7 @@ import Testing
 
 @testable import MockRocketChat
 
-/// Sections 1.3 to 1.5 of contracts/rocketchat.md, without a socket.
+/// Sections 1.3 to 1.5 of docs/rocketchat.md, without a socket.
 @Suite
 struct RocketChatTests {
     private func chat(_ profile: ServerProfile) -> RocketChat { RocketChat(profile: profile) }

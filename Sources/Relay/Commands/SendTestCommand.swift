@@ -65,7 +65,7 @@ struct SendTestCommand: ParsableCommand {
 
 extension Severity: ExpressibleByArgument {}
 
-/// What a person can do about an answer of Rocket.Chat (contract section 1.5).
+/// What a person can do about an answer of Rocket.Chat (docs/rocketchat.md section 1.5).
 enum DeliveryAdvice {
     static func sentence(for outcome: DeliveryOutcome) -> String {
         let detail = outcome.detail ?? ""

@@ -1,6 +1,6 @@
 package import Alerts
 
-/// Says what an answer, or the lack of one, means for the message: the table of contract section 9.
+/// Says what an answer, or the lack of one, means for the message: the table of docs/rocketchat.md section 9.
 package struct AnswerClassifier: Sendable {
     /// Whose secrets are kept out of details.
     package let hook: HookURL
@@ -125,7 +125,7 @@ struct Evidence {
     private static let fields: Set = ["success", "status", "error", "message", "responses", "channel", "_id"]
 
     /// Rocket.Chat itself speaks, and not a proxy, a firewall or another server: its errors are objects that say so, in
-    /// one of two forms (contract section 1.5).
+    /// one of two forms (docs/rocketchat.md section 1.5).
     fileprivate var isRocketChats: Bool {
         if case .bool? = json?["success"] { return true }
         return json?["status"]?.text == "error" && json?["message"]?.text != nil
@@ -145,8 +145,8 @@ struct Evidence {
         return json?["error"]?.text ?? json?["message"]?.text ?? receipt.refused.first?.error
     }
 
-    /// A disabled integration: a JSON string up to 7.6, an object since (contract section 1.5). A proxy's 503 is
-    /// neither.
+    /// A disabled integration: a JSON string up to 7.6, an object since (docs/rocketchat.md section 1.5). A proxy's 503
+    /// is neither.
     fileprivate var saysDisabled: Bool {
         json?.text == "Service Unavailable" || (json?["success"] == .bool(false) && error == "Service Unavailable")
     }
@@ -156,7 +156,7 @@ struct Evidence {
         String(decoding: answer.body.prefix(64), as: UTF8.self) == "Internal Server Error"
     }
 
-    /// What `separateResponse` told of each room (contract section 1.4).
+    /// What `separateResponse` told of each room (docs/rocketchat.md section 1.4).
     var receipt: DeliveryReceipt {
         guard case .array(let rooms) = json?["responses"] else { return DeliveryReceipt() }
         return rooms.reduce(into: DeliveryReceipt()) { receipt, room in
@@ -170,8 +170,8 @@ struct Evidence {
     }
 }
 
-/// What an error text of Rocket.Chat means (contract sections 1.5 and 9). The texts are stable codes or sentences
-/// of its source; whatever is not listed is unknown.
+/// What an error text of Rocket.Chat means (docs/rocketchat.md sections 1.5 and 9). The texts are stable codes or
+/// sentences of its source; whatever is not listed is unknown.
 package enum Refusal: Equatable {
     case rateLimited
     case fixable(Fix)

@@ -118,7 +118,7 @@ extension CurlDeliverer {
         handle.set(CURLOPT_USERAGENT, settings.userAgent)
         // HTTP/2 gains nothing with one request at a time, and libcurl would repeat refused streams by itself.
         handle.set(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
-        // A redirected POST becomes a GET, which Rocket.Chat answers with success (contract section 1.1).
+        // A redirected POST becomes a GET, which Rocket.Chat answers with success (docs/rocketchat.md section 1.1).
         handle.set(CURLOPT_FOLLOWLOCATION, false)
         handle.set(CURLOPT_TCP_KEEPALIVE, true)
         handle.set(CURLOPT_MAXCONNECTS, 1)
@@ -189,7 +189,7 @@ package struct DelivererSettings: Sendable, Equatable {
     /// From the start to a connection that stands, TLS included.
     package var connectTimeout: Duration = .seconds(5)
     /// From the start to the last byte of the answer. Rocket.Chat answers after it has notified the room, which
-    /// takes seconds in large ones (contract section 5).
+    /// takes seconds in large ones (docs/rocketchat.md section 5).
     package var timeout: Duration = .seconds(20)
     /// The bytes of an answer's body that are read, unpacked: enough for the largest message and its parsed text, which
     /// Rocket.Chat sends back where ids are asked for.

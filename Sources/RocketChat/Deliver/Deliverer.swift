@@ -41,7 +41,7 @@ package struct HTTPAnswer: Sendable, Equatable {
     /// The body was longer than the settings allow, and the rest was not read.
     var isBodyCut = false
 
-    /// Rocket.Chat's `X-RateLimit-*` headers (contract section 2).
+    /// Rocket.Chat's `X-RateLimit-*` headers (docs/rocketchat.md section 2).
     package struct RateLimit: Sendable, Equatable {
         package var limit: String?
         /// `Infinity` on servers whose limiter does not work.
@@ -134,6 +134,6 @@ package struct RateLimit: Sendable, Hashable {
         self.window = window
     }
 
-    /// Rocket.Chat's default (contract section 2).
+    /// Rocket.Chat's default (docs/rocketchat.md section 2).
     package static let rocketChat = RateLimit(posts: 10, per: .seconds(60))
 }

@@ -2,7 +2,7 @@ package import Alerts
 import CLibcurl
 package import DeliveryCore
 
-/// What a delivery attempt came to, in the classes of contract section 9.
+/// What a delivery attempt came to, in the classes of docs/rocketchat.md section 9.
 ///
 /// Each `detail` is for logs and dead letters: one line, short, without the hook's secrets.
 package enum DeliveryOutcome: Sendable, Equatable {
@@ -137,7 +137,7 @@ extension DeliveryOutcome {
 package struct RateLimitHint {
     package static let shortest: Duration = .seconds(1)
     package static let longest: Duration = .seconds(120)
-    /// The length of Rocket.Chat's default window (contract section 2).
+    /// The length of Rocket.Chat's default window (docs/rocketchat.md section 2).
     static let usual: Duration = .seconds(60)
 
     private let answer: HTTPAnswer

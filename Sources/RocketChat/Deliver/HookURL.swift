@@ -1,7 +1,7 @@
 package import Support
 
-/// The address of an incoming webhook, kept byte for byte as its owner pasted it (contract section 1.1: old tokens
-/// are percent-encoded base64 which the server decodes once more, and a site may live under a path prefix).
+/// The address of an incoming webhook, kept byte for byte as its owner pasted it (docs/rocketchat.md section 1.1: old
+/// tokens are percent-encoded base64 which the server decodes once more, and a site may live under a path prefix).
 ///
 /// Whoever knows it can post to the room, so it prints as `https://chat.example.com/hooks/…`.
 package struct HookURL: Sendable, Hashable {

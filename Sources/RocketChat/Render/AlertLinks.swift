@@ -107,7 +107,7 @@ enum SilenceForm {
 }
 
 /// A URL from outside that is safe in `title_link` and in a `[label](url)`: absolute, http or https, and with
-/// everything percent-encoded that would end a link or start markup (`contracts/rocketchat.md` sections 3.2 and 3.7).
+/// everything percent-encoded that would end a link or start markup (docs/rocketchat.md sections 3.2 and 3.7).
 struct SafeURL: Sendable, Equatable {
     let string: String
 

@@ -5,7 +5,8 @@ package struct CleanText {
     /// Whether the input went on beyond what is kept.
     package private(set) var isCut = false
 
-    /// A bracket repeated more often is cut to an ellipsis: 5,000 `[` cost the server 6-10 s (section 3.3).
+    /// A bracket repeated more often is cut to an ellipsis: 5,000 `[` cost the server 6-10 s (docs/rocketchat.md
+    /// section 3.3).
     private static let longestRun = 12
     private static let brackets: Set<Unicode.Scalar> = ["(", ")", "[", "]", "{", "}", "<", ">"]
 

@@ -6,7 +6,7 @@ struct Escaped: Sendable, Equatable {
 }
 
 /// Makes label and annotation values harmless for the places of a message that treat them differently
-/// (`contracts/rocketchat.md` sections 3.4, 3.7 and 9).
+/// (docs/rocketchat.md sections 3.4, 3.7 and 9).
 ///
 /// Every function bounds its result to `limit` UTF-16 units and works on no more of the input than that needs. The
 /// result is safe between a space or a line break before it and a space, a comma or a line break behind it.
@@ -45,7 +45,7 @@ enum Escape {
 struct EscapeWriter {
     enum Dialect { case text, attachment, title }
 
-    /// Zero width, no space: ends a name, a URL or a marker without being seen (section 3.4).
+    /// Zero width, no space: ends a name, a URL or a marker without being seen (docs/rocketchat.md section 3.4).
     static let breaker: Unicode.Scalar = "\u{200B}"
 
     let dialect: Dialect
@@ -96,7 +96,7 @@ struct EscapeWriter {
         if startsBlock(at: index) { piece.insert(Self.breaker, at: 0) }
         if seams.contains(index), piece.last != Self.breaker {
             if source.scalars[index] == ".", dialect == .attachment {
-                // Section 3.7 B: both clients take `\.` for a dot, so a copied address stays whole.
+                // docs/rocketchat.md section 3.7 B: both clients take `\.` for a dot, so a copied address stays whole.
                 piece = ["\\", "."]
             } else {
                 piece.append(Self.breaker)

@@ -1,6 +1,6 @@
 import Support
 
-/// One post to a Rocket.Chat incoming webhook (`contracts/rocketchat.md` section 3).
+/// One post to a Rocket.Chat incoming webhook (docs/rocketchat.md section 3).
 package struct Message: Sendable, Equatable {
     /// What the room's line and a phone's notification show; the only part that can ping or exceed the size limit.
     package var text: String
@@ -9,7 +9,7 @@ package struct Message: Sendable, Equatable {
     package var emoji: String?
     /// The name that it is shown under; the hook's own when nil.
     package var alias: String?
-    /// The message whose thread it goes to, and nowhere else (section 4).
+    /// The message whose thread it goes to, and nowhere else (docs/rocketchat.md section 4).
     package var threadID: String?
     /// Asks for the id of the message; servers before 7.9 pass it over.
     package var wantsID = false
@@ -60,7 +60,7 @@ extension Message {
                 writer.key("separateResponse")
                 writer.bool(true)
             }
-            // Section 3.6: else the server fetches every link it finds.
+            // docs/rocketchat.md section 3.6: else the server fetches every link it finds.
             writer.key("parseUrls")
             writer.bool(false)
             if !attachments.isEmpty {

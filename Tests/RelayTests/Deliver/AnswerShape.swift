@@ -5,8 +5,8 @@
 @testable import SQLiteJournal
 @testable import Support
 
-/// A body as Rocket.Chat or a proxy sends it, with the class that contract section 9 gives it where the status
-/// leaves it to the text.
+/// A body as Rocket.Chat or a proxy sends it, with the class that docs/rocketchat.md section 9 gives it where the
+/// status leaves it to the text.
 struct AnswerShape: CustomStringConvertible, Sendable {
     var name: String
     var body: String

@@ -38,7 +38,7 @@ struct WebhookFixture: CustomTestStringConvertible, Sendable {
 
     static let folder = Checkout.fixtures
 
-    /// Every captured body but 28, which is none of the contract.
+    /// Every captured body but 28, which is not a webhook of version "4" (docs/alertmanager.md).
     static let all: [WebhookFixture] = {
         let files = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
         return files.filter { $0.hasSuffix(".meta.json") && !$0.hasPrefix("28-") }.sorted().map {
@@ -71,7 +71,7 @@ extension WebhookParser {
     }
 }
 
-/// A body of the contract with the given JSON for some of its fields; nil leaves a field out.
+/// A body of version "4" with the given JSON for some of its fields; nil leaves a field out.
 func webhookBody(
     version: String? = #""4""#, status: String? = #""firing""#, alerts: String? = "[]", groupKey: String? = #""{}:{}""#,
     receiver: String? = #""team""#, more: [(String, String)] = []

@@ -85,7 +85,7 @@ import Testing
         return lines.joined(separator: "\n")
     }
 
-    /// The rules by which Rocket.Chat 8.0 refuses a message (section 3.2).
+    /// The rules by which Rocket.Chat 8.0 refuses a message (docs/rocketchat.md section 3.2).
     private func expectAccepted(_ message: Message) throws {
         let object = try JSONSerialization.jsonObject(with: Data(message.json())) as? [String: Any]
         let root = try #require(object)

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Finds what Rocket.Chat would make more than plain text of, by the rules of `contracts/rocketchat.md` sections 3.4
+/// Finds what Rocket.Chat would make more than plain text of, by the rules of docs/rocketchat.md sections 3.4
 /// and 3.7; written against those rules, not against the code that escapes.
 enum LiveConstructs {
     enum Reader: CaseIterable {
