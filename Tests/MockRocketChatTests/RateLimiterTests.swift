@@ -80,7 +80,7 @@ struct RateLimiterTests {
     }
 
     @Test(arguments: ["", "10", "10/", "/60s", "0/60s", "10/0s", "10/60", "10/60h", "x/60s", "10/60s/1", "-1/60s"])
-    func whatIsNoRateIsRefused(text: String) {
+    func invalidRatesAreRefused(text: String) {
         #expect(RateLimiter.Limit(text, mode: .enforced) == nil)
     }
 }

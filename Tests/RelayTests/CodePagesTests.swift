@@ -21,11 +21,11 @@ import Testing
         "7f10c000-7f10a000 r-xp 00002000 fe:00 1234   /usr/lib/libcurl.so.4.8.0\n",
         "\n",
     ])
-    func leavesAllElseAlone(line: String) {
+    func ignoresOtherMappings(line: String) {
         #expect(CodePages.codeRange(line) == nil)
     }
 
-    @Test func codeStillRunsAfterItsPagesWereLetGo() {
+    @Test func codeStillRunsAfterItsPagesAreDropped() {
         CodePages.release()
         #expect("done".uppercased() == "DONE")
     }

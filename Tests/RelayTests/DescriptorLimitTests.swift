@@ -16,7 +16,7 @@ import Testing
         #expect(DescriptorLimit(descriptors: descriptors).connections(setting) == expected)
     }
 
-    @Test func theLimitIsThatOfTheSystem() {
+    @Test func raisedLimitIsUsable() {
         #expect(DescriptorLimit.raise().descriptors >= 64)
     }
 }

@@ -10,7 +10,7 @@ import Testing
 @testable import Support
 
 @Suite(.timeLimit(.minutes(1))) struct ReloadQueueTests {
-    /// Reads that the test lets end one by one; each returns its number.
+    /// Reads that a test completes one by one. Each returns its number.
     private final class Reads: Sendable {
         let started = Locked(0)
         let running = Locked(0)
@@ -31,7 +31,7 @@ import Testing
                 apply: { [self] result in applied.withLock { $0.append((try? result.get()) ?? -1) } })
         }
 
-        /// Several at once, since each way to the loop waits for a thread that other tests may keep busy.
+        /// Makes several requests in one call, because each hop to the loop may wait for a busy thread.
         @LoopActor func request(_ queue: ReloadQueue<Int>, times: Int = 1) {
             for _ in 0..<times {
                 queue.request { [self] error in answers.withLock { $0.append(error == nil) } }
@@ -58,7 +58,7 @@ import Testing
         }
     }
 
-    /// Side by side, the read that began first could end last and put older settings into force.
+    /// If reads ran concurrently, the first could end last and apply older settings.
     @Test func aSecondReloadWaitsAndWins() async throws {
         let reads = Reads()
         let queue = await reads.makeQueue()
@@ -86,8 +86,8 @@ import Testing
         #expect(reads.applied.withLock { $0 } == [1, -1])
     }
 
-    /// A repetition of what is in force must not end after, and so replace, what was read since.
-    @Test func workForIdleTimesGivesWayToAReload() async throws {
+    /// Work that applies the current settings again must not end after a newer read and replace it.
+    @Test func idleWorkIsSkippedDuringAReload() async throws {
         let reads = Reads()
         let queue = await reads.makeQueue()
         await reads.request(queue)

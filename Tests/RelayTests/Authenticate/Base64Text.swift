@@ -1,4 +1,4 @@
-/// What a test sends in an `Authorization` field; the sources only read Base64.
+/// Encodes a test's `Authorization` field. The sources only decode Base64.
 func base64(_ bytes: [UInt8]) -> String {
     let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
     var text = ""

@@ -29,7 +29,7 @@ import Testing
         ("grace", "correct horse:battery"), ("heidi", "pässwörd"), ("ivan", String(repeating: "x", count: 80)),
         ("ivan", String(repeating: "x", count: 72)),
     ])
-    func aUsersPasswordIsAdmittedAndRemembered(user: String, password: String) async throws {
+    func correctPasswordIsAdmittedAndRemembered(user: String, password: String) async throws {
         let authentication = try Self.make()
         let credentials = try Self.credentials(user, password)
         #expect(!authentication.isProven(credentials))
@@ -43,7 +43,7 @@ import Testing
         ("heidi", "pa\u{308}sswo\u{308}rd"), ("GRACE", "correct horse:battery"), ("mallory", "correct horse:battery"),
         ("", "correct horse:battery"), ("ivan", String(repeating: "x", count: 71)),
     ])
-    func nothingElseIsAdmittedOrRemembered(user: String, password: String) async throws {
+    func wrongCredentialsAreNeitherAdmittedNorRemembered(user: String, password: String) async throws {
         let authentication = try Self.make()
         let credentials = try Self.credentials(user, password)
         for _ in 0..<2 {
@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    @Test func whatIsProvenIsSoForItsUserAloneAndIsNotDrivenOut() async throws {
+    @Test func provenCredentialsSurviveGuessesAndBelongToOneUser() async throws {
         let authentication = try Self.make()
         let proven = try Self.credentials("grace", "correct horse:battery")
         #expect(await authentication.outcome(of: proven) == .admitted)
@@ -64,7 +64,7 @@ import Testing
         #expect(!authentication.isProven(try Self.credentials("grace", "correct horse:batter")))
     }
 
-    @Test func anUnknownUserIsRefusedEvenWithThePasswordOfTheStandIn() async throws {
+    @Test func unknownUserIsRefusedWithAKnownPassword() async throws {
         let authentication = try Self.make([Self.grace])
         #expect(await authentication.outcome(of: try Self.credentials("x", "correct horse:battery")) == .refused)
     }
@@ -75,7 +75,7 @@ import Testing
         #expect(await authentication.outcome(of: try Self.credentials("grace", "correct horse:battery")) == .refused)
     }
 
-    @Test func oneCheckServesAllWhoAskForTheSame() async throws {
+    @Test func oneCheckServesIdenticalCredentials() async throws {
         let queue = DispatchQueue(label: "held")
         let authentication = try Self.make(waitingLimit: 1, queue: queue)
         let credentials = try Self.credentials("grace", "correct horse:battery")
@@ -91,7 +91,7 @@ import Testing
         }
     }
 
-    @Test func moreThanTheLimitAreToldToComeAgain() async throws {
+    @Test func checksBeyondTheLimitAreBusy() async throws {
         let queue = DispatchQueue(label: "held")
         let authentication = try Self.make(waitingLimit: 3, queue: queue)
         queue.suspend()
@@ -99,7 +99,7 @@ import Testing
         for number in 0..<3 {
             authentication.prove(try Self.credentials("grace", "guess \(number)")) { feed.yield($0) }
         }
-        // Nothing runs, so these are answered before the call returns.
+        // The queue is suspended, so the outcome comes before the call returns.
         let late = try Self.credentials("grace", "correct horse:battery")
         #expect(await authentication.outcome(of: late) == .busy)
         #expect(!authentication.isProven(late))
@@ -140,7 +140,7 @@ import Testing
             "user \"judy\" has a bcrypt hash of cost 17, which takes seconds to check; the highest allowed is 14"
         ),
     ])
-    func aWrongEntryIsNamedWithoutItsHash(entries: [String], message: String) throws {
+    func invalidEntryIsReportedWithoutItsHash(entries: [String], message: String) throws {
         let error = try #require(throws: BasicAuthenticationError.self) { _ = try Self.make(entries) }
         #expect("\(error)".hasPrefix(message))
         for hash in ["sJQmUvBZXwnZelRh", "iFA4ZnAwhyf0zXba", "CCCCCCCC", "correct horse"] {

@@ -31,21 +31,21 @@ import Testing
         "Basic =",
         "Basic YWJj",  // abc: no colon
         "Basic YTo=",  // a: and an empty password
-        "Basic YTpiAA==",  // a NUL behind the password
-        "Basic YTpiAGM=",  // and in it
-        "Basic YQA6Yg==",  // and in the user
+        "Basic YTpiAA==",  // a NUL after the password
+        "Basic YTpiAGM=",  // a NUL in the password
+        "Basic YQA6Yg==",  // a NUL in the user
         "Basic YTpiCg==", "Basic YTp/",  // a line feed, a DEL
     ])
-    func whatHoldsNoneIsRefused(field: String?) {
+    func invalidFieldsAreRefused(field: String?) {
         #expect(BasicCredentials(authorization: field) == nil)
     }
 
-    @Test func textThatIsNotUTF8IsComparedAsItIs() throws {
+    @Test func nonUTF8PasswordIsKeptAsBytes() throws {
         // a:ä in ISO 8859-1
         #expect(try #require(BasicCredentials(authorization: "Basic YTrk")).password == [0xE4])
     }
 
-    @Test func theyPrintAsASecret() throws {
+    @Test func credentialsPrintAsASecret() throws {
         let credentials = try #require(BasicCredentials(authorization: "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="))
         #expect("\(credentials)" == "<secret>")
         #expect(String(reflecting: credentials) == "<secret>")
@@ -64,7 +64,7 @@ import Testing
     }
 
     @Test(arguments: [" Zm9v", "Zm9v ", "Zm 9v", "Zm9v\n", "Z===", "=m9v", "Zg=v", "Zg==Zg==", "Zm9", "Zm9v-", "Zm9-"])
-    func otherBase64IsRefused(text: String) {
+    func invalidBase64IsRefused(text: String) {
         #expect(Base64.decode(Array(text.utf8)[...]) == nil)
     }
 }

@@ -8,7 +8,7 @@ import Testing
 @testable import Support
 
 @Suite struct BcryptHashTests {
-    /// Openwall's crypt_blowfish 1.3, wrapper.c, whose vectors libxcrypt took over; what is of the form `$2x$` left out.
+    /// Vectors of Openwall's crypt_blowfish 1.3, wrapper.c, which libxcrypt uses too; those with `$2x$` are omitted.
     static let openwall: [(password: [UInt8], hash: String)] = [
         (Array("U*U".utf8), "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"),
         (Array("U*U*".utf8), "$2a$05$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK"),
@@ -39,12 +39,12 @@ import Testing
     ]
 
     @Test(arguments: openwall + htpasswd)
-    func thePasswordOfAHashMatches(password: [UInt8], hash: String) throws {
+    func passwordMatchesItsHash(password: [UInt8], hash: String) throws {
         #expect(try BcryptHash(hash).matches(password))
     }
 
     @Test(arguments: openwall + htpasswd)
-    func anyOtherPasswordDoesNot(password: [UInt8], hash: String) throws {
+    func otherPasswordsDoNotMatch(password: [UInt8], hash: String) throws {
         let hash = try BcryptHash(hash)
         #expect(try !hash.matches([UInt8(ascii: "!")] + password))
         if password.count < BcryptHash.passwordLimit {
@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    @Test func whatFollowsTheSeventySecondByteCountsForNothing() throws {
+    @Test func bytesAfterThe72ndAreIgnored() throws {
         let (password, text) = try #require(Self.htpasswd.last)
         let hash = try BcryptHash(text)
         #expect(try hash.matches(Array(password.prefix(72))))
@@ -64,7 +64,7 @@ import Testing
         #expect(try hash.matches(password + Array(repeating: 0x79, count: 5000)))
     }
 
-    @Test func unusedBitsOfTheSaltAreNoMatter() throws {
+    @Test func unusedSaltBitsAreIgnored() throws {
         // The last digit of a salt holds two bits; `u` and `v` differ in the others.
         let digest = "5s2v8.iXieOjg/.AySBTTZIIVFJeBui"
         let password = Self.openwall[4].password
@@ -72,7 +72,7 @@ import Testing
     }
 
     @Test(arguments: 4...14)
-    func everyCostUpToASecondIsTaken(cost: Int) throws {
+    func costsUpToTheLimitAreAccepted(cost: Int) throws {
         #expect(try BcryptHash(Self.text(cost: cost)).cost == cost)
     }
 
@@ -88,7 +88,7 @@ import Testing
         text().replacing(at: 20, with: "$"), text().replacing(at: 59, with: "\0"), text().replacing(at: 30, with: "ä"),
         "$apr1$sJQmUvBZ$XwnZelRhfSx8uAPJMAY3T", "{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=",
     ])
-    func whatIsNoBcryptHashIsRefused(text: String) {
+    func invalidHashesAreRefused(text: String) {
         #expect(throws: BcryptHash.Fault.form) { try BcryptHash(text) }
     }
 

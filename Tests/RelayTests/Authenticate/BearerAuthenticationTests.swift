@@ -18,7 +18,7 @@ import Testing
     @Test(arguments: [
         nil, "", "old", "Bearer", "Bearer ", "Bearer ol", "Bearer oldx", "Bearer old ", "Basic old", "Bearer OLD",
     ])
-    func nothingElseIs(field: String?) {
+    func otherFieldsAreRefused(field: String?) {
         #expect(!authentication.admits(authorization: field))
     }
 

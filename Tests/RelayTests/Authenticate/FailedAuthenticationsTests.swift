@@ -16,7 +16,7 @@ import Testing
         ClientAddress(IPAddress(text)).source
     }
 
-    @Test func afterTenFailuresAnAddressWaitsUntilTheBucketGainsOne() {
+    @Test func addressWaitsForARefillAfterTenFailures() {
         var failures = Failures()
         let client = Self.client("192.0.2.1")
         for _ in 0..<10 { #expect(failures.charge(client, at: start) == nil) }
@@ -26,7 +26,7 @@ import Testing
         #expect(failures.charge(client, at: start + .seconds(6)) == .seconds(6))
     }
 
-    @Test func anEmptyBucketIsFullAfterAMinuteAndNeverFuller() {
+    @Test func emptyBucketRefillsInAMinuteUpToItsLimit() {
         var failures = Failures()
         let client = Self.client("192.0.2.1")
         for round in 0..<3 {
@@ -36,7 +36,7 @@ import Testing
         }
     }
 
-    @Test func oneAddressDoesNotSpendForAnother() {
+    @Test func addressesHaveSeparateBuckets() {
         var failures = Failures(limit: 1)
         #expect(failures.charge(Self.client("192.0.2.1"), at: start) == nil)
         #expect(failures.charge(Self.client("192.0.2.1"), at: start) != nil)
@@ -48,13 +48,13 @@ import Testing
     @Test(arguments: [
         ("192.0.2.1", "::ffff:192.0.2.1"), ("2001:db8::1", "2001:db8::ffff:ffff:ffff:ffff"), ("", "no address"),
     ])
-    func whatOneHostCanHaveIsOne(first: String, second: String) {
+    func addressesOfOneHostShareABucket(first: String, second: String) {
         var failures = Failures(limit: 1)
         #expect(failures.charge(Self.client(first), at: start) == nil)
         #expect(failures.charge(Self.client(second), at: start) != nil)
     }
 
-    @Test func whatIsGivenBackCanBeTakenAgain() {
+    @Test func refundedChargesCanBeSpentAgain() {
         var failures = Failures(limit: 2)
         let client = Self.client("192.0.2.1")
         for _ in 0..<100 {
@@ -66,7 +66,7 @@ import Testing
         #expect(failures.charge(client, at: start) != nil)
     }
 
-    @Test func givingBackToAFullBucketMakesItNoFuller() {
+    @Test func refundsDoNotExceedTheLimit() {
         var failures = Failures(limit: 1)
         let client = Self.client("192.0.2.1")
         failures.refund(client)
@@ -77,7 +77,7 @@ import Testing
         #expect(failures.charge(client, at: start) != nil)
     }
 
-    @Test func onlySoManyAddressesAreRememberedAndThoseInUseAre() {
+    @Test func capacityIsBoundedAndActiveAddressesAreKept() {
         var failures = Failures(limit: 1, capacity: 100)
         let known = Self.client("192.0.2.1")
         #expect(failures.charge(known, at: start) == nil)
@@ -92,7 +92,7 @@ import Testing
     }
 
     @Test(arguments: 1...30)
-    func noMoreThanTheLimitAndWhatTrickledInPassInAnySpan(seed: UInt64) {
+    func chargesInAnySpanStayWithinLimitAndRefill(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         let limit = Int.random(in: 1...15, using: &random)
         let window = Duration.seconds(Int.random(in: 1...120, using: &random))
@@ -109,8 +109,8 @@ import Testing
         }
         for (index, first) in passed.enumerated() {
             for (count, last) in passed[index...].enumerated() {
-                let trickled = (last - first) / (window / limit)
-                #expect(Double(count + 1) <= Double(limit) + trickled + 1e-6)
+                let refilled = (last - first) / (window / limit)
+                #expect(Double(count + 1) <= Double(limit) + refilled + 1e-6)
             }
         }
     }

@@ -43,7 +43,7 @@ import Testing
         ("::/129", "from 0 to 128"), ("::/99999999999999999999", "from 0 to 128"), ("fe80::1%eth0", "zone"),
         ("fe80::%eth0/64", "zone"),
     ])
-    func whatIsNoNetworkIsRefusedWithTheReason(text: String, reason: String) throws {
+    func invalidNetworksAreRefusedWithAReason(text: String, reason: String) throws {
         let error = try #require(throws: IPNetworkError.self) { _ = try IPNetwork(text) }
         #expect(error.description.contains(reason))
     }
@@ -61,11 +61,11 @@ import Testing
     }
 
     @Test(arguments: ["1.2.3.4%eth0", "::1%", "%", "%eth0", "1.2.3.4\0", "1.2.3.4\n", "::1 ", "localhost", ""])
-    func whatIsNoAddressIsRefused(text: String) {
+    func invalidAddressesAreRefused(text: String) {
         #expect(IPAddress(text) == nil)
     }
 
-    /// Addresses as the bits that they are, compared one by one.
+    /// Models an address as an array of bits.
     private struct Bits {
         var bits: [Bool]
 
@@ -73,7 +73,7 @@ import Testing
             Bits(bits: (0..<count).map { _ in .random(using: &random) })
         }
 
-        /// As it is up to a bit, and the other way there.
+        /// Returns a copy with the bit at `place` inverted.
         func flipped(at place: Int) -> Bits {
             var other = self
             other.bits[place].toggle()
@@ -92,7 +92,7 @@ import Testing
     }
 
     @Test(arguments: [32, 128], 1...20)
-    func theFirstBitsAloneDecide(size: Int, seed: UInt64) throws {
+    func onlyPrefixBitsDecideMembership(size: Int, seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         for length in 0...size {
             let base = Bits.random(size, using: &random)
@@ -101,13 +101,13 @@ import Testing
                 let other = try #require(IPAddress(base.flipped(at: place).text))
                 #expect(network.contains(other) == (place >= length))
             }
-            let stranger = Bits.random(size, using: &random)
-            let isInside = stranger.bits.prefix(length).elementsEqual(base.bits.prefix(length))
-            #expect(network.contains(try #require(IPAddress(stranger.text))) == isInside)
+            let unrelated = Bits.random(size, using: &random)
+            let isInside = unrelated.bits.prefix(length).elementsEqual(base.bits.prefix(length))
+            #expect(network.contains(try #require(IPAddress(unrelated.text))) == isInside)
         }
     }
 
-    @Test func aListHoldsWhatAnyOfItsNetworksHolds() throws {
+    @Test func listContainsTheAddressesOfAllItsNetworks() throws {
         let list = try NetworkList(["10.0.0.0/8", "::1"])
         for (text, isInside) in [("10.1.1.1", true), ("::1", true), ("11.1.1.1", false), ("::2", false)] {
             #expect(list.contains(try #require(IPAddress(text))) == isInside)

@@ -32,12 +32,12 @@ import Testing
             budget: PasswordBudget(limit: limit), refusals: DelayedRefusals { $1() }, now: { clock.now })
     }
 
-    /// A guess that is made once.
+    /// Credentials with a wrong password, different for each number.
     private static func guess(_ number: Int, user: String = "grace") -> String {
         "Basic " + base64(Array("\(user):guess \(number)".utf8))
     }
 
-    @Test @LoopActor func withNothingConfiguredAllComeIn() async throws {
+    @Test @LoopActor func everyRequestIsAdmittedWithoutConfiguration() async throws {
         let authentication = try Self.make(users: [])
         #expect(await authentication.verdict(nil) == .admitted)
         #expect(await authentication.verdict("Bearer anything") == .admitted)
@@ -49,7 +49,7 @@ import Testing
             (nil, .refused), ("Bearer token", .refused), (right, .admitted), (wrong[0], .refused), (wrong[1], .refused),
             ("Basic junk", .refused),
         ] as [(String?, RequestAuthentication.Verdict)])
-    @LoopActor func withUsersAloneNoTokenIsLetIn(
+    @LoopActor func withUsersOnlyTokensAreRefused(
         field: String?, verdict: RequestAuthentication.Verdict
     ) async throws {
         let authentication = try Self.make()
@@ -61,7 +61,7 @@ import Testing
         arguments: [
             (nil, .refused), ("Bearer token", .admitted), ("Bearer wrong", .refused), (right, .refused),
         ] as [(String?, RequestAuthentication.Verdict)])
-    @LoopActor func withTokensAloneNoUserIsLetIn(
+    @LoopActor func withTokensOnlyPasswordsAreRefused(
         field: String?, verdict: RequestAuthentication.Verdict
     ) async throws {
         let authentication = try Self.make(tokens: ["token"], users: [])
@@ -69,7 +69,7 @@ import Testing
         #expect(authentication.challenges == ["Bearer realm=\"relay\""])
     }
 
-    @Test @LoopActor func withBothEitherWillDo() async throws {
+    @Test @LoopActor func withBothSchemesEitherIsAccepted() async throws {
         let authentication = try Self.make(tokens: ["token"])
         #expect(await authentication.verdict("Bearer token") == .admitted)
         #expect(await authentication.verdict(Self.right) == .admitted)
@@ -77,7 +77,7 @@ import Testing
         #expect(authentication.challenges.count == 2)
     }
 
-    @Test @LoopActor func whoGuessesTooOftenIsToldToComeAgainAndMayThen() async throws {
+    @Test @LoopActor func repeatedGuessesAreLimitedUntilRetryAfter() async throws {
         let clock = TestClock()
         let authentication = try Self.make(clock: clock)
         for number in 0..<3 { #expect(await authentication.verdict(Self.guess(number)) == .refused) }
@@ -87,7 +87,7 @@ import Testing
         #expect(await authentication.verdict(Self.guess(5)) == .limited(retryAfter: .seconds(20)))
     }
 
-    @Test @LoopActor func guessesAtOtherUsersAndFromElsewhereCostNobodyACheck() async throws {
+    @Test @LoopActor func guessesForOtherUsersAndAddressesSpendOtherBudgets() async throws {
         let authentication = try Self.make(users: [Self.grace, Self.heidi], limit: 2)
         for number in 0..<50 {
             _ = await authentication.verdict(Self.guess(number, user: "heidi"))
@@ -98,7 +98,7 @@ import Testing
         #expect(await authentication.verdict(Self.right) == .admitted)
     }
 
-    @Test @LoopActor func aSenderThatComesBackIsCheckedThoughItsUserIsGuessedAtFromItsAddress() async throws {
+    @Test @LoopActor func returningSenderIsCheckedDespiteGuessesFromItsAddress() async throws {
         let clock = TestClock()
         let authentication = try Self.make(clock: clock)
         var guesses = 0
@@ -116,14 +116,14 @@ import Testing
             await guessMany()
             verdict = await authentication.verdict(Self.right)
         }
-        #expect(verdict == .admitted, "at the first attempt that comes five seconds after the first")
+        #expect(verdict == .admitted, "admitted within five seconds of the first attempt")
     }
 
-    @Test @LoopActor func whoRepeatsGuessesForAWhileHasFewMoreOfThemChecked() async throws {
+    @Test @LoopActor func everyRepeatedGuessIsCheckedEventually() async throws {
         let clock = TestClock()
         let authentication = try Self.make(clock: clock)
         var checked: Set<Int> = []
-        // 40 guesses in turn, ten minutes long.
+        // Repeats 40 guesses for ten minutes, two each second.
         for second in 0..<600 {
             for number in [second * 2 % 40, second * 2 % 40 + 1] {
                 let verdict = await authentication.verdict(Self.guess(number))
@@ -131,11 +131,11 @@ import Testing
             }
             clock.advance(by: .seconds(1))
         }
-        #expect(checked.count == 40, "each is checked once at last, so that the honest sender is next")
+        #expect(checked.count == 40, "all guesses are checked, so the valid sender is next")
         #expect(await authentication.verdict(Self.right) == .admitted)
     }
 
-    @Test @LoopActor func whatProvedWrongIsNotCheckedAgain() async throws {
+    @Test @LoopActor func wrongCredentialsAreNotCheckedAgain() async throws {
         let authentication = try Self.make(limit: 2)
         for _ in 0..<20 {
             #expect(await authentication.verdict(Self.wrong[0]) == .refused)
@@ -144,7 +144,7 @@ import Testing
         #expect(await authentication.verdict(Self.right) == .admitted)
     }
 
-    @Test @LoopActor func namesOfNoUserAreAnsweredLikeUsers() async throws {
+    @Test @LoopActor func unknownUsersGetTheSameVerdictsAsKnownUsers() async throws {
         let authentication = try Self.make()
         func verdicts(_ user: String, from address: String) async -> [RequestAuthentication.Verdict] {
             var verdicts: [RequestAuthentication.Verdict] = []
@@ -153,7 +153,7 @@ import Testing
             }
             return verdicts
         }
-        // So many that bcrypt is not spent on them any more.
+        // Enough unknown users that bcrypt is no longer run for them.
         for number in 0..<20 { _ = await authentication.verdict(Self.guess(0, user: "nobody \(number)")) }
         let (unknown, known) = (
             await verdicts("mallory", from: "192.0.2.1"), await verdicts("grace", from: "192.0.2.1")
@@ -162,7 +162,7 @@ import Testing
         #expect(unknown.last == .limited(retryAfter: .seconds(20)))
     }
 
-    @Test @LoopActor func provenCredentialsPassAtAnAddressWhereOthersFail() async throws {
+    @Test @LoopActor func provenCredentialsPassAtALimitedAddress() async throws {
         let authentication = try Self.make(tokens: ["token"])
         #expect(await authentication.verdict(Self.right) == .admitted)
         for number in 0..<3 { #expect(await authentication.verdict(Self.guess(number)) == .refused) }
@@ -171,7 +171,7 @@ import Testing
         #expect(await authentication.verdict("Bearer token") == .admitted)
     }
 
-    @Test @LoopActor func aGuesserElsewhereLearnsNothingOfWhatIsProven() async throws {
+    @Test @LoopActor func proofsAreHiddenFromOtherAddresses() async throws {
         let authentication = try Self.make()
         #expect(await authentication.verdict(Self.right) == .admitted)
         for number in 0..<3 {
@@ -182,7 +182,7 @@ import Testing
         }
     }
 
-    @Test @LoopActor func wrongTokensAndMissingOrDamagedCredentialsSpendNothing() async throws {
+    @Test @LoopActor func wrongTokensAndInvalidCredentialsSpendNoBudget() async throws {
         let authentication = try Self.make(tokens: ["token"], limit: 1)
         for field in [nil, "Bearer wrong", "Basic junk", "Basic YTo="] {
             for _ in 0..<5 { #expect(await authentication.verdict(field) == .refused) }
@@ -190,7 +190,7 @@ import Testing
         #expect(await authentication.verdict(Self.right) == .admitted)
     }
 
-    @Test @LoopActor func manyAtOnceAreLimitedBeforeTheFirstHasFailed() async throws {
+    @Test @LoopActor func concurrentGuessesAreLimitedBeforeTheFirstFails() async throws {
         let queue = DispatchQueue(label: "held")
         let authentication = try Self.make(queue: queue)
         queue.suspend()
@@ -201,7 +201,7 @@ import Testing
         queue.resume()
     }
 
-    @Test @LoopActor func whatWasNotCheckedIsNotCounted() async throws {
+    @Test @LoopActor func busyVerdictsSpendNoBudget() async throws {
         let queue = DispatchQueue(label: "held")
         let authentication = try Self.make(limit: 2, waitingLimit: 1, queue: queue)
         queue.suspend()
@@ -210,7 +210,7 @@ import Testing
         queue.resume()
     }
 
-    @Test @LoopActor func aReloadKeepsWhatWasProvenOfUsersWhoseHashIsTheSame() async throws {
+    @Test @LoopActor func reloadKeepsProofsOfUnchangedHashes() async throws {
         let authentication = try Self.make(users: [Self.grace, Self.heidi])
         let heidi = "Basic " + base64(Array("heidi:pässwörd".utf8))
         #expect(await authentication.verdict(Self.right) == .admitted)
@@ -219,7 +219,7 @@ import Testing
             #expect(await authentication.verdict(Self.guess(number)) == .refused)
             #expect(await authentication.verdict(Self.guess(number, user: "heidi")) == .refused)
         }
-        // heidi's is another hash of the same password: what it proves is not known yet.
+        // heidi's new hash has the same password, but no proof yet.
         let changed = Secret("heidi:$2y$05$Yl8u/0C.RJzwJCKcoBtI4e55VwVxRhcaVBSC6BeQ3.bkmN.JcLUaG")
         authentication.reconfigure(
             bearer: BearerAuthentication(tokens: []), basic: try BasicAuthentication([Self.grace, changed]))
@@ -229,13 +229,13 @@ import Testing
         authentication.reconfigure(
             bearer: BearerAuthentication(tokens: [Secret("token")]), basic: try BasicAuthentication([]))
         #expect(await authentication.verdict(Self.right, from: "192.0.2.2") == .refused)
-        // Back again, but nobody vouches for the one who was taken out.
+        // The user is configured again, but its proof was removed with it.
         authentication.reconfigure(
             bearer: BearerAuthentication(tokens: []), basic: try BasicAuthentication([Self.grace]))
         #expect(await authentication.verdict(Self.right) == .limited(retryAfter: .seconds(20)))
     }
 
-    @Test @LoopActor func aProofThatEndsAfterAReloadCounts() async throws {
+    @Test @LoopActor func proofFinishedAfterAReloadCounts() async throws {
         let queue = DispatchQueue(label: "held")
         let authentication = try Self.make(queue: queue)
         queue.suspend()
@@ -246,10 +246,10 @@ import Testing
         queue.resume()
         var iterator = verdicts.makeAsyncIterator()
         #expect(await iterator.next() == .admitted)
-        #expect(await authentication.verdict(Self.right) == .admitted, "nothing can be checked any more")
+        #expect(await authentication.verdict(Self.right) == .admitted, "the waiting limit of 0 allows no other check")
     }
 
-    @Test @LoopActor func wrongTokensOfOneAddressAreSlowedAndTheRightOneNever() async throws {
+    @Test @LoopActor func wrongTokensAreDelayedPerAddressAndTheRightOneIsNot() async throws {
         let pauses = Locked<[@Sendable () -> Void]>([])
         let authentication = RequestAuthentication(
             bearer: BearerAuthentication(tokens: [Secret("token")]), basic: try BasicAuthentication([]),
@@ -268,7 +268,7 @@ import Testing
             #expect(wait > .zero && wait <= .seconds(6))
         }
         #expect(await authentication.verdict("Bearer token") == .admitted)
-        #expect(await authentication.verdict(nil) == .refused, "who sends no credentials guesses nothing")
+        #expect(await authentication.verdict(nil) == .refused, "a request without credentials is not a guess")
         #expect(await authentication.verdict("Bearer wrong", from: "192.0.2.2") == .refused)
         for work in pauses.withLock({ $0 }) { work() }
         await withCheckedContinuation { continuation in LoopActor.post { continuation.resume() } }
@@ -276,7 +276,7 @@ import Testing
     }
 }
 
-/// Stands still until it is told.
+/// A clock that advances only when a test advances it.
 private final class TestClock: Sendable {
     private let instant = Locked(ContinuousClock.now)
 

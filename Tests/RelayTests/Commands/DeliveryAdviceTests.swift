@@ -7,7 +7,7 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-/// The sentence that a person reads below Rocket.Chat's answer.
+/// The advice that is printed below Rocket.Chat's response.
 @Suite
 struct DeliveryAdviceTests {
     @Test(arguments: [
@@ -18,7 +18,7 @@ struct DeliveryAdviceTests {
         (429, #"{"success":false,"error":"Error, too many requests. Please slow down."}"#, "in a minute"),
         (503, "", "trouble"), (200, "<html>", "does not look like Rocket.Chat"),
     ])
-    func itFitsTheAnswer(status: Int, body: String, words: String) throws {
+    func adviceFitsTheResponse(status: Int, body: String, words: String) throws {
         let hook = try HookURL("https://chat.example.com/hooks/id/s3cret")
         let answer = HTTPAnswer(status: status, body: Array(body.utf8))
         let outcome = AnswerClassifier(hook: hook).outcome(of: .success(answer), now: .sample)

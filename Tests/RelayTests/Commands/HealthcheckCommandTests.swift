@@ -8,7 +8,7 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-/// The address that the health check asks.
+/// The address that the health check requests.
 @Suite
 struct HealthcheckCommandTests {
     @Test(arguments: [
@@ -16,11 +16,11 @@ struct HealthcheckCommandTests {
         ("[::]:9000", "http://[::1]:9000/health"), ("10.0.0.7:9000", "http://10.0.0.7:9000/health"),
         ("127.0.0.1:0", "http://127.0.0.1:8093/health"),
     ])
-    func itIsWhereServeListensSeenFromThisMachine(listen: String, address: String) throws {
+    func addressIsTheLocalFormOfTheListenAddress(listen: String, address: String) throws {
         #expect(HealthcheckCommand.address(of: [try #require(SocketAddress(listen))]) == address)
     }
 
-    @Test func aMistakeElsewhereDoesNotHideTheAddress() {
+    @Test func invalidSettingDoesNotHideTheAddress() {
         var reader = ConfigurationReader(
             environment: ["RELAY_LISTEN": ":9000", "LOG_LEVEL": "loud", "ROCKETCHAT_WEBHOOK_INFO_FILE": "/nowhere"],
             readsSecrets: false)
@@ -29,7 +29,7 @@ struct HealthcheckCommandTests {
         #expect(HealthcheckCommand.address(of: configuration.listen) == "http://127.0.0.1:9000/health")
     }
 
-    @Test func anEmptyPortIsTheDefault() {
+    @Test func emptyPortUsesTheDefault() {
         var reader = ConfigurationReader(environment: ["PORT": ""], readsSecrets: false)
         #expect(HealthcheckCommand.address(of: reader.readLeniently().configuration.listen).contains(":8093/"))
     }

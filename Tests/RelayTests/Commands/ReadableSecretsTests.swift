@@ -11,7 +11,7 @@ import Testing
 @testable import Support
 
 @Suite struct ReadableSecretsTests {
-    @Test func aSecretThatAllCanReadIsNamed() throws {
+    @Test func worldReadableSecretIsReported() throws {
         let folder = TemporaryFolder()
         let paths = ["a", "b", "c"].map { folder.path + "/" + $0 }
         for (path, mode) in zip(paths, [0o644, 0o640, 0o644] as [mode_t]) {

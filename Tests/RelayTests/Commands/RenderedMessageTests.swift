@@ -10,8 +10,8 @@ import Testing
 /// The page that `relay render --format html` prints.
 @Suite
 struct RenderedMessageTests {
-    /// The renderer defuses most of it for Rocket.Chat; the page must not rely on that.
-    @Test func nothingOfAMessageBecomesMarkupOfThePage() {
+    /// The renderer escapes most of the markup for Rocket.Chat. The page must not rely on that.
+    @Test func messageTextIsEscapedInThePage() {
         let hostile = "<script>alert(1)</script>\"'&"
         let field = Message.Field(title: hostile, value: hostile, isShort: true)
         let block = Message.Attachment(color: "#757575", title: hostile, text: hostile, fields: [field])

@@ -13,15 +13,15 @@ import Testing
 @testable import Support
 
 @Suite struct ServeCommandTests {
-    @Test func aLibeventThatLetsRequestsBeSmuggledEndsTheStartForAPerson() throws {
+    @Test func vulnerableLibeventStopsTheStart() throws {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         #expect(throws: ExitCode.needsPerson) { try ServeCommand.judge(.vulnerable, logger) }
         #expect(throws: Never.self) { try ServeCommand.judge(.safe, logger) }
         #expect(throws: Never.self) { try ServeCommand.judge(.unknown("no loopback"), logger) }
     }
 
-    /// The unit must not start what only a person can mend over and over: neither that nor a wrong command line.
-    @Test func theUnitStaysDownForTheCodesThatNeedAPerson() throws {
+    /// systemd must not restart the relay after an error that needs a person, such as a wrong command line.
+    @Test func unitDoesNotRestartForExitCodesThatNeedAPerson() throws {
         let unit = try String(contentsOf: Checkout.root.appending(path: "systemd/relay.service"), encoding: .utf8)
         let line = try #require(unit.split(separator: "\n").first { $0.hasPrefix("RestartPreventExitStatus=") })
         #expect(

@@ -21,7 +21,7 @@ private func read(
 }
 
 @Suite struct ConfigurationReaderTests {
-    @Test func oneHookIsEnoughAndTheRestHasDefaults() throws {
+    @Test func oneHookIsEnoughAndOtherSettingsHaveDefaults() throws {
         let configuration = try read(["ROCKETCHAT_WEBHOOK_INFO": hook])
         #expect(configuration.listen == [SocketAddress(host: "0.0.0.0", port: 8093)])
         #expect(configuration.posting.rateLimit == RateLimit(posts: 10, per: .seconds(60)))
@@ -53,7 +53,7 @@ private func read(
         #expect(configuration.storagePath == "/s")
     }
 
-    @Test func flagsWinOverTheEnvironment() throws {
+    @Test func flagsOverrideTheEnvironment() throws {
         let configuration = try read(
             ["ROCKETCHAT_WEBHOOK_INFO": hook, "RELAY_LISTEN": ":1", "PORT": "3"],
             flags: ["RELAY_LISTEN": "[::1]:2,127.0.0.1:2"])
@@ -61,7 +61,7 @@ private func read(
             configuration.listen == [SocketAddress(host: "::1", port: 2), SocketAddress(host: "127.0.0.1", port: 2)])
     }
 
-    @Test func allProblemsAreToldAtOnceAndNoSecret() {
+    @Test func allProblemsAreReportedWithoutSecrets() {
         let error = #expect(throws: ConfigurationError.self) {
             try read([
                 "ROCKETCHAT_WEBHOOK_CRITICAL": "chat.example.com/hooks/id/s3cret", "PORT": "70000", "RELAY_LISTEN": "x",
@@ -92,12 +92,12 @@ private func read(
         }
     }
 
-    @Test func withoutAnyHookThereIsNothingToServe() {
+    @Test func missingHooksAreAProblem() {
         let error = #expect(throws: ConfigurationError.self) { try read([:]) }
         #expect(error?.description.contains("no hook is set") == true)
     }
 
-    @Test func aSecretMayStandInAFileButNotInBothPlaces() throws {
+    @Test func secretComesFromAFileOrAVariableButNotBoth() throws {
         let path = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
         defer { try? FileManager.default.removeItem(atPath: path) }
         try Data((hook + "\n").utf8).write(to: URL(filePath: path))
@@ -109,7 +109,7 @@ private func read(
         #expect(throws: ConfigurationError.self) { try read(["ROCKETCHAT_WEBHOOK_WARNING_FILE": path + "-missing"]) }
     }
 
-    @Test func aSeverityWithoutAHookGoesWhereItIsHeard() throws {
+    @Test func severityWithoutHookFallsBack() throws {
         let configuration = try read([
             "ROCKETCHAT_WEBHOOK_WARNING": hook + "1", "ROCKETCHAT_WEBHOOK_FALLBACK": hook + "2",
         ])
@@ -131,7 +131,7 @@ private func read(
     }
 
     @Test(arguments: ["", "8", "s", "-1s", "1.5s", "1 s", "8x", "99999999999s"])
-    func whatIsNoDurationIsRefused(text: String) {
+    func invalidDurationsAreRefused(text: String) {
         #expect(Quantity.duration(text) == nil)
     }
 
@@ -141,7 +141,7 @@ private func read(
     }
 
     @Test(arguments: ["", "GiB", "1.5GiB", "1 GiB", "-1", "99999999999TiB", "1gib"])
-    func whatIsNoSizeIsRefused(text: String) {
+    func invalidSizesAreRefused(text: String) {
         #expect(Quantity.bytes(text) == nil)
     }
 

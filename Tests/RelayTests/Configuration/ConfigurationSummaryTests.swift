@@ -21,7 +21,7 @@ import Testing
 
     private let critical = ["ROCKETCHAT_WEBHOOK_CRITICAL": "https://chat.example.org/hooks/idOne/tokenOne"]
 
-    @Test func whoMayPostIsSaid() throws {
+    @Test func summaryStatesTheAllowedSenders() throws {
         #expect(try line("senders", critical).contains("anybody"))
         #expect(try summary(critical).isOpenToAnybody)
         #expect(try !summary(critical.merging(["RELAY_LISTEN": "127.0.0.1:1,[::1]:1"]) { $1 }).isOpenToAnybody)
@@ -35,7 +35,7 @@ import Testing
         #expect(try !summary(guarded).isOpenToAnybody)
     }
 
-    @Test func whetherTLSIsOnIsSaid() throws {
+    @Test func summaryStatesTLS() throws {
         #expect(try line("tls", critical).hasPrefix("off"))
         let folder = TemporaryFolder()
         let (certificate, key) = (folder.path + "/c.pem", folder.path + "/k.pem")
@@ -47,7 +47,7 @@ import Testing
         #expect(text == "on, with \(certificate), clients must show a certificate of \(certificate)")
     }
 
-    @Test func roomsAreToldByTheIntegrationsIdAndWhichAreOne() throws {
+    @Test func summaryNamesIntegrationsAndMarksSharedHooks() throws {
         let hooks = critical.merging([
             "ROCKETCHAT_WEBHOOK_WARNING": "https://chat.example.org/hooks/idOne/tokenOne",
             "ROCKETCHAT_WEBHOOK_FALLBACK": "https://chat.example.org/hooks/idTwo/tokenTwo",
@@ -67,13 +67,13 @@ import Testing
         ("https://chat.example.org/hooks/idTwo/tokenOne", false),
         ("https://other.example.org/hooks/idOne/tokenOne", false),
     ])
-    func oneIntegrationWrittenInTwoWaysIsWorthAWarning(hook: String, isWarned: Bool) throws {
+    func differentSpellingsOfOneIntegrationCauseAWarning(hook: String, isWarned: Bool) throws {
         var reader = ConfigurationReader(environment: critical.merging(["ROCKETCHAT_WEBHOOK_INFO": hook]) { $1 })
         let warnings = try reader.read().warnings.filter { $0.message.contains("integration of critical") }
         #expect(warnings.map(\.key) == (isWarned ? ["info"] : []))
     }
 
-    @Test func whatHappensWithoutAFallbackIsSaid() throws {
+    @Test func summaryStatesFailoverWithoutAFallback() throws {
         let text = try line("failover", critical)
         #expect(text.contains("no fallback hook is set") && text.contains("go to critical"))
         #expect(text.contains("nearest other severity's hook that works"))

@@ -11,7 +11,7 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-/// Credentials and hooks that are empty, or in files that are no such thing.
+/// Empty or invalid credentials and hooks, in variables and in files.
 @Suite struct SecretsTests {
     private let folder = TemporaryFolder()
     private let hook = "https://chat.example.com/hooks/a1B2c3/d4E5f6"
@@ -35,7 +35,7 @@ import Testing
         "RELAY_AUTH_TOKEN", "RELAY_BASIC_AUTH", "RELAY_AUTH_TOKEN_FILE", "RELAY_BASIC_AUTH_FILE",
         "RELAY_ALLOWED_NETWORKS", "RELAY_TLS_CERT_FILE", "RELAY_TLS_KEY_FILE", "RELAY_TLS_CLIENT_CA_FILE",
     ])
-    func anEmptyGuardOfTheDoorIsAProblem(variable: String) throws {
+    func emptyAccessSettingIsAProblem(variable: String) throws {
         for value in ["", " ", "\r", "\u{A0}\t"] {
             #expect(try problems([variable: value]).map(\.key) == [variable], "\(value.debugDescription)")
         }
@@ -44,8 +44,8 @@ import Testing
     @Test(arguments: [",", " , ", "a,,b", "a,", ",a"]) func anEmptyItemIsAProblem(tokens: String) throws {
         #expect(try problems(["RELAY_AUTH_TOKEN": tokens]).map(\.key) == ["RELAY_AUTH_TOKEN"])
         let path = try file(Array(tokens.utf8))
-        let told = try problems(["RELAY_AUTH_TOKEN_FILE": path])
-        #expect(told.map(\.key) == ["RELAY_AUTH_TOKEN_FILE"] && told[0].message.contains(path))
+        let reported = try problems(["RELAY_AUTH_TOKEN_FILE": path])
+        #expect(reported.map(\.key) == ["RELAY_AUTH_TOKEN_FILE"] && reported[0].message.contains(path))
     }
 
     @Test(arguments: [
@@ -56,16 +56,16 @@ import Testing
     }
 
     @Test(arguments: ["${RELAY_AUTH_TOKEN}", "<token>", "a-long-and-good-token-0123456789,{{ token }}", "$(cat token)"])
-    func aTokenThatWasToBeReplacedIsAProblem(tokens: String) throws {
-        let told = try problems(["RELAY_AUTH_TOKEN": tokens])
-        #expect(told.map(\.key) == ["RELAY_AUTH_TOKEN"] && told[0].message.contains("placeholder"))
+    func placeholderTokenIsAProblem(tokens: String) throws {
+        let reported = try problems(["RELAY_AUTH_TOKEN": tokens])
+        #expect(reported.map(\.key) == ["RELAY_AUTH_TOKEN"] && reported[0].message.contains("placeholder"))
     }
 
     @Test(arguments: [
         "a-long-and-good-token\u{1B}0123456789", "geheim-passwört-für-alle", "\u{FEFF}a-long-and-good-token-0123",
         "Bearer a-long-and-good-token-0123456789", String(repeating: "a", count: 4097),
     ])
-    func aTokenThatNobodyCanSendIsAProblem(token: String) throws {
+    func unsendableTokenIsAProblem(token: String) throws {
         #expect(try problems(["RELAY_AUTH_TOKEN": token]).map(\.key) == ["RELAY_AUTH_TOKEN"])
     }
 
@@ -80,45 +80,45 @@ import Testing
         "5 s", "http://h h:1", "http://", "http://h:99999", "http://[::1", "*:x", "${PROXY}", "ftp://x", "\u{1B}[2J",
         "http://user:S3cret/Pw@h:3128", "http://user:S3cret#Pw@h", "http://user:S3cret@Pw@h",
     ])
-    func whatCannotBeAProxyIsAProblemThatRepeatsNoPassword(proxy: String) throws {
-        let told = try problems(["RELAY_PROXY": proxy])
-        #expect(told.map(\.key) == ["RELAY_PROXY"])
-        #expect(!told[0].message.contains("S3cret"))
+    func invalidProxyIsReportedWithoutItsPassword(proxy: String) throws {
+        let reported = try problems(["RELAY_PROXY": proxy])
+        #expect(reported.map(\.key) == ["RELAY_PROXY"])
+        #expect(!reported[0].message.contains("S3cret"))
     }
 
     @Test(arguments: [
         "proxy.example:3128", "http://proxy.example:3128/", "socks5h://u:p%40ss@[2001:db8::1]:1080", "127.0.0.1",
     ])
-    func proxiesAreTaken(proxy: String) throws {
+    func validProxiesAreAccepted(proxy: String) throws {
         #expect(try problems(["RELAY_PROXY": proxy]).isEmpty)
     }
 
     @Test(arguments: ["a\u{1B}[2Jb", "a\u{0}b", "a\u{202E}b", "a\u{2028}b", "a\u{85}b"])
-    func anAliasThatIsNotSeenAsItIsIsAProblem(alias: String) throws {
+    func aliasWithInvisibleCharactersIsAProblem(alias: String) throws {
         #expect(try problems(["RELAY_ALIAS": alias]).map(\.key) == ["RELAY_ALIAS"])
         #expect(try problems(["RELAY_ALIAS": "Wache 👩‍🚒 ä"]).isEmpty)
     }
 
-    @Test func noErrorRepeatsAProxysPassword() throws {
+    @Test func proxyPasswordIsRedactedFromErrors() throws {
         let proxy = try ProxyURL("http://grace:S3cretPw@proxy.example:1")
         let text = proxy.redacting("bad proxy http://grace:S3cretPw@proxy.example:1: S3cretPw at proxy.example")
         #expect(!text.contains("S3cretPw") && text.contains("proxy.example"))
     }
 
-    /// Nobody writes to it, and nobody may wait for ever.
-    @Test func aPipeThatNobodyWritesToIsNamed() throws {
+    /// The pipe has no writer, and reading it must not block.
+    @Test func pipeWithoutAWriterIsReported() throws {
         let path = folder.path + "/pipe"
         #expect(mkfifo(path, 0o600) == 0)
-        let told = try problems(["RELAY_AUTH_TOKEN_FILE": path])
-        #expect(told.map(\.key) == ["RELAY_AUTH_TOKEN_FILE"] && told[0].message.contains(path))
+        let reported = try problems(["RELAY_AUTH_TOKEN_FILE": path])
+        #expect(reported.map(\.key) == ["RELAY_AUTH_TOKEN_FILE"] && reported[0].message.contains(path))
     }
 
-    @Test func aTokenThatCanBeGuessedIsWorthAWarning() throws {
+    @Test func weakTokenCausesAWarning() throws {
         var reader = ConfigurationReader(environment: ["ROCKETCHAT_WEBHOOK_INFO": hook, "RELAY_AUTH_TOKEN": "t0ken"])
         #expect(try reader.read().warnings.map(\.key) == ["RELAY_AUTH_TOKEN"])
     }
 
-    @Test func aHookThatIsSetButEmptyIsWorthAWarning() throws {
+    @Test func emptyHookCausesAWarning() throws {
         var reader = ConfigurationReader(environment: [
             "ROCKETCHAT_WEBHOOK_INFO": hook, "ROCKETCHAT_WEBHOOK_CRITICAL": "", "RELAY_STORAGE_PATH": "  ",
         ])
@@ -138,42 +138,44 @@ import Testing
         (Array("https://chat.example.com".utf8), "has no path"),
         ([UInt8](repeating: 0x78, count: SecretFile.sizeLimit + 1), "larger than"),
     ])
-    func whatIsWrongWithASecretFileIsSaidWithItsName(content: [UInt8], words: String) throws {
+    func secretFileProblemNamesTheFile(content: [UInt8], words: String) throws {
         let path = try file(content)
-        let told = try problems(["ROCKETCHAT_WEBHOOK_CRITICAL_FILE": path])
-        #expect(told.map(\.key) == ["ROCKETCHAT_WEBHOOK_CRITICAL_FILE"])
-        #expect(told.first?.message.contains(path) == true && told.first?.message.contains(words) == true, "\(told)")
-        #expect(told.first?.message.contains("s3cret") == false)
-        #expect(told.first?.description.contains { $0.isNewline } == false)
+        let reported = try problems(["ROCKETCHAT_WEBHOOK_CRITICAL_FILE": path])
+        #expect(reported.map(\.key) == ["ROCKETCHAT_WEBHOOK_CRITICAL_FILE"])
+        #expect(
+            reported.first?.message.contains(path) == true && reported.first?.message.contains(words) == true,
+            "\(reported)")
+        #expect(reported.first?.message.contains("s3cret") == false)
+        #expect(reported.first?.description.contains { $0.isNewline } == false)
     }
 
-    @Test func aFolderAndAMissingFileAreNamedAsSuch() throws {
-        let told = try problems([
+    @Test func foldersAndMissingFilesAreReported() throws {
+        let reported = try problems([
             "ROCKETCHAT_WEBHOOK_CRITICAL_FILE": folder.path, "RELAY_AUTH_TOKEN_FILE": folder.path + "/none",
         ]).map(\.description)
-        #expect(told[0].contains(folder.path) && told[0].contains("is a folder"))
-        #expect(told[1].contains(folder.path + "/none") && told[1].contains("No such file"))
+        #expect(reported[0].contains(folder.path) && reported[0].contains("is a folder"))
+        #expect(reported[1].contains(folder.path + "/none") && reported[1].contains("No such file"))
     }
 
-    @Test func aConfigurationFileThatIsAFolderIsNoEmptyOne() {
+    @Test func configurationFileThatIsAFolderIsAProblem() {
         #expect(SettingsFile(path: folder.path).problems.first?.description.contains("Is a directory") == true)
     }
 
-    @Test func errorsAboutUsersOfAFileNameIt() throws {
+    @Test func errorsAboutUsersNameTheirFile() throws {
         let path = try file(Array("grace:plain\n".utf8))
-        let told = try problems(["RELAY_BASIC_AUTH_FILE": path])
-        #expect(told.map(\.key) == ["RELAY_BASIC_AUTH_FILE"] && told[0].message.contains(path))
+        let reported = try problems(["RELAY_BASIC_AUTH_FILE": path])
+        #expect(reported.map(\.key) == ["RELAY_BASIC_AUTH_FILE"] && reported[0].message.contains(path))
     }
 
     @Test(arguments: ["", "\n", "not PEM", "-----BEGIN CERTIFICATE-----\n"])
-    func aFileWithoutACertificateIsNamed(content: String) throws {
+    func fileWithoutACertificateIsReported(content: String) throws {
         let path = try file(Array(content.utf8))
-        let told = try problems(["RELAY_CA_FILE": path])
-        #expect(told.map(\.key) == ["RELAY_CA_FILE"] && told[0].message.contains(path))
+        let reported = try problems(["RELAY_CA_FILE": path])
+        #expect(reported.map(\.key) == ["RELAY_CA_FILE"] && reported[0].message.contains(path))
         #expect(try problems(["RELAY_CA_FILE": folder.path]).first?.message.contains("is a folder") == true)
     }
 
-    @Test func certificatesInPEMFormAreTaken() throws {
+    @Test func pemCertificatesAreAccepted() throws {
         let (certificate, key) = (folder.path + "/c.pem", folder.path + "/k.pem")
         try SelfSigned.make(certificate: certificate, key: key, names: "DNS:localhost")
         #expect(
@@ -197,24 +199,24 @@ import Testing
         #expect(configuration.authTokens.map(\.revealed) == ["token"] && configuration.usesThreads)
     }
 
-    @Test func aValueIsQuotedWithoutItsControls() throws {
-        let told = try problems(["PORT": "80\r93\u{1B}[31m", "LOG_LEVEL": "\"info\""]).map(\.description)
-        #expect(told[0].contains(#"80\r93\u{1B}[31m"#) && !told[0].contains("\r"))
-        #expect(told[1].contains("take the quotes out"))
+    @Test func quotedValuesEscapeControlCharacters() throws {
+        let reported = try problems(["PORT": "80\r93\u{1B}[31m", "LOG_LEVEL": "\"info\""]).map(\.description)
+        #expect(reported[0].contains(#"80\r93\u{1B}[31m"#) && !reported[0].contains("\r"))
+        #expect(reported[1].contains("take the quotes out"))
     }
 
     @Test(arguments: Setting.all.map(\.variable)) func aValueInQuotesIsAProblem(variable: String) throws {
         for value in ["\"x\"", "'x'", " \"./data\"\r"] {
-            let told = try problems([variable: value])
-            #expect(told.map(\.key) == [variable], "\(told)")
+            let reported = try problems([variable: value])
+            #expect(reported.map(\.key) == [variable], "\(reported)")
         }
     }
 
-    @Test func aSettingOfAnotherReceiverThanTheFilesIsNoSetting() throws {
+    @Test func variableOfAnUndefinedReceiverIsAProblem() throws {
         #expect(try problems(["RELAY_RECEIVERS_0_NAME": "x"]).map(\.key) == ["RELAY_RECEIVERS_0_NAME"])
     }
 
-    @Test func theStarIsEveryAddress() throws {
+    @Test func starListensOnEveryAddress() throws {
         var reader = ConfigurationReader(environment: ["ROCKETCHAT_WEBHOOK_INFO": hook, "RELAY_LISTEN": "*:8093"])
         let listen = try reader.read().listen
         #expect(listen.map(\.isWildcard) == [true])

@@ -32,7 +32,7 @@ import Testing
 
     private let hook = "webhooks: {critical: 'https://chat.example.com/hooks/a/b'}\n"
 
-    @Test func everySettingOfTheExampleIsTaken() throws {
+    @Test func everySettingOfTheExampleIsApplied() throws {
         let text = try Checkout.text("docs/examples/relay.yml")
             .replacing("critical_file: /etc/relay/critical", with: "critical: https://chat.example.com/hooks/a/b")
         let configuration = try read(text).get()
@@ -57,7 +57,7 @@ import Testing
         }
     }
 
-    @Test func aFlagGoesBeforeTheEnvironmentAndThatBeforeTheFile() throws {
+    @Test func flagsOverrideTheEnvironmentWhichOverridesTheFile() throws {
         let yaml = hook + "log_level: error\ntext_limit: 1000\nstorage_path: /file\n"
         let configuration = try read(
             yaml, flags: ["RELAY_STORAGE_PATH": "/flag"],
@@ -68,13 +68,13 @@ import Testing
         #expect(configuration.logLevel == .error)
     }
 
-    @Test func aSecretOfTheEnvironmentHidesTheFilesTwin() throws {
+    @Test func environmentSecretOverridesTheSettingsFile() throws {
         let yaml = "webhooks: {critical_file: /nowhere}\n"
         let environment = ["ROCKETCHAT_WEBHOOK_CRITICAL": "https://chat.example.com/hooks/a/b"]
         #expect(try read(yaml, environment: environment).get().hooks.count == 1)
     }
 
-    @Test func aPortOfTheEnvironmentGoesBeforeTheFilesAddresses() throws {
+    @Test func environmentPortOverridesTheFilesAddresses() throws {
         let configuration = try read(hook + "listen: 127.0.0.1:1\n", environment: ["PORT": "2"]).get()
         #expect(configuration.listen.map(\.port) == [2])
     }
@@ -99,7 +99,7 @@ import Testing
         for key in Setting.receiverKeys { #expect(table.contains("`\(key)`"), "CONFIGURATION.md has no \(key)") }
     }
 
-    @Test func aReceiverBeginsWithTheSettingsOfAllHooks() throws {
+    @Test func receiversInheritTheGlobalSettings() throws {
         let yaml =
             hook + """
                 text_limit: 1000
@@ -122,10 +122,10 @@ import Testing
         #expect(receivers[0].posting.alias == "Databases" && receivers[1].posting.alias == nil)
         #expect(receivers.allSatisfy { $0.posting.textLimit == 1000 && $0.posting.emoji == ":fire:" })
         #expect(receivers[0].fallbackAfter == .seconds(3) && receivers[1].fallbackAfter == nil)
-        #expect(receivers[1].matchers.count == 1, "a comma in quotes parts nothing")
+        #expect(receivers[1].matchers.count == 1, "a quoted comma separates no matchers")
     }
 
-    @Test func mistakesInReceiversHavePlaces() throws {
+    @Test func receiverProblemsHavePositions() throws {
         let yaml =
             hook + """
                 receivers:
@@ -148,7 +148,7 @@ import Testing
             ])
     }
 
-    @Test func usersAreAMapAsInPrometheussOwnFile() throws {
+    @Test func usersAreAMapAsInPrometheus() throws {
         let hash = "$2y$04$" + String(repeating: "a", count: 53)
         let one = try read(hook + "basic_auth: {alertmanager: \(hash), other: \(hash)}\n").get()
         #expect(!one.users.isEmpty)
@@ -159,7 +159,7 @@ import Testing
             ])
     }
 
-    @Test func networksAndTLSAreToldByTheirKeys() throws {
+    @Test func networkAndTLSProblemsNameTheirKeys() throws {
         let yaml = hook + "allowed_networks: [10.0.0.0/8, ten]\ntrusted_proxies: []\ntls: {cert_file: /nowhere}\n"
         #expect(
             try problems(yaml) == [
@@ -190,16 +190,16 @@ import Testing
     @Test(arguments: [
         ("a: [", "2:1"), ("\tx: 1", "1:1"), ("- 1", "1:1"), ("text", "1:1"), ("{1: {2: 3}, [a]: b}", "1:13"),
     ])
-    func whatIsNoMapOfSettingsIsNamedByItsPlace(yaml: String, place: String) throws {
+    func invalidDocumentIsReportedWithItsPosition(yaml: String, place: String) throws {
         let problems = try problems(hook.isEmpty ? "" : yaml)
         #expect(problems.contains { $0.hasPrefix(place) }, "\(problems)")
     }
 
-    @Test func aKeyThatIsGivenTwiceIsAMistake() throws {
+    @Test func duplicateKeyIsAProblem() throws {
         #expect(try problems(hook + "max_age: 1h\nmax_age: 2h\n").contains("3:1: max_age: is given twice"))
     }
 
-    @Test func aFileOfAliasesDoesNotExplode() throws {
+    @Test func nestedAliasesAreRefused() throws {
         var yaml = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
         for level in 1..<10 {
             let item = "*a\(level - 1)"
@@ -209,27 +209,27 @@ import Testing
     }
 
     @Test(arguments: ["---\nauth_tokens: x\n", "...\n---\nmax_age: 2h\n", "--- {]\n"])
-    func aSecondDocumentIsAProblemAndNotIgnored(second: String) throws {
-        let told = try problems(hook + "max_age: 1h\n" + second)
-        #expect(told.count == 1 && (told[0].hasPrefix("3:") || told[0].hasPrefix("4:")), "\(told)")
+    func secondDocumentIsAProblem(second: String) throws {
+        let reported = try problems(hook + "max_age: 1h\n" + second)
+        #expect(reported.count == 1 && (reported[0].hasPrefix("3:") || reported[0].hasPrefix("4:")), "\(reported)")
     }
 
-    /// libyaml's time for it grows with the square of the depth: a minute for 100,000.
-    @Test(arguments: ["[", "{a: ", "- "]) func deepNestingIsFoundAtOnce(level: String) throws {
-        let told = try problems(String(repeating: level, count: 100_000))
-        #expect(told.contains { $0.contains("too deeply nested") || $0.contains("exceeded") }, "\(told)")
+    /// libyaml's time is quadratic in the depth: a minute for 100,000 levels.
+    @Test(arguments: ["[", "{a: ", "- "]) func deepNestingIsRefused(level: String) throws {
+        let reported = try problems(String(repeating: level, count: 100_000))
+        #expect(reported.contains { $0.contains("too deeply nested") || $0.contains("exceeded") }, "\(reported)")
     }
 
     @Test(arguments: [([0xE9], "3:4"), ([0x00], "3:4"), ([0xC3, 0x28], "3:5")] as [([UInt8], String)])
-    func whatIsNoTextHasItsPlace(bytes: [UInt8], place: String) throws {
+    func invalidTextIsReportedWithItsPosition(bytes: [UInt8], place: String) throws {
         let folder = TemporaryFolder()
         let path = folder.path + "/bytes.yml"
         try Data(Array("# a\nmax_age: 1h\na: ".utf8) + bytes + [0x0A]).write(to: URL(filePath: path))
-        let told = SettingsFile(path: path).problems.map(\.description)
-        #expect(told.contains { $0.contains(":\(place):") }, "\(told)")
+        let reported = SettingsFile(path: path).problems.map(\.description)
+        #expect(reported.contains { $0.contains(":\(place):") }, "\(reported)")
     }
 
-    @Test func aFileThatIsNotThereIsNamed() {
+    @Test func missingFileIsReported() {
         var reader = ConfigurationReader(environment: [:], file: SettingsFile(path: "/nowhere/relay.yml"))
         #expect(throws: ConfigurationError.self) { try reader.read() }
         #expect(SettingsFile(path: "/nowhere/relay.yml").problems.first?.description.contains("No such file") == true)

@@ -23,12 +23,12 @@ import Testing
         ("RELAY_CONFIG_FILE", "RELAY_CONFIG"), ("RELAY_TLS_CERT", "RELAY_TLS_CERT_FILE"),
         ("RELAY_TLS_CLIENT_CA", "RELAY_TLS_CLIENT_CA_FILE"), ("RELAY_RATELIMIT", "RELAY_RATE_LIMIT"),
     ])
-    func theNearestNameIsTold(name: String, meant: String) {
+    func nearestNameIsSuggested(name: String, meant: String) {
         #expect(
             problems([name: "s3cret"]) == ["\(name): is not a setting of the relay; did you mean \(meant)?"])
     }
 
-    @Test func whatTheEnvironmentHoldsBesideIsPassedOver() {
+    @Test func unrelatedVariablesAreIgnored() {
         let others = [
             "RELAY_PORT": "tcp://10.0.0.1:8093", "RELAY_SERVICE_HOST": "10.0.0.1", "RELAY_SERVICE_PORT": "8093",
             "RELAY_SERVICE_PORT_HTTP": "8093", "RELAY_PORT_8093_TCP": "tcp://10.0.0.1:8093",
@@ -47,21 +47,21 @@ import Testing
         #expect(problems([variable: "x"]) == [])
     }
 
-    @Test func whatOnlyLooksLikeKubernetesIsUnknown() {
+    @Test func variablesResemblingKubernetesAreUnknown() {
         #expect(problems(["RELAY_PORT": "8093"]).count == 1)
         #expect(problems(["RELAY_AUTH_PORT_TCP": "x", "RELAY_TOKEN_TCP": "x", "RELAY_LISTEN_PORT": "1"]).count == 3)
         #expect(problems(["RELAY_ENV_X": "x", "ROCKETCHAT_NAME": "/x"]).count == 2)
-        // A receiver's settings stand in the file alone, under names that no variable has.
+        // A receiver's settings exist only in the file. No variable has such a name.
         #expect(problems(["RELAY_RECEIVERS_0_WEBHOOK": "https://chat.example.com/hooks/a/b"]).count == 1)
     }
 
-    @Test func anAbsurdNameIsToldInALine() {
+    @Test func longNameIsReportedInOneShortLine() {
         let name = "RELAY_" + String(repeating: "X\n\u{1B}", count: 100_000)
-        let told = problems([name: "x"])
-        #expect(told.count == 1 && told[0].utf8.count < 300 && !told[0].contains("\n"))
+        let reported = problems([name: "x"])
+        #expect(reported.count == 1 && reported[0].utf8.count < 300 && !reported[0].contains("\n"))
     }
 
-    /// A misspelt credential must stop the start, and not only be told.
+    /// A misspelt credential must stop the start. A warning is not enough.
     @Test func aMisspeltCredentialIsAProblemOfTheConfiguration() {
         var reader = ConfigurationReader(environment: [
             "ROCKETCHAT_WEBHOOK_INFO": "https://chat.example.com/hooks/a/b", "RELAY_TOKEN": "s3cret",
@@ -71,7 +71,7 @@ import Testing
         #expect(error?.description.contains("s3cret") == false)
     }
 
-    @Test func theLackOfAHookIsAProblemOfItsOwnUnlessANameExplainsIt() {
+    @Test func missingHookIsReportedUnlessAMisspeltNameExplainsIt() {
         var misspelt = ConfigurationReader(environment: ["ROCKETCHAT_WEBHOOK_CRITCAL": "x"])
         var missing = ConfigurationReader(environment: ["RELAY_TOKEN": "x"])
         #expect(misspelt.readLeniently().problems.map(\.key) == ["ROCKETCHAT_WEBHOOK_CRITCAL"])

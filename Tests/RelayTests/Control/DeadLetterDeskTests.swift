@@ -8,12 +8,12 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-/// The commands on dead letters, on a journal in memory.
+/// Dead letter commands on a journal in memory.
 @Suite(.timeLimit(.minutes(1)))
 struct DeadLetterDeskTests {
     private static let body = #"{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"DiskFull"}}]}"#
 
-    /// A desk whose journal holds dead letters of the sequence numbers 1 to `count`, and what it dispatched.
+    /// Returns a desk whose journal holds the dead letters 1 to `count`, and the notifications that it dispatched.
     private func desk(
         dead count: Int, page: Int = 1000, on disk: Locked<MemoryJournalStore.Content> = Locked(.init())
     ) throws -> (DeadLetterDesk<Int>, Locked<[Journaled<Alerts.Notification>]>) {
@@ -60,7 +60,7 @@ struct DeadLetterDeskTests {
             desk.carryOut(.drop([id(1), id(1)]), asJSON: false) == DeadLetterReply(output: "dropped 1 dead letter\n"))
     }
 
-    @Test func goodIDsAreDoneBesideUnknownOnes() throws {
+    @Test func validIDsAreProcessedDespiteUnknownOnes() throws {
         let (desk, dispatched) = try desk(dead: 2)
         let replay = desk.carryOut(.replay(.some([id(9), id(1)])), asJSON: true)
         #expect(replay.output == "{\"replayed\":[\"16\"]}\n")
@@ -93,7 +93,7 @@ struct DeadLetterDeskTests {
         #expect(sizes == [101, 100, 50])
         #expect(ids == (1...250).map { Substring("\(id(Int64($0)))") })
         let json = desk.carryOut(.list(after: id(249)), asJSON: true).output
-        #expect(json.hasPrefix("{") && json.hasSuffix("}"), "the brackets are the caller's")
+        #expect(json.hasPrefix("{") && json.hasSuffix("}"), "the caller adds the brackets")
     }
 
     @Test func aPageIsDroppedInOneTransaction() throws {
@@ -107,7 +107,7 @@ struct DeadLetterDeskTests {
         #expect(desk.carryOut(.list(after: nil), asJSON: false).output == "no dead letters\n")
     }
 
-    @Test func aClosedJournalIsAProblemAndNoResult() throws {
+    @Test func closedJournalIsReportedAsAProblem() throws {
         let (desk, _) = try desk(dead: 1)
         desk.journal.close()
         for request in [DeadLetterRequest.list(after: nil), .show(id(1)), .replay(.all), .drop([id(1)])] {

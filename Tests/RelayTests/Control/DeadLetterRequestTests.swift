@@ -7,7 +7,7 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-/// What the control socket carries.
+/// Requests and replies on the control socket.
 @Suite
 struct DeadLetterRequestTests {
     private static let ids = [JournalID(rawValue: 16), JournalID(rawValue: 33)]
@@ -16,7 +16,7 @@ struct DeadLetterRequestTests {
         DeadLetterRequest.list(after: nil), .list(after: ids[1]), .show(ids[0]), .replay(.all), .replay(.some(ids)),
         .drop(ids),
     ])
-    func aRequestIsReadAsItWasWritten(request: DeadLetterRequest) {
+    func requestsRoundTrip(request: DeadLetterRequest) {
         #expect(DeadLetterRequest(verb: request.wire.verb, body: request.wire.body + "\n") == request)
     }
 
@@ -25,7 +25,7 @@ struct DeadLetterRequestTests {
         ("replay", "all\n16"),
         ("drop", "all"), ("drop", ""), ("drop", "16\nx"), ("purge", "16"),
     ])
-    func whatNobodyWritesIsNoRequest(verb: String, body: String) {
+    func malformedRequestsAreRefused(verb: String, body: String) {
         #expect(DeadLetterRequest(verb: verb, body: body) == nil)
     }
 
@@ -34,7 +34,7 @@ struct DeadLetterRequestTests {
         DeadLetterReply(output: "{\"body\":\"\\u001d\"}\n", problems: ["one"]),
         DeadLetterReply(output: "a\n", problems: ["next 16"], next: ids[0]),
     ])
-    func aReplyIsReadAsItWasWritten(reply: DeadLetterReply) {
+    func repliesRoundTrip(reply: DeadLetterReply) {
         #expect(DeadLetterReply(wire: reply.wire) == reply)
     }
 
@@ -44,14 +44,14 @@ struct DeadLetterRequestTests {
         #expect(!ControlListener.mayCommand(1001, of: 1000))
         #expect(!ControlListener.mayCommand(1000, of: 0))
     }
-    @Test func onlyTheOwnersRelayIsAsked() {
+    @Test func clientTrustsOnlyTheOwnersRelay() {
         func isRelay(_ server: UInt32, _ owners: [UInt32]) -> Bool {
             ControlClient.isRelay(server, ownUser: 1000, owners: owners)
         }
         #expect(isRelay(0, [33, 33]) && isRelay(1000, [33, 33]) && isRelay(33, [33, 33]))
         #expect(!isRelay(44, [33, 33]) && !isRelay(44, [33]) && !isRelay(44, []))
-        // A volume of root's, in which the relay made its database.
+        // The relay created its database in a volume that root owns.
         #expect(isRelay(10093, [0, 10093]) && !isRelay(44, [0, 10093]) && !isRelay(44, [0]))
-        #expect(!isRelay(44, [33, 44]), "what a stranger put there says nothing in a folder that is not root's")
+        #expect(!isRelay(44, [33, 44]), "the database's owner counts only if root owns the folder")
     }
 }

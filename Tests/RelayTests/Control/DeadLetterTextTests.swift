@@ -8,7 +8,7 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-/// Dead letters as a person and as a program read them.
+/// Dead letters as text and as JSON.
 @Suite
 struct DeadLetterTextTests {
     private func letter(answer: String? = "HTTP 400: odd") -> DeadLetter {
@@ -22,7 +22,7 @@ struct DeadLetterTextTests {
         DeadLetterText.list(letters, asJSON: asJSON, now: .sample.advanced(bySeconds: 120))
     }
 
-    @Test func aLetterIsOneLineWhateverTheServerAnswered() {
+    @Test func letterIsOneLineForAnyResponse() {
         let text = list([
             ListedLetter(letter(answer: "odd\nsecond\r\nline\u{2028}x\u{1B}[2J\u{202E}y"), names: ["A\nB"])
         ])
@@ -57,10 +57,10 @@ struct DeadLetterTextTests {
         let content = DeadLetterContent(letter: crashed, body: body, isIntact: true)
         let listed = ListedLetter(content, parser: WebhookParser())
         #expect(listed.names.isEmpty && listed.summary == "(not parsed: it crashed the relay)")
-        #expect(DeadLetterText.content(content, asJSON: false).contains(#""alerts""#), "the body as it came")
+        #expect(DeadLetterText.content(content, asJSON: false).contains(#""alerts""#), "the original body")
     }
 
-    @Test func aBodyThatIsNoWebhookIsShownWithoutControls() {
+    @Test func invalidBodyIsShownWithoutControlCharacters() {
         let content = DeadLetterContent(letter: letter(), body: Array("no json \u{1B}[2J".utf8), isIntact: false)
         let text = DeadLetterText.content(content, asJSON: false)
         #expect(text.contains("damaged") && text.contains("no json"))

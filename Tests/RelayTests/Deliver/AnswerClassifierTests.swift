@@ -22,12 +22,12 @@ import Testing
 
     // MARK: - Every status with every body
 
-    /// The statuses whose class does not hang on the body.
+    /// The statuses whose class does not depend on the body.
     private static let byStatus: [Int: OutcomeClass] = [
         408: .transient, 413: .resplit, 425: .transient, 429: .rateLimited,
     ]
-    /// The statuses of 400...499 that name their cause when the body does not. With all others an answer of Rocket.Chat's
-    /// is unknown, and anybody else's is the hook's.
+    /// The statuses of 400...499 that state their cause without the body. With others, a response of Rocket.Chat is
+    /// unknown, and a response of another server means that the hook is wrong.
     private static let broken: Set = [401, 403, 404, 405, 407, 410]
 
     private static func expected(_ status: Int, _ shape: AnswerShape) -> OutcomeClass {
@@ -70,7 +70,7 @@ import Testing
         #expect(outcome(status, body).reason == reason)
     }
 
-    @Test func aBodyThatWasCutIsNoProofOfAnything() {
+    @Test func truncatedBodyIsNoProofOfDelivery() {
         let whole = Array(#"{"success":true}"#.utf8)
         let cut = HTTPAnswer(status: 200, body: whole, isBodyCut: true)
         #expect(OutcomeClass(classifier.outcome(of: .success(cut), now: now)) == .unknownMaybe)
@@ -78,7 +78,7 @@ import Testing
         #expect(OutcomeClass(classifier.outcome(of: .success(page), now: now)) == .misconfigured)
     }
 
-    // MARK: - What an answer tells
+    // MARK: - Details of a response
 
     @Test func theMessagesAndRefusalsOfEachRoomAreKept() {
         let body = """
@@ -91,19 +91,19 @@ import Testing
         #expect(outcome(200, body) == .delivered(receipt))
     }
 
-    /// With ids asked for Rocket.Chat sends the message back, with its parsed text.
+    /// If IDs are requested, Rocket.Chat returns the message with its parsed text.
     @Test func aLargeSuccessIsADelivery() {
         let text = String(repeating: #"{"type":"PLAIN_TEXT","value":"x"},"#, count: 20_000)
         let body = ##"{"responses":[{"channel":"#a","message":{"_id":"7rZ","md":[\##(text)0]}}],"success":true}"##
         #expect(outcome(200, body) == .delivered(DeliveryReceipt(posted: [.init(channel: "#a", messageID: "7rZ")])))
     }
 
-    @Test func aByteOrderMarkIsNoReasonToPostAgain() {
+    @Test func byteOrderMarkIsIgnored() {
         #expect(outcome(200, "\u{FEFF}{\"success\":true}") == .delivered(.init()))
         #expect(OutcomeClass(outcome(200, "\u{FEFF}{\"success\":tr")) == .unknownMaybe)
     }
 
-    @Test func theFieldsAScriptAddsDoNotMatter() {
+    @Test func fieldsAddedByAScriptAreIgnored() {
         #expect(outcome(200, #"{"text":"x","responses":3,"error":"y","success":true}"#) == .delivered(.init()))
     }
 
@@ -118,7 +118,7 @@ import Testing
         #expect(!detail.contains(Self.token) && !detail.contains("\n") && detail.count <= 201)
     }
 
-    // MARK: - Without an answer
+    // MARK: - Without a response
 
     @Test(arguments: TransportFailure.Kind.allCases, [false, true])
     func everyTransportFailureHasItsClass(kind: TransportFailure.Kind, sentRequest: Bool) {
@@ -140,7 +140,7 @@ import Testing
         #expect(classifier.outcome(of: .failure(failure), now: now) == .delivered(.init()))
     }
 
-    @Test func halfASuccessBeforeTheConnectionBrokeIsNone() {
+    @Test func truncatedSuccessBeforeTheConnectionBrokeIsNoDelivery() {
         let partial = HTTPAnswer(status: 200, body: Array(#"{"success":true"#.utf8))
         let failure = TransportFailure(kind: .badAnswer, sentRequest: true, message: "", partialAnswer: partial)
         #expect(OutcomeClass(classifier.outcome(of: .failure(failure), now: now)) == .transientMaybe)

@@ -30,11 +30,11 @@ import Testing
         "01", "1.", ".5", "-", "+1", "1e", "NaN", "\"", "\"\\\"", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\\u+123\"",
         "\"a\nb\"", "nul", "\u{FEFF}", "\u{FEFF}\u{FEFF}{}", "{}\u{FEFF}", "<html>", "{\"a\":{}", "//x\n{}",
     ])
-    func refusesWhatIsNotExactlyOneDocument(text: String) {
+    func refusesAnythingButOneDocument(text: String) {
         #expect(AnswerJSON(Array(text.utf8)) == nil)
     }
 
-    @Test func keepsWhatIsAskedForAndChecksTheRest() {
+    @Test func keepsRequestedNamesAndValidatesTheRest() {
         let text = #"{"success":true,"responses":[{"channel":"a","message":{"_id":"x","md":[{"value":["y",1]}]}}]}"#
         let names: Set = ["success", "responses", "message", "_id"]
         #expect(

@@ -10,7 +10,7 @@
 struct AnswerShape: CustomStringConvertible, Sendable {
     var name: String
     var body: String
-    /// What the error text means under a 400; nil when the body says nothing that is known.
+    /// The class of the error text under a 400; nil if the text is not known.
     var known: OutcomeClass?
     var description: String { name }
 

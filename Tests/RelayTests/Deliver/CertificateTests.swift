@@ -9,11 +9,11 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-/// TLS against `openssl s_server`, which takes a connection and answers no POST: how far the request came shows
-/// whether the certificate was accepted.
+/// TLS against `openssl s_server`, which accepts connections but answers no POST. A sent request shows that the
+/// certificate was accepted.
 @Suite(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/openssl")))
 struct CertificateTests {
-    /// A server with a fresh certificate of its own making, for the name `localhost`.
+    /// A server with a new self-signed certificate for the name `localhost`.
     private final class TLSServer {
         private let folder = TemporaryFolder()
         var certificate: String { folder.path + "/certificate.pem" }
@@ -25,7 +25,7 @@ struct CertificateTests {
             let key = folder.path + "/key.pem"
             let certificate = folder.path + "/certificate.pem"
             try SelfSigned.make(certificate: certificate, key: key, names: "DNS:localhost")
-            // It ends at the end of its input, so it must have one that stays open.
+            // s_server exits at the end of its input, so its input is a pipe that stays open.
             var ends: [Int32] = [0, 0]
             try #require(pipe(&ends) == 0)
             input = ends
@@ -77,7 +77,7 @@ struct CertificateTests {
         #expect(failure?.sentRequest == false)
     }
 
-    @Test func aFileOfAuthoritiesThatIsMissingIsOurOwnFault() throws {
+    @Test func missingCAFileIsACertificateFailure() throws {
         let server = try TLSServer()
         let failure = try Self.post(to: "localhost", server, caFile: "/nonexistent.pem")
         #expect(failure?.kind == .certificate)
@@ -93,7 +93,7 @@ struct CertificateTests {
         #expect(!failure.sentRequest)
     }
 
-    @Test func whatIsNotTLSFailsInTheHandshake() throws {
+    @Test func plaintextServerFailsTheHandshake() throws {
         let server = try LoopbackServer { $0.send("HTTP/1.1 400 Bad Request\r\n\r\n") }
         defer { server.stop() }
         let hook = try HookURL("https://127.0.0.1:\(server.port)/hooks/a/b")

@@ -18,13 +18,13 @@ import Testing
     private static func deliverer(
         _ url: String, abort: DeliveryAbort = DeliveryAbort(), _ change: (inout DelivererSettings) -> Void = { _ in }
     ) throws -> CurlDeliverer {
-        // A proxy of the machine that runs the tests has no business here.
+        // The tests must not use a proxy of the machine that runs them.
         var settings = DelivererSettings(userAgent: "relay/1.2.3", timeout: .seconds(120), noProxy: "*")
         change(&settings)
         return CurlDeliverer(hook: try HookURL(url), settings: settings, abort: abort)
     }
 
-    /// What one post to a server brings that sends `answer` and closes.
+    /// Returns the result of one post to a server that sends `answer` and closes.
     private static func answer(
         to answer: String, reset: Bool = false, _ change: (inout DelivererSettings) -> Void = { _ in }
     ) throws -> DeliveryAnswer {
@@ -52,7 +52,7 @@ import Testing
 
     // MARK: - The request
 
-    @Test func theRequestIsAsTheContractDemands() throws {
+    @Test func requestHasTheRequiredFieldsAndBody() throws {
         let server = try LoopbackServer { connection in
             while connection.readRequest() != nil { connection.send(Self.success) }
         }
@@ -91,7 +91,7 @@ import Testing
         #expect(server.requests.map(\.connection) == [1, 1, 1, 1, 1])
     }
 
-    @Test func aConnectionThatWasClosedWhileIdleIsReplacedUnnoticed() throws {
+    @Test func idleClosedConnectionIsReplaced() throws {
         let server = try LoopbackServer { connection in
             guard connection.readRequest() != nil else { return }
             connection.send(Self.success)
@@ -99,16 +99,15 @@ import Testing
         defer { server.stop() }
         let deliverer = try Self.deliverer(server.url())
         #expect(try deliverer.deliver(Self.message).get().status == 200)
-        // The close races with the next post; a post that is caught by it is a failure that says so, never a
-        // second request that nobody counts.
+        // The close races with the next post. A post that loses the race is reported as a failure and is not repeated.
         let before = server.requests.count
         let second = deliverer.deliver(Self.message)
         if case .failure(let failure) = second { #expect(failure.kind == .reset && failure.sentRequest) }
         #expect(server.requests.count <= before + 1)
     }
 
-    @Test func aRequestIsNeverRepeatedBehindOurBack() throws {
-        // Keeps the connection for the first request, then takes the second one and breaks off without a word.
+    @Test func requestIsNeverRepeatedSilently() throws {
+        // Answers the first request, then reads the second one and resets the connection without a response.
         let server = try LoopbackServer { connection in
             guard connection.readRequest() != nil else { return }
             connection.send(Self.success)
@@ -125,7 +124,7 @@ import Testing
         #expect(try deliverer.deliver(Self.message).get().status == 200)
     }
 
-    // MARK: - Answers
+    // MARK: - Responses
 
     @Test(arguments: [301, 302, 303, 307, 308])
     func aRedirectIsNotFollowed(status: Int) throws {
@@ -141,7 +140,7 @@ import Testing
         #expect(server.requests.count == 1)
     }
 
-    @Test func theFieldsThatMatterAreRead() throws {
+    @Test func relevantHeaderFieldsAreRead() throws {
         let answer = try Self.answer(
             to: "HTTP/1.1 429 Too Many Requests\r\nCONTENT-TYPE:application/json\r\nretry-after:  7 \r\n"
                 + "X-RateLimit-Limit: 10\r\nX-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: 1700000000000\r\n"
@@ -154,13 +153,13 @@ import Testing
                     body: Array("slow".utf8)))
     }
 
-    @Test func aChunkedAnswerIsPutTogether() throws {
+    @Test func chunkedResponseIsDecoded() throws {
         let answer = try Self.answer(
             to: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n{\"success\r\n7\r\n\":true}\r\n0\r\n\r\n")
         #expect(try answer.get().body == Self.successBody)
     }
 
-    @Test func interimAnswersAndTheirFieldsAreForgotten() throws {
+    @Test func interimResponsesAreIgnored() throws {
         let answer = try Self.answer(
             to: "HTTP/1.1 103 Early Hints\r\nRetry-After: 9\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" + Self.success)
         #expect(try answer.get().status == 200)
@@ -168,7 +167,7 @@ import Testing
         #expect(try answer.get().body == Self.successBody)
     }
 
-    @Test func anAnswerOfHTTP10IsReadToTheClose() throws {
+    @Test func http10ResponseIsReadUntilTheClose() throws {
         let answer = try Self.answer(to: "HTTP/1.0 200 OK\r\n\r\n{\"success\":true}")
         #expect(try Self.outcomeClass(answer) == .delivered)
     }
@@ -196,7 +195,7 @@ import Testing
         #expect(answer.body.count == 64 * 1024)
     }
 
-    /// As Rocket.Chat sends a message of many alerts back.
+    /// Rocket.Chat returns the posted message, which is large for many alerts.
     @Test func aLargeSuccessIsReadWhole() throws {
         let body =
             #"{"responses":[{"message":{"_id":"x","md":"\#(String(repeating: "y", count: 3 << 20))"}}],"success":true}"#
@@ -204,7 +203,7 @@ import Testing
         #expect(try Self.outcomeClass(answer) == .delivered)
     }
 
-    @Test func aPackedSuccessIsADeliveryThoughNobodyAskedForIt() throws {
+    @Test func unrequestedGzipResponseIsDecoded() throws {
         // gzip of {"success":true}.
         let packed: [UInt8] = [
             0x1F, 0x8B, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0xAB, 0x56, 0x2A, 0x2E,
@@ -229,10 +228,10 @@ import Testing
         #expect(try Self.outcomeClass(.failure(failure)) == .transientMaybe)
     }
 
-    // MARK: - No answer
+    // MARK: - No response
 
     @Test(arguments: [false, true])
-    func anAnswerThatBreaksOffMayHaveBeenASuccess(reset: Bool) throws {
+    func truncatedResponseMayBeADelivery(reset: Bool) throws {
         let cut = String(Self.success.dropLast(6))
         let answer = try Self.answer(to: cut, reset: reset)
         let failure = try Self.failure(answer)
@@ -240,7 +239,7 @@ import Testing
         #expect(try Self.outcomeClass(answer) == .transientMaybe)
     }
 
-    @Test func aWholeSuccessCountsEvenWhenTheConnectionBreaksThen() throws {
+    @Test func completeSuccessCountsDespiteABrokenConnection() throws {
         let answer = try Self.answer(to: "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"success\":true}")
         #expect(try Self.failure(answer).partialAnswer?.body == Self.successBody)
         #expect(try Self.outcomeClass(answer) == .delivered)
@@ -254,12 +253,12 @@ import Testing
         #expect(failure.partialAnswer == nil)
     }
 
-    /// To a CONNECT the proxy answers in Rocket.Chat's place, and libcurl has one code for all of it.
+    /// The proxy itself answers a CONNECT, and libcurl has one code for all its refusals.
     @Test(arguments: [
         (407, TransportFailure.Kind.proxy, OutcomeClass.misconfigured), (403, .proxy, .misconfigured),
         (404, .proxy, .misconfigured), (429, .reset, .transient), (502, .reset, .transient), (503, .reset, .transient),
     ])
-    func aProxyThatRefusesUsIsMisconfiguredAndOneThatCannotIsNot(
+    func proxyRefusalIsMisconfiguredAndProxyOutageIsTransient(
         status: Int, kind: TransportFailure.Kind, expected: OutcomeClass
     ) throws {
         let server = try LoopbackServer { connection in
@@ -276,13 +275,13 @@ import Testing
         #expect(try Self.outcomeClass(answer) == expected)
     }
 
-    @Test func whatIsNotHTTPIsABadAnswer() throws {
+    @Test func nonHTTPResponseIsABadAnswer() throws {
         let failure = try Self.failure(Self.answer(to: "SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"))
         #expect(failure.kind == .badAnswer)
         #expect(failure.sentRequest)
     }
 
-    @Test func aServerThatHangsIsLeftAtTheTimeout() throws {
+    @Test func hangingServerTimesOut() throws {
         let server = try LoopbackServer { $0.hang() }
         defer { server.stop() }
         let begun = ContinuousClock.now
@@ -290,12 +289,12 @@ import Testing
         let failure = try Self.failure(answer)
         #expect(failure.kind == .timeout)
         #expect(failure.sentRequest)
-        let taken = ContinuousClock.now - begun
-        #expect(taken >= .milliseconds(200))
+        let elapsed = ContinuousClock.now - begun
+        #expect(elapsed >= .milliseconds(200))
     }
 
     @Test func aRefusedConnectionHasNotSentAnything() throws {
-        try LoopbackServer.withDeafPort { port in
+        try LoopbackServer.withClosedPort { port in
             let answer = try Self.deliverer("http://127.0.0.1:\(port)/hooks/a/b").deliver(Self.message)
             let failure = try Self.failure(answer)
             #expect(failure.kind == .connect)

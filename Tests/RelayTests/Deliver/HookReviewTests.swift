@@ -20,11 +20,11 @@ import Testing
         good, "HTTPS://chat.example.org/hooks/a1/b2", "https://chat.example.org:8443/chat/hooks/a1/b2",
         "https://[fe80::1%25eth0]:3000/hooks/a1/b2", "http://127.0.0.1:3000/hooks/a1/b2",
         "http://localhost/hooks/a1/b2", "http://[::1]:3000/hooks/a1/b2",
-        // The form of old servers: with a user's id, the token percent-encoded base64.
+        // The form of old servers: with a user's ID, and the token as percent-encoded Base64.
         "https://chat.example.org/hooks/a1/user/q9W8%2Fe7R6t5%3D", "https://chat.example.org/hooks/a1/b2/",
         "https://m\u{FC}nchen.example/hooks/a1/b2",
     ])
-    func aHookAsItsPageGivesItIsTaken(text: String) throws {
+    func validHooksHaveNoWarnings(text: String) throws {
         #expect(try review(text) == [])
     }
 
@@ -55,7 +55,7 @@ import Testing
         ("https://chat.example.org/hooks/a1/b\u{200B}", .character),
         ("https://chat.example.org/hooks/a1/b%2", .escape), ("https://chat.example.org/hooks/a1/b%zz", .escape),
     ])
-    func whatCanNeverWorkIsAFault(text: String, fault: HookReview.Fault) {
+    func unusableHookIsAFault(text: String, fault: HookReview.Fault) {
         #expect(throws: fault) { try review(text) }
         #expect(!fault.description.contains("a1") && !fault.description.contains("services/T0"))
     }
@@ -73,13 +73,13 @@ import Testing
         ("http://127.0.0.1:443/hooks/a1/b2", "other scheme"),
         ("https://chat.example.org:80/hooks/a1/b2", "other scheme"),
     ])
-    func whatLooksWrongIsAWarning(text: String, words: String) throws {
+    func suspiciousHookIsAWarning(text: String, words: String) throws {
         let warnings = try review(text)
         #expect(warnings.count == 1 && warnings[0].contains(words), "\(warnings)")
         #expect(!warnings.joined().contains("b2"))
     }
 
-    @Test func aDeepOrHugeAddressTakesNoTime() throws {
+    @Test func deepAndHugeURLsAreReviewed() throws {
         let path = String(repeating: "/a", count: 50_000)
         #expect(try review("https://chat.example.org\(path)").count == 1)
         #expect(throws: HookReview.Fault.noPath) { try review("https://h" + String(repeating: "/", count: 100_000)) }
@@ -95,7 +95,7 @@ import Testing
             "https://chat.example.org/hooks/toke\u{2026}/\u{2026}"
         ),
     ])
-    func anIntegrationIsNamedByItsIdAlone(text: String, shown: String) throws {
+    func integrationIsShownByItsIDOnly(text: String, shown: String) throws {
         #expect(try HookURL(text).integration == shown)
     }
 }

@@ -34,12 +34,12 @@ import Testing
         ("https://host:80a/hooks", .port), ("https://[::1]x/hooks", .port), ("https://host/hooks/a b", .character),
         ("https://host/hooks/a\n", .character), ("https://host/hooks/\u{0}", .character),
     ])
-    func isRefusedWithoutBeingRepeated(text: String, error: HookURL.Invalid) {
+    func invalidURLIsRefusedWithoutBeingRepeated(text: String, error: HookURL.Invalid) {
         #expect(throws: error) { try HookURL(text) }
         #expect(!error.description.contains("host/"))
     }
 
-    @Test func itsPartsAreTakenOutOfTexts() throws {
+    @Test func secretsAreRedactedFromTexts() throws {
         let hook = try HookURL(
             "https://me:pass%21word@chat.example.com/hooks/integrationID/\(Self.token)%3D?key=sesame")
         let text = "Cannot POST /hooks/integrationID/\(Self.token)%3D or \(Self.token)= by me:pass!word with sesame"

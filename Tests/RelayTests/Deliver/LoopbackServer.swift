@@ -4,12 +4,12 @@ import Libevent
 import TestSupport
 import Testing
 
-/// A server on 127.0.0.1 that does to each connection what a test says, on plain sockets: real HTTP clients
-/// misbehave in ways that no HTTP library would let a test write.
+/// A server on 127.0.0.1 that runs a test's closure for each connection. It uses plain sockets, because an HTTP
+/// library does not let a test misbehave.
 final class LoopbackServer: Sendable {
     let port: UInt16
     private let listener: Int32
-    /// The listener is open. Its thread alone closes it: a closed number is given to the next socket of the process.
+    /// Whether the listener is open. Only its thread closes it, because the process reuses closed descriptor numbers.
     private let isListening = Locked(true)
     private let seen = Locked<[Request]>([])
 
@@ -68,11 +68,11 @@ final class LoopbackServer: Sendable {
         "http://127.0.0.1:\(port)\(path)"
     }
 
-    /// Runs the closure with a port that is taken and on which nothing listens.
-    static func withDeafPort(_ body: (UInt16) throws -> Void) throws {
-        let taken = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(taken) }
-        try body(Loopback.bindToFreePort(taken))
+    /// Calls the closure with a port that is bound but does not listen.
+    static func withClosedPort(_ body: (UInt16) throws -> Void) throws {
+        let bound = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(bound) }
+        try body(Loopback.bindToFreePort(bound))
     }
 
     fileprivate func record(_ request: Request) {
@@ -81,7 +81,7 @@ final class LoopbackServer: Sendable {
 }
 
 extension LoopbackServer.Connection {
-    /// The next request, whole; nil when the client has left.
+    /// Returns the next complete request, or nil if the client closed the connection.
     func readRequest() -> LoopbackServer.Request? {
         var bytes: [UInt8] = []
         while !bytes.suffix(4).elementsEqual(Array("\r\n\r\n".utf8)) {
@@ -99,7 +99,7 @@ extension LoopbackServer.Connection {
         return request
     }
 
-    /// False when the client has left.
+    /// Returns false if the client closed the connection.
     @discardableResult
     func send(_ text: String) -> Bool { send(Array(text.utf8)) }
 
@@ -116,13 +116,13 @@ extension LoopbackServer.Connection {
         return true
     }
 
-    /// Makes the coming close a reset.
+    /// Makes the next close send a reset.
     func resetOnClose() {
         var linger = linger(l_onoff: 1, l_linger: 0)
         setsockopt(socket, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size))
     }
 
-    /// Says nothing until the client leaves.
+    /// Sends nothing until the client closes the connection.
     func hang() {
         while read(upTo: 4096) != nil {}
     }

@@ -69,7 +69,7 @@ import Testing
         #expect(try report(.failure(failure)).result == .delivered(messageID: nil))
     }
 
-    /// The table of outcomes without an answer that leads to them.
+    /// The mapping of outcomes, without the responses that lead to them.
     @Test func everyOutcomeHasItsResult() {
         func result(_ outcome: DeliveryOutcome) -> PostResult { outcome.result(reachedServer: false) }
         let posted = [DeliveryReceipt.Posted(messageID: "a"), .init(messageID: "b")]
@@ -103,7 +103,7 @@ import Testing
         #expect(pause > .seconds(30) && pause <= .seconds(40))
     }
 
-    @Test func unavailableServerSaysHowLong() throws {
+    @Test func retryAfterOf503PausesTheHook() throws {
         let report = try report(503) { $0.retryAfter = "17" }
         #expect(report.result == .failed(maybeDelivered: false, reachedServer: true))
         #expect(report.pause == .seconds(17))

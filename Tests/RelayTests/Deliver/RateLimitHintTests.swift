@@ -53,16 +53,16 @@ import Testing
     @Test(arguments: [
         "Infinity", "1700000045", "0", "-1", "", "17000000450000000", "9223372036854775807", "1.7e12",
     ])
-    func aResetThatIsNoTimeInMillisecondsIsPassedOver(reset: String) {
+    func invalidResetIsIgnored(reset: String) {
         #expect(wait(reset: reset) == .seconds(60))
     }
 
     @Test(arguments: ["wait", "wait a bit", "wait 5", "wait 5 minutes", "wait -5 seconds", "5 seconds"])
-    func aSentenceWithoutSecondsIsPassedOver(text: String) {
+    func sentenceWithoutSecondsIsIgnored(text: String) {
         #expect(wait(error: text) == .seconds(60))
     }
 
-    @Test func anAnswerThatUsesUpTheBudgetSaysUntilWhen() {
+    @Test func exhaustedBudgetPausesUntilTheReset() {
         func refill(_ remaining: String?, _ reset: String?) -> Duration? {
             let answer = HTTPAnswer(status: 200, rateLimit: .init(remaining: remaining, reset: reset))
             return RateLimitHint(answer, error: nil, now: now).pause
@@ -80,7 +80,7 @@ import Testing
         (429, "7", .seconds(7)), (503, "Tue, 14 Nov 2023 22:13:50 GMT", .seconds(30)), (503, "0", nil),
         (503, "soon", nil), (503, "Tue, 14 Nov 2023 22:13:10 GMT", nil), (200, "30", nil), (302, "30", nil),
     ])
-    func aServerThatAsksToBeLeftAloneIs(status: Int, retryAfter: String, pause: Duration?) {
+    func retryAfterPausesPosting(status: Int, retryAfter: String, pause: Duration?) {
         let answer = HTTPAnswer(status: status, date: "Tue, 14 Nov 2023 22:13:20 GMT", retryAfter: retryAfter)
         #expect(RateLimitHint(answer, error: nil, now: now).pause == pause)
     }

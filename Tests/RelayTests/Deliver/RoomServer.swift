@@ -8,9 +8,9 @@ import Libevent
 @testable import SQLiteJournal
 @testable import Support
 
-/// A hook of Rocket.Chat on the loopback interface: keeps what is posted, and answers as a test says.
+/// A Rocket.Chat hook on the loopback interface. Records posts and sends the responses that a test sets.
 final class RoomServer: Sendable {
-    /// A message as its request body states it.
+    /// A message decoded from its request body.
     struct Post: Decodable, Sendable {
         struct Block: Decodable, Sendable {
             var title: String
@@ -20,7 +20,7 @@ final class RoomServer: Sendable {
         var separateResponse: Bool?
         var attachments: [Block]?
 
-        /// What the text begins with.
+        /// The first line of the text.
         var firstLine: String { String(text.prefix { $0 != "\n" }) }
     }
 
@@ -29,7 +29,7 @@ final class RoomServer: Sendable {
 
     private struct Script {
         var next: [Answer] = []
-        var standing: Answer = { RoomServer.success }
+        var defaultAnswer: Answer = { RoomServer.success }
     }
 
     let hook: HookURL
@@ -40,7 +40,7 @@ final class RoomServer: Sendable {
         let script = Locked(Script())
         let server = try LoopbackServer { connection in
             while connection.readRequest() != nil {
-                let answer = script.withLock { $0.next.isEmpty ? $0.standing : $0.next.removeFirst() }
+                let answer = script.withLock { $0.next.isEmpty ? $0.defaultAnswer : $0.next.removeFirst() }
                 connection.send(answer())
             }
         }
@@ -50,7 +50,7 @@ final class RoomServer: Sendable {
 
     deinit { server.stop() }
 
-    // MARK: Answers
+    // MARK: Responses
 
     static let success = http(200, #"{"success":true}"#)
 
@@ -59,25 +59,25 @@ final class RoomServer: Sendable {
         return (lines + headers).joined(separator: "\r\n") + "\r\n\r\n" + body
     }
 
-    /// The answer to a message that asked for its ID.
+    /// The response to a message that requested its ID.
     static func success(id: String) -> String {
         http(200, #"{"success":true,"responses":[{"channel":"alerts","message":{"_id":"\#(id)"}}]}"#)
     }
 
-    /// Rocket.Chat refuses this message.
+    /// The response that refuses a message.
     static func refusal(_ error: String) -> String { http(400, #"{"success":false,"error":"\#(error)"}"#) }
 
-    /// Says that the budget is spent, and that the next window begins after this time.
+    /// Header fields that state a spent budget, and a next window that begins after `time`.
     static func spent(for time: Duration) -> [String] {
         let reset = Timestamp.now().nanosecondsSince1970 / 1_000_000 + time.components.seconds * 1000
         return ["X-RateLimit-Remaining: 0", "X-RateLimit-Reset: \(reset)"]
     }
 
-    /// Answers the next request that has no answer yet.
+    /// Queues the response to one request.
     func next(_ answer: @escaping @autoclosure Answer) { script.withLock { $0.next.append(answer) } }
 
-    /// Answers all requests without an answer of their own.
-    func always(_ answer: @escaping @autoclosure Answer) { script.withLock { $0.standing = answer } }
+    /// Sets the response to requests without a queued response.
+    func always(_ answer: @escaping @autoclosure Answer) { script.withLock { $0.defaultAnswer = answer } }
 
     // MARK: Requests
 

@@ -25,7 +25,7 @@ import Testing
         #expect(Kind(curlCode: code, sentRequest: false) == Self.known[code] ?? .other)
     }
 
-    @Test func anAnswerThatIsNotHTTPIsNoFaultOfTheURL() {
+    @Test func nonHTTPResponseIsNotAURLFailure() {
         #expect(Kind(curlCode: 1, sentRequest: true) == .badAnswer)
     }
 }

@@ -8,7 +8,7 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-/// An audit with its metrics and its log, for a map of two severities' rooms and a receiver's.
+/// A delivery audit with its metrics and log, for a map with the hooks of two severities and of one receiver.
 struct AuditBench {
     static let url = "https://chat.example.com/hooks/"
 
@@ -42,7 +42,7 @@ struct AuditBench {
 
     mutating func note(_ fact: Fact) { audit.note(fact, map) }
 
-    /// A post of the queue of warnings has ended.
+    /// Reports the end of a post, by default of the queue of warnings.
     mutating func post(
         _ outcome: DeliveryOutcome?, number: Int = 1, at hook: HookID? = nil, of queue: QueueID? = nil
     ) {
@@ -57,7 +57,7 @@ struct AuditBench {
                     took: .milliseconds(250), result: report.result)))
     }
 
-    /// The series that counted something, by the lines of the exposition format.
+    /// The exposition lines of all series with a nonzero value.
     func counted(without hidden: String...) -> [String] {
         metrics.text().text.split(separator: "\n").map(String.init).filter { line in
             !line.hasPrefix("#") && !line.hasSuffix(" 0") && !line.contains("_bucket{")
@@ -67,7 +67,7 @@ struct AuditBench {
 }
 
 extension Manifest {
-    /// Of notifications with these IDs, accepted just now.
+    /// Returns a manifest of notifications with these IDs, accepted `age` seconds ago.
     static func of(
         _ ids: JournalID..., acceptedAgo age: Int64 = 0, change: (inout Manifest) -> Void = { _ in }
     ) throws -> Manifest {

@@ -8,7 +8,7 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-/// Dead letters, hooks that do not work, and what rooms hear late.
+/// Dead letters, broken hooks and follow-ups.
 @Suite struct DeliveryAuditTroubleTests {
     private let id = JournalID(sequence: 5, destination: .warning)
     private var entry: EntryID { EntryID(id) }
@@ -24,7 +24,7 @@ import Testing
     @Test func refusedNotificationKeepsTheLastAnswer() throws {
         var bench = try AuditBench()
         bench.post(.unknown(.clientError, maybeDelivered: false, detail: "HTTP 400: no"), number: 6)
-        _ = bench.log.takeLines()
+        _ = bench.log.drainLines()
         #expect(
             bench.audit.settlement(.dead(.refused), of: entry, in: bench.warnings)
                 == .dead(reason: .refused, attempts: 6, answer: "HTTP 400: no"))
@@ -43,11 +43,11 @@ import Testing
             ])
     }
 
-    @Test func unreadableNotificationKeepsTheParsersWords() throws {
+    @Test func unreadableNotificationKeepsTheParserError() throws {
         var bench = try AuditBench()
         bench.audit.note(try .of { $0.unreadable = [entry: "no object"] }, of: bench.receivers)
         bench.post(.unknown(.clientError, maybeDelivered: false, detail: "HTTP 400"), number: 6, of: bench.receivers)
-        _ = bench.log.takeLines()
+        _ = bench.log.drainLines()
         #expect(
             bench.audit.settlement(.dead(.unreadable), of: entry, in: bench.receivers)
                 == .dead(reason: .unreadable, attempts: 0, answer: "no object"))
@@ -63,7 +63,7 @@ import Testing
             ])
     }
 
-    @Test func crashingNotificationKeepsItsCrashes() throws {
+    @Test func crashingNotificationStatesItsCrashes() throws {
         var bench = try AuditBench(crashGuard: .after([(id, 4, 2)]))
         let answer = "the relay crashed 4 times while handling it"
         #expect(

@@ -9,7 +9,7 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-/// A dispatcher on a fake journal, with a room for each of some severities.
+/// A dispatcher on a fake journal, with a room for each given severity.
 @LoopActor
 final class DispatcherBench {
     let journal = FakeJournal()
@@ -37,7 +37,7 @@ final class DispatcherBench {
 
     func room(_ severity: Severity) throws -> RoomServer { try #require(rooms[severity]) }
 
-    /// Adds a notification and tells the dispatcher of it.
+    /// Appends a notification and dispatches it.
     @discardableResult
     func send(
         _ names: String..., status: AlertStatus = .firing, group: UInt64 = 1, to destination: Destination = .warning
@@ -47,7 +47,7 @@ final class DispatcherBench {
         return notification.id
     }
 
-    /// Lets the configuration take effect.
+    /// Applies the changed configuration.
     func reload(receivers: [ReceiverID: String] = [:]) {
         dispatcher.reconfigure(OutboundPlan(configuration: configuration, receivers: receivers))
     }
@@ -56,7 +56,7 @@ final class DispatcherBench {
         try await wait { Set(ids).isSubset(of: self.journal.delivered) }
     }
 
-    /// Waits for a condition that queues and rooms bring about; the suite's time limit ends a wait in vain.
+    /// Polls until the condition is true. The suite's time limit ends a wait that never succeeds.
     func wait(_ condition: @LoopActor () throws -> Bool) async throws {
         while try !condition() { try await Task.sleep(for: .milliseconds(2)) }
     }

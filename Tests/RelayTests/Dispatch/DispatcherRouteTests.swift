@@ -40,7 +40,7 @@ import Testing
         #expect(room.posts.count == 1 && bench.metrics.messagesSent["info", "database"].current == 1)
     }
 
-    /// The resolve itself is in the room: its copy is worth no search for another form.
+    /// The resolve itself was delivered, so its refused copy is not retried in another form.
     @Test func refusedThreadCopyIsLeftOut() async throws {
         let bench = try DispatcherBench(.warning) { $0.usesThreads = true }
         let room = try bench.room(.warning)
@@ -74,7 +74,7 @@ import Testing
 
     // MARK: Broken hooks
 
-    /// A group fires in the room of warnings, and its resolve is delivered in the fallback's.
+    /// Delivers a firing group to the room of warnings, and its resolve to the fallback room.
     private func benchWithFollowUp() async throws -> DispatcherBench {
         let bench = try DispatcherBench(.warning, .fallback)
         bench.dispatcher.start([])
@@ -90,7 +90,7 @@ import Testing
         }
     }
 
-    @Test func brokenHookIsReplacedAndItsRoomHearsLater() async throws {
+    @Test func brokenHookFailsOverAndItsRoomGetsAFollowUp() async throws {
         let bench = try await benchWithFollowUp()
         let (room, fallback) = (try bench.room(.warning), try bench.room(.fallback))
         #expect(fallback.posts.count == 1)

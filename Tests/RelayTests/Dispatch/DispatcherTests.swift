@@ -23,7 +23,7 @@ import Testing
         #expect(room.posts.count == 1 && room.posts[0].text.contains("A"))
         #expect(bench.metrics.notifications["warning"].current == 1)
 
-        // The record that was committed before the post names it.
+        // The hook record committed before the post names the notification.
         let rows = try #require(bench.journal.commits.first)
         #expect(rows.map(\.key) == [HookRecordRow.key(room.hook)])
         let record = HookRecordRow.record(of: HookID(0), rows[0].value, at: MachineClock().reading()) { destination in
@@ -53,7 +53,7 @@ import Testing
         try await bench.waitForDelivery(of: others[0].id, others[1].id)
     }
 
-    @Test func throttledPostIsRepeatedWhenTheTimerRings() async throws {
+    @Test func throttledPostIsRepeatedWhenTheTimerFires() async throws {
         let bench = try DispatcherBench(.warning)
         let room = try bench.room(.warning)
         room.next(RoomServer.http(429, headers: ["Retry-After: 1"]))
@@ -73,7 +73,7 @@ import Testing
         #expect(ContinuousClock.now - start >= .milliseconds(900) && room.requests.count == 2)
     }
 
-    @Test func unreadableJournalIsAskedAgain() async throws {
+    @Test func unreadableJournalIsReadAgain() async throws {
         let bench = try DispatcherBench(.warning)
         bench.journal.script.withLock { $0.failingRowReads = 4 }
         bench.dispatcher.start([])
@@ -118,7 +118,7 @@ import Testing
                 .init(id: crashing, settlement: .dead(reason: .crash, attempts: 0, answer: answer))
             ])
         #expect(bench.log.lines.contains { $0.hasPrefix("error dead letter: ") && $0.contains(answer) })
-        #expect(crashGuard.crashes(of: crashing).all == 0, "what is settled is no suspect any more")
+        #expect(crashGuard.crashes(of: crashing).all == 0, "settled notifications are no longer suspects")
         #expect(try bench.room(.warning).requests.isEmpty)
     }
 
@@ -175,7 +175,7 @@ import Testing
         #expect(stops == 1)
     }
 
-    // MARK: What an earlier process left
+    // MARK: State of an earlier process
 
     @Test func recordsKeepTheBudget() async throws {
         let limit = RateLimit(posts: 2, per: .seconds(60))

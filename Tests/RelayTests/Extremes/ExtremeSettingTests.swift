@@ -11,12 +11,12 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-/// Every numeric setting at each end of its range, with extreme bodies, from the parser through the journal and the
-/// queues to the mock: everything of the program but its listener.
+/// Runs every numeric setting at both ends of its range with extreme bodies, through the parser, the journal and the
+/// queues to the mock: the whole program except its listener.
 @Suite(.serialized, .timeLimit(.minutes(3))) struct ExtremeSettingTests {
     private let folder = TemporaryFolder()
 
-    @Test func everySettingAtItsEndsTakesAndDeliversExtremeBodies() async throws {
+    @Test func extremeSettingsDeliverExtremeBodies() async throws {
         let mock = try Program("mock-rocketchat", ["--listen", "127.0.0.1:0", "--limiter", "off"])
         let port = try mock.port()
         let ends = SettingRange.all.sorted { $0.key < $1.key }.flatMap { variable, range in
@@ -58,7 +58,7 @@ import Testing
         #expect(eventually { accepted.withLock { $0.count } == 3 }, "\(name): not accepted")
         await dispatcher.start([])
         await dispatcher.dispatch(accepted.withLock { $0 })
-        // A post of 10 ms may fail, and a second one may be a week away; but the first leaves, or is tried.
+        // A post with a timeout of 10 ms may fail, and the next may be a week away. The first is delivered or tried.
         let isTried = eventually {
             journal.snapshot.totalPending < 3 || environment.keys.contains { $0.hasSuffix("_TIMEOUT") }
         }

@@ -11,8 +11,8 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-/// No number from outside may end the process: Swift traps where arithmetic overflows. A trap ends the tests too, so
-/// that reaching the end of each is the point.
+/// No external number may crash the process: Swift traps on arithmetic overflow. A trap also ends the test run, so
+/// some of these tests only need to complete.
 @Suite struct ExtremeValueTests {
     static let integers = [
         "0", "1", "-1", "9223372036854775807", "-9223372036854775808", "9223372036854775808", "18446744073709551615",
@@ -28,7 +28,7 @@ import Testing
         "2026-01-01T00:00:00." + String(repeating: "9", count: 10_000) + "Z",
     ]
 
-    /// Every combination of a value and a place that takes one, as one body each.
+    /// One body for every combination of a value and a field.
     static var bodies: [String] {
         let numbers = integers.flatMap { number in
             [
@@ -53,7 +53,7 @@ import Testing
         return numbers + moments
     }
 
-    /// Bodies go through parser, decoder and every form of message, at settings from the smallest to the largest.
+    /// Runs bodies through parser, decoder and every form of message, with the smallest and the largest settings.
     @Test func everyFieldOfABodyIsRenderedOrRefused() throws {
         let parser = WebhookParser()
         let moments = [
@@ -62,14 +62,14 @@ import Testing
             Timestamp(nanosecondsSince1970: .max),
         ]
         var digest = Digest(settings: RenderSettings(), severity: .critical)
-        var taken = 0
+        var rendered = 0
         for body in Self.bodies {
             guard let batch = try? parser.parse(Array(body.utf8), acceptedAt: .now()) else { continue }
             for notification in batch.notifications {
                 let payload = try parser.decode(notification.body)
                 #expect((0...Payload.truncatedLimit).contains(payload.truncatedAlerts))
                 digest.add(payload)
-                taken += 1
+                rendered += 1
                 for now in moments {
                     for textLimit in [500, 1_000_000] {
                         let renderer = MessageRenderer(settings: RenderSettings(textLimit: textLimit))
@@ -79,14 +79,14 @@ import Testing
                 }
             }
         }
-        #expect(taken > 150, "too few bodies were taken to show anything")
+        #expect(rendered > 150, "too few bodies were accepted for a meaningful test")
         for now in moments {
             #expect(!digest.message(now: now, marks: MessageMarks()).text.isEmpty)
             #expect(!digest.plainMessage(now: now, marks: MessageMarks()).text.isEmpty)
         }
     }
 
-    @Test func whatAnEarlierVersionStoredIsBroughtIntoRange() throws {
+    @Test func storedValuesOfEarlierVersionsAreClamped() throws {
         let body = webhookBody(alerts: "[\(alertJSON())]", more: [("truncatedAlerts", "9223372036854775807")])
         let payload = try WebhookParser().decode(Array(body.utf8))
         #expect(payload.truncatedAlerts == Payload.truncatedLimit)
@@ -99,7 +99,7 @@ import Testing
         #expect(digest.message(now: .now(), marks: MessageMarks()).text.contains("CRITICAL"))
     }
 
-    @Test func everyHeaderOfAnAnswerGivesAWaitInItsRange() throws {
+    @Test func everyResponseHeaderGivesAWaitInRange() throws {
         let classifier = AnswerClassifier(hook: try HookURL("https://chat.example.com/hooks/a/b"))
         let dates = [
             "Thu, 01 Jan 1970 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", "Tue, 14 Nov 99999 22:13:50 GMT",
@@ -127,7 +127,7 @@ import Testing
         }
     }
 
-    @Test func whatTheServiceManagerSaysIsBroughtIntoRange() {
+    @Test func serviceManagerVariablesAreClamped() {
         for text in Self.integers {
             let environment = [
                 "NOTIFY_SOCKET": "/nowhere", "WATCHDOG_USEC": text, "LISTEN_FDS": text, "LISTEN_PID": "\(getpid())",

@@ -14,7 +14,7 @@ import Testing
         DedupeIndex(window: window, capacity: capacity)
     }
 
-    /// Each in a group of its own.
+    /// Remembers a key in a group of its own.
     private func remember(_ number: Int, in index: inout DedupeIndex, at now: Timestamp = .sample) -> SeenKey? {
         index.remember(key(number), of: UInt64(number), at: now)
     }
@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test(arguments: [(0, true), (59, true), (60, false), (3600, false), (-59, true), (-60, false), (-86_400, false)])
-    func aStateIsLastWithinTheWindowWhicheverWayTheClockGoes(seconds: Int64, isSeen: Bool) {
+    func stateIsLastWithinTheWindowInBothClockDirections(seconds: Int64, isSeen: Bool) {
         var index = index()
         _ = index.remember(key, of: 7, at: .sample)
         #expect(index.isLast(key, of: 7, at: .sample.advanced(bySeconds: seconds)) == isSeen)
@@ -41,7 +41,7 @@ import Testing
         #expect(!index.isLast(key, of: 7, at: .sample))
     }
 
-    @Test func whatWasNotCommittedIsForgotten() {
+    @Test func uncommittedKeysAreForgotten() {
         var index = index()
         let kept = remember(1, in: &index)
         _ = remember(2, in: &index)
@@ -53,7 +53,7 @@ import Testing
         #expect(kept?.id == 1 && next?.id == 2)
     }
 
-    @Test func overTheCapacityTheOldestGoes() {
+    @Test func oldestKeysAreEvictedBeyondTheCapacity() {
         var index = index(capacity: 3)
         for number in 1...5 {
             _ = remember(number, in: &index)
@@ -63,7 +63,7 @@ import Testing
         #expect((1...5).map { isLast($0, in: index) } == [false, false, true, true, true])
     }
 
-    @Test func aStateAcceptedAgainAfterTheWindowKeepsItsLaterMark() {
+    @Test func stateAcceptedAgainAfterTheWindowKeepsItsLaterTime() {
         var index = index()
         _ = index.remember(key, of: 7, at: .sample)
         let later = Timestamp.sample.advanced(bySeconds: 90)
@@ -79,7 +79,7 @@ import Testing
         }
         var runs = [index.prune(at: .sample)]
         let later = Timestamp.sample.advanced(bySeconds: 61)
-        // The same run again until its rows are gone.
+        // The same run is returned until its rows are deleted.
         runs.append(index.prune(at: later))
         runs.append(index.prune(at: later))
         index.deletedRows(through: 4096)
@@ -91,7 +91,7 @@ import Testing
         #expect(runs == [nil, 4096, 4096, 8192, 10_000, nil])
     }
 
-    @Test func itIsRebuiltFromRows() {
+    @Test func indexIsRebuiltFromRows() {
         let rows = (5...8).map { SeenKey(id: Int64($0), group: UInt64($0), key: key($0), at: .sample) }
         var index = DedupeIndex(window: .seconds(60), capacity: 100, seen: rows, lastID: 8)
         #expect(isLast(5, in: index))
@@ -108,7 +108,7 @@ import Testing
         #expect(!index.isLast(key(2), of: 8, at: .sample), "another group")
     }
 
-    @Test func whatWasLastBeforeAFailedCommitCountsAgain() {
+    @Test func failedCommitRestoresThePreviousState() {
         var index = index()
         _ = index.remember(key(1), of: 7, at: .sample)
         _ = index.remember(key(2), of: 7, at: .sample)
@@ -132,9 +132,9 @@ import Testing
         #expect(SeenKey(id: 3, bytes: seen.bytes, at: .sample) == seen)
     }
 
-    /// Two members of a cluster send each state of a group, in their order, one later than the other and some twice.
+    /// Two cluster members send each state of a group in order, one later than the other, and some states twice.
     @Test(arguments: 1...300)
-    func theLastWordIsTheNewestState(seed: UInt64) {
+    func lastAcceptedStateIsTheNewest(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         var states = [0]
         for _ in 0..<Int.random(in: 1...8, using: &random) {
@@ -143,14 +143,14 @@ import Testing
         var waiting = (0..<2).map { _ in
             states.flatMap { [Int](repeating: $0, count: Int.random(in: 1...2, using: &random)) }[...]
         }
-        var (index, told, now) = (index(), [Int](), Timestamp.sample)
+        var (index, accepted, now) = (index(), [Int](), Timestamp.sample)
         while let member = (0..<2).filter({ !waiting[$0].isEmpty }).randomElement(using: &random) {
             let state = waiting[member].removeFirst()
             now = now.advanced(bySeconds: Int64.random(in: 0...9, using: &random))
             if index.isLast(key(state), of: 7, at: now) { continue }
             _ = index.remember(key(state), of: 7, at: now)
-            told.append(state)
+            accepted.append(state)
         }
-        #expect(told.last == states.last)
+        #expect(accepted.last == states.last)
     }
 }

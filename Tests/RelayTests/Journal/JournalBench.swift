@@ -7,7 +7,7 @@ import Libevent
 @testable import SQLiteJournal
 @testable import Support
 
-/// A journal on a scripted store, and what it answered.
+/// A journal on a scripted store, with its recorded acknowledgements.
 final class JournalBench: Sendable {
     typealias Acknowledgement = Journal<Int>.Acknowledgement
 
@@ -44,7 +44,7 @@ final class JournalBench: Sendable {
         }
     }
 
-    /// Waits for a condition that other threads bring about.
+    /// Polls until the condition is true.
     func wait(_ condition: @escaping @Sendable () -> Bool) async throws {
         while !condition() {
             try await Task.sleep(for: .milliseconds(1))
@@ -55,7 +55,7 @@ final class JournalBench: Sendable {
         try await wait { [self] in tickets.count >= count }
     }
 
-    /// Waits until nothing is left to do on the journal's queue.
+    /// Waits until the journal's queue is idle.
     func idle() {
         journal.withWriter { _ in }
     }

@@ -9,7 +9,7 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-/// The sign that the journal is not stuck.
+/// `pulse` shows that the journal's queue is not blocked.
 @Suite(.timeLimit(.minutes(1))) struct JournalPulseTests {
     @Test func aPulseWaitsForACommitThatHangs() async throws {
         let bench = try JournalBench()

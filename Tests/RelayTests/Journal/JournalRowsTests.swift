@@ -8,10 +8,10 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-/// Rows without bodies, and the synchronous commit of what waits.
+/// Rows without bodies, and the synchronous commit of waiting settlements.
 @Suite(.timeLimit(.minutes(1))) struct JournalRowsTests {
-    /// Settlements wait for as long as a test takes, unless something commits them.
-    private static var patient: JournalSettings {
+    /// Settings with delays longer than any test: settlements wait until a test commits them.
+    private static var longDelays: JournalSettings {
         var settings = JournalSettings()
         settings.settleDelay = .seconds(3600)
         settings.inspectionInterval = .seconds(3600)
@@ -21,7 +21,7 @@ import Testing
     private let hook = HookRow(key: [1], value: [2])
 
     private func filled(_ count: Int) async throws -> (bench: JournalBench, ids: [JournalID]) {
-        let bench = try JournalBench(Self.patient)
+        let bench = try JournalBench(Self.longDelays)
         try bench.append(1...count)
         try await bench.waitForAnswers(count)
         let ids = try bench.results().flatMap { try $0.get().notifications.map(\.id) }
@@ -36,14 +36,14 @@ import Testing
         return found.withLock { $0 }
     }
 
-    @Test func rowsComeAfterTheCommitOfWhatWasSettled() async throws {
+    @Test func rowsAreReadAfterSettlementsAreCommitted() async throws {
         let (bench, ids) = try await filled(3)
         bench.journal.settle(ids[1], as: .delivered)
         #expect(try rows(bench)?.get().rows.map(\.id) == [ids[0], ids[2]])
         #expect(bench.script.transactions.map(\.settlements) == [[.init(id: ids[1], settlement: .delivered)]])
     }
 
-    @Test func withoutAnythingToWriteThereIsNoTransaction() async throws {
+    @Test func emptyCommitMakesNoTransaction() async throws {
         let (bench, ids) = try await filled(2)
         #expect(try rows(bench)?.get().rows.map(\.id) == ids)
         try bench.journal.commitNow([]).get()
@@ -51,7 +51,7 @@ import Testing
     }
 
     @Test func settlementsAndRecordsAreOneTransaction() async throws {
-        // More than the turns take at once.
+        // More than one scheduled commit writes.
         let (bench, ids) = try await filled(2000)
         for id in ids { bench.journal.settle(id, as: .delivered) }
         try bench.journal.commitNow([hook]).get()
@@ -63,8 +63,8 @@ import Testing
         #expect(bench.script.transactions.count == 1)
     }
 
-    /// What waits for a slow disk is committed by its own turn, which a post must not wait for.
-    @Test func appendsThatWaitAreNotTaken() async throws {
+    /// Appends are committed separately, so that a post does not wait for them on a slow disk.
+    @Test func commitNowLeavesWaitingAppends() async throws {
         let (bench, ids) = try await filled(1)
         bench.journal.settle(ids[0], as: .delivered)
         let result: Result<Void, JournalRefusal> = bench.journal.withWriter { writer in
@@ -76,21 +76,21 @@ import Testing
         #expect(bench.script.transactions.map(\.appends.count) == [0, 1])
     }
 
-    @Test func aFullDiskGivesUpTheReserve() async throws {
+    @Test func fullDiskReleasesTheReserve() async throws {
         let (bench, ids) = try await filled(2)
         bench.script.plan.withLock { $0.failures = [.full(.diskFull)] }
         bench.journal.settle(ids[0], as: .delivered)
         bench.journal.settle(ids[1], as: .dead(reason: .damaged, attempts: 1, answer: nil))
         try bench.journal.commitNow([hook]).get()
-        #expect(bench.script.plan.withLock { $0.reliefs } == 1)
-        // All at once, then what only deletes, then dead letters, then the records.
+        #expect(bench.script.plan.withLock { $0.ballastReleases } == 1)
+        // Everything together first; then deletions, dead letters and records separately.
         let transactions = bench.script.transactions
         #expect(transactions.map(\.settlements.count) == [2, 1, 1, 0])
         #expect(transactions.map(\.hooks.count) == [1, 0, 0, 1])
         #expect(bench.journal.snapshot.pending[.warning] == 0 && bench.journal.snapshot.deadLetters[.warning] == 1)
     }
 
-    @Test func aDiskThatStaysFullIsARefusalAndTheSettlementsAreTriedAgain() async throws {
+    @Test func permanentlyFullDiskRefusesAndSettlementsAreRetried() async throws {
         let (bench, ids) = try await filled(2)
         bench.script.plan.withLock { $0.failures = Array(repeating: .full(.diskFull), count: 6) }
         bench.journal.settle(ids[0], as: .delivered)
@@ -99,7 +99,7 @@ import Testing
         #expect(bench.script.plan.withLock { $0.failures.isEmpty })
         #expect(try rows(bench)?.get().rows.map(\.id) == [ids[1]])
         #expect(bench.script.transactions.allSatisfy { $0.hooks.isEmpty || $0.hooks == [hook] })
-        #expect(bench.script.transactions.last?.hooks == [], "records are the caller's to give again")
+        #expect(bench.script.transactions.last?.hooks == [], "the caller must submit the records again")
     }
 
     @Test func aJournalAtItsLimitSettlesAndOpensAgain() async throws {
@@ -129,8 +129,8 @@ import Testing
         #expect(bench.script.plan.withLock { !$0.isUsedAfterItsEnd })
     }
 
-    /// A post after it would be made once more after the restart.
-    @Test func aCheckpointThatFailsAfterTheCommitRefusesToo() async throws {
+    /// A post after such a commit would be repeated after the restart.
+    @Test func failedCheckpointAfterTheCommitRefuses() async throws {
         let (bench, _) = try await filled(1)
         bench.script.plan.withLock { $0.maintenanceFailure = .broken("checkpoint") }
         #expect(throws: JournalRefusal.failed("checkpoint")) { try bench.journal.commitNow([hook]).get() }
@@ -143,29 +143,29 @@ import Testing
         #expect(throws: JournalRefusal.closed) { try rows(bench)?.get() }
     }
 
-    @Test func theSpoolKeepsWhatWasCommittedNow() async throws {
+    @Test func commitNowPersistsInTheSpool() async throws {
         let spool = TemporarySpool()
-        let first = try JournalBench(Self.patient, on: { _ in spool.store() })
+        let first = try JournalBench(Self.longDelays, on: { _ in spool.store() })
         let notifications = [true, false].map { JournalSamples.notification(isResolved: $0) }
         try first.journal.append(JournalSamples.batch(1, notifications), for: 1)
         try await first.waitForAnswers(1)
         let ids = try first.results()[0].get().notifications.map(\.id)
         first.journal.settle(ids[1], as: .delivered)
         try first.journal.commitNow([hook]).get()
-        // As a kill leaves it.
+        // Simulates a killed process.
         _ = first.journal.withWriter { $0.attempt { $0.abandon() } }
 
-        let second = try JournalBench(Self.patient, on: { _ in spool.store() })
+        let second = try JournalBench(Self.longDelays, on: { _ in spool.store() })
         #expect(second.journal.recovery.hooks == [hook])
         #expect(try rows(second)?.get().rows.map(\.isResolved) == [true])
         second.journal.close()
     }
 
-    @Test func aRowOutOfPlaceIsReportedAsDegraded() async throws {
+    @Test func misplacedRowIsReportedAsDegraded() async throws {
         let spool = TemporarySpool()
         try spool.fill(3)
         try spool.edit("UPDATE notification_warning SET id = 34 WHERE id = 33")
-        let bench = try JournalBench(Self.patient, on: { _ in spool.store() })
+        let bench = try JournalBench(Self.longDelays, on: { _ in spool.store() })
         #expect(try rows(bench)?.get().rows.map(\.id.sequence) == [1, 3])
         #expect(bench.journal.snapshot.degraded == "1 damaged notifications are in the dead letters")
         bench.journal.close()

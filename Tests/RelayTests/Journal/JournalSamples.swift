@@ -10,7 +10,7 @@ import Testing
 @testable import Support
 
 extension Timestamp {
-    /// A moment in 2026 that journal tests take for now.
+    /// The current time of journal tests, in 2026.
     static let sample = Timestamp(seconds: 1_795_000_000, nanoseconds: 123_456_789)
 
     func advanced(bySeconds seconds: Int64) -> Timestamp {
@@ -18,7 +18,7 @@ extension Timestamp {
     }
 }
 
-/// Values that journal tests are made of, with defaults for what a test does not care about.
+/// Values for journal tests, with defaults for properties that do not matter to a test.
 enum JournalSamples {
     static func notification(
         _ severity: Severity = .warning, group: UInt64 = .max - 7, body: String = "{}", isResolved: Bool = false,
@@ -29,7 +29,7 @@ enum JournalSamples {
             isReplayed: isReplayed)
     }
 
-    /// A payload whose dedupe key is made of `key`.
+    /// A batch whose dedupe key is derived from `key`.
     static func batch(_ key: Int, _ notifications: [Alerts.Notification]? = nil) -> AlertBatch {
         let bytes = (0..<32).map { UInt8(truncatingIfNeeded: key >> ($0 % 8 * 8)) }
         return AlertBatch(
@@ -44,7 +44,7 @@ enum JournalSamples {
 }
 
 extension PendingRow {
-    /// What a row without its body has of a notification.
+    /// The row of a notification, without its body.
     init(_ stored: StoredNotification) {
         self.init(
             id: stored.id, group: stored.notification.group, isResolved: stored.notification.isResolved,
@@ -52,7 +52,7 @@ extension PendingRow {
     }
 }
 
-/// A storage folder that is gone when the test is over.
+/// A storage folder that is deleted when the test ends.
 final class TemporarySpool: Sendable {
     let path: String
 
@@ -76,7 +76,7 @@ final class TemporarySpool: Sendable {
         SQLiteJournalStore(SpoolSettings(folder: path, limitBytes: limit, ballastBytes: ballast), schema: schema)
     }
 
-    /// Runs SQL on the closed spool, beside the journal's own code.
+    /// Runs SQL on the closed spool, without the journal's code.
     func edit(_ sql: String) throws {
         try SQLiteConnection(path: database).execute(sql)
     }
@@ -90,7 +90,7 @@ final class TemporarySpool: Sendable {
     }
 }
 
-/// An engine with a disk that outlives each store, so that tests can open it again.
+/// A journal engine whose disk outlives each store, so that tests can open it again.
 enum JournalMedium: CustomTestStringConvertible, Sendable {
     case memory(Locked<MemoryJournalStore.Content>)
     case sqlite(TemporarySpool)
@@ -106,7 +106,7 @@ enum JournalMedium: CustomTestStringConvertible, Sendable {
         }
     }
 
-    /// A store that is open, with what it found.
+    /// Returns an open store and its recovery report.
     func open(at now: Timestamp = .sample) throws -> (any JournalStore, JournalRecovery) {
         let store = store()
         return (store, try store.open(at: now))
@@ -121,7 +121,7 @@ enum JournalMedium: CustomTestStringConvertible, Sendable {
 }
 
 extension TemporarySpool {
-    /// Gives the spool, closed or not, the form of an earlier schema. The relays of the schemas 1 and 2 had no witness.
+    /// Converts the spool, closed or not, to an earlier schema. The relays of the schemas 1 and 2 had no witness.
     func downgrade(to version: Int) throws {
         let schema = SQLiteJournalStore.Meta.schema
         var sql = """
@@ -139,7 +139,7 @@ extension TemporarySpool {
         try edit(sql + "PRAGMA user_version = \(version)")
     }
 
-    /// Leaves `count` warnings in the spool, closed.
+    /// Writes `count` warnings to the spool and closes it.
     func fill(_ count: Int64, bodySize: Int = 2000) throws {
         let store = store()
         _ = try store.open(at: .sample)
@@ -151,8 +151,8 @@ extension TemporarySpool {
         try store.close(at: .sample)
     }
 
-    /// Adds warnings to what `fill` left, one a transaction, as a process does that is killed then: they are in the log.
-    /// The spool's own numbers say that it is open.
+    /// Adds warnings after `fill`, one per transaction, and ends like a killed process: the warnings are in the log,
+    /// and the spool is marked as open.
     func append(_ ids: ClosedRange<Int64>, hasSchema1: Bool = false) throws {
         if hasSchema1 {
             let connection = try SQLiteConnection(path: database)

@@ -27,7 +27,7 @@ import Testing
         #expect(shares.refused.map(\.rawValue).sorted().joined(separator: " ") == refused)
     }
 
-    @Test func aSeverityIsAcceptedAgainSomeWayBelowItsShare() {
+    @Test func severityIsAcceptedAgainWellBelowItsShare() {
         var shares = JournalShares()
         shares.update(usage(950_000))
         shares.update(usage(699_000))
@@ -50,7 +50,7 @@ import Testing
         #expect(shares.admit(batch(.fallback, .info), used: 787_000, nearly) == .admitted)
     }
 
-    /// What was admitted since the last commit counts.
+    /// Batches admitted since the last commit count.
     @Test func aShareIsNotOverdrawnByOneCommit() {
         var shares = JournalShares()
         let now = usage(600_000)
@@ -73,7 +73,7 @@ import Testing
         #expect(shares.admit(batch(.critical, size: 2_000_000), used: 0, usage(0)) == .tooLarge)
     }
 
-    /// A journal without a limit, and one whose limit was lowered below what it holds.
+    /// A journal without a limit, and one whose limit was lowered below its size.
     @Test(arguments: [Int64.max, 0])
     func extremeLimitsDoNotOverflow(limit: Int64) {
         var shares = JournalShares()

@@ -7,7 +7,7 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-/// What any engine under the journal must do.
+/// Requirements for every journal engine.
 @Suite struct JournalStoreTests {
     private let critical = JournalSamples.append(1, JournalSamples.notification(.critical, group: 5, body: "one"))
     private let info = JournalSamples.append(2, JournalSamples.notification(.info, group: .max, body: "two"))
@@ -32,7 +32,7 @@ import Testing
     }
 
     @Test(arguments: JournalMedium.fresh())
-    func whatIsCommittedComesBackUnchangedAndInOrder(medium: JournalMedium) throws {
+    func committedRowsComeBackUnchangedAndInOrder(medium: JournalMedium) throws {
         let (store, _) = try medium.open()
         try fill(store)
         #expect(try pending(store, .critical) == [critical, late])
@@ -56,7 +56,7 @@ import Testing
     }
 
     @Test(arguments: JournalMedium.fresh())
-    func aProcessThatDiesLeavesEverythingToTheNext(medium: JournalMedium) throws {
+    func rowsSurviveACrash(medium: JournalMedium) throws {
         try {
             let (store, _) = try medium.open()
             try fill(store)
@@ -69,7 +69,7 @@ import Testing
     }
 
     @Test(arguments: JournalMedium.fresh())
-    func aClosedJournalSaysSo(medium: JournalMedium) throws {
+    func cleanCloseIsRecorded(medium: JournalMedium) throws {
         let (first, _) = try medium.open()
         try fill(first)
         try first.close(at: .sample)
@@ -79,7 +79,7 @@ import Testing
     }
 
     @Test(arguments: JournalMedium.fresh())
-    func deliveredIsGoneForGood(medium: JournalMedium) throws {
+    func deliveredRowsDoNotComeBack(medium: JournalMedium) throws {
         let (first, _) = try medium.open()
         try fill(first)
         let settled = JournalTransaction.Settled(id: critical.id, settlement: .delivered)
@@ -91,7 +91,7 @@ import Testing
     }
 
     @Test(arguments: JournalMedium.fresh())
-    func idsAreNeverGivenTwice(medium: JournalMedium) throws {
+    func idsAreNeverReused(medium: JournalMedium) throws {
         var highest: Int64 = 0
         for close in [true, false, true] {
             let (store, recovery) = try medium.open()
@@ -126,7 +126,7 @@ import Testing
 
     /// For any content: the same rows in the same order, with the same group and flags.
     @Test(arguments: JournalMedium.fresh())
-    func rowsAreWhatIsPendingWithoutBodies(medium: JournalMedium) throws {
+    func rowsMatchPendingNotificationsWithoutBodies(medium: JournalMedium) throws {
         var random = SeededGenerator(seed: 7)
         let (store, _) = try medium.open()
         let receiver = try #require(try store.register(["database"], forgettingOthers: false).keys.first)
@@ -191,7 +191,7 @@ import Testing
 
         let (third, _) = try medium.open()
         #expect(try pending(third, .info) == replay.entries)
-        // What dies again and is replayed again keeps both.
+        // A second dead letter and a second replay keep both flags.
         try third.commit(
             JournalTransaction(settlements: replay.entries.map { .init(id: $0.id, settlement: death) }, at: .sample))
         let again = try third.replay(replay.entries.map(\.id), firstSequence: recovery.nextSequence + 10)
@@ -218,7 +218,7 @@ import Testing
     }
 
     @Test(arguments: JournalMedium.fresh())
-    func dedupeKeysAreKeptAndForgottenFromTheOldestOn(medium: JournalMedium) throws {
+    func dedupeKeysAreKeptAndForgottenOldestFirst(medium: JournalMedium) throws {
         let (first, _) = try medium.open()
         let keys = (1...5).map {
             SeenKey(
@@ -234,7 +234,7 @@ import Testing
     }
 
     @Test(arguments: JournalMedium.fresh())
-    func theDeadCanBeReadReplayedAndDropped(medium: JournalMedium) throws {
+    func deadLettersAreReadReplayedAndDropped(medium: JournalMedium) throws {
         let (store, _) = try medium.open()
         try fill(store)
         let reason = DeadLetter.Reason(rawValue: "clientError")

@@ -9,7 +9,7 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-/// The journal's own work: gathering, refusing, answering, dedupe, states.
+/// The journal's logic: batching, refusals, acknowledgements, deduplication and states.
 @Suite(.timeLimit(.minutes(1))) struct JournalTests {
     private func settings(_ change: (inout JournalSettings) -> Void) -> JournalSettings {
         var settings = JournalSettings()
@@ -28,7 +28,7 @@ import Testing
         #expect(bench.journal.snapshot.pending[.critical] == 1)
     }
 
-    @Test func whatArrivesDuringACommitGoesIntoTheNextOne() async throws {
+    @Test func appendsDuringACommitShareTheNextCommit() async throws {
         let bench = try JournalBench()
         bench.script.isHeld.withLock { $0 = true }
         try bench.append([0])
@@ -36,13 +36,13 @@ import Testing
         bench.script.gate.signal()
         bench.script.gate.signal()
         try await bench.waitForAnswers(101)
-        // The first commit takes what was there when it began; the rest shares the second.
+        // The first commit holds the appends that waited when it began. The rest shares the second.
         #expect(bench.script.transactions.count <= 2)
         #expect(bench.answers.withLock { $0.count } == bench.script.transactions.count)
         #expect(bench.tickets == Array(0...100))
     }
 
-    @Test func aCommitTakesNoMoreThanItsShare() async throws {
+    @Test func commitsAreBoundedInRequests() async throws {
         let bench = try JournalBench(settings { $0.requestsPerCommit = 10 })
         bench.script.isHeld.withLock { $0 = true }
         try bench.append(0..<45)
@@ -53,7 +53,7 @@ import Testing
         #expect(bench.tickets == Array(0..<45))
     }
 
-    @Test func aCommitIsBoundedInBytesButTakesALargePayload() async throws {
+    @Test func commitsAreBoundedInBytesExceptForALargePayload() async throws {
         let bench = try JournalBench(settings { $0.bytesPerCommit = 100 })
         bench.script.isHeld.withLock { $0 = true }
         for (key, size) in [10, 60, 60, 500, 10].enumerated() {
@@ -92,7 +92,7 @@ import Testing
         #expect(bench.script.transactions.last?.settlements == [.init(id: id, settlement: .delivered)])
     }
 
-    @Test func settlementsRideWithAppends() async throws {
+    @Test func settlementsAreCommittedWithAppends() async throws {
         let bench = try JournalBench(settings { $0.settleDelay = .seconds(30) })
         let id = JournalID(sequence: 7, destination: .info)
         bench.journal.settle(id, as: .delivered)
@@ -102,7 +102,7 @@ import Testing
         #expect(bench.script.transactions[0].settlements.map(\.id) == [id])
     }
 
-    @Test func aSettlementIsTriedUntilItIsWritten() async throws {
+    @Test func settlementIsRetriedUntilItIsWritten() async throws {
         let bench = try JournalBench(settings { $0.inspectionInterval = .milliseconds(5) })
         try bench.append([1])
         try await bench.waitForAnswers(1)
@@ -116,7 +116,7 @@ import Testing
         #expect(bench.script.plan.withLock { $0.failures.isEmpty })
     }
 
-    @Test func aFullDiskRefusesRelievesAndRecovers() async throws {
+    @Test func fullDiskRefusesReleasesBallastAndRecovers() async throws {
         let bench = try JournalBench(settings { $0.inspectionInterval = .milliseconds(5) }) {
             $0.failures = [.full(.diskFull)]
         }
@@ -125,17 +125,17 @@ import Testing
         try await bench.waitForAnswers(1)
         #expect(bench.results() == [.failure(.full(.diskFull))])
         #expect(bench.journal.state == .full(.diskFull))
-        #expect(bench.script.plan.withLock { $0.reliefs } == 1)
+        #expect(bench.script.plan.withLock { $0.ballastReleases } == 1)
         #expect(throws: JournalRefusal.full(.diskFull)) { try bench.append([2]) }
 
         bench.script.plan.withLock { $0.space = .ample }
         try await bench.wait { bench.journal.state == .open }
         try bench.append([1])
         try await bench.waitForAnswers(2)
-        #expect(try bench.results()[1].get().isDuplicate == false, "what was refused is not remembered as seen")
+        #expect(try bench.results()[1].get().isDuplicate == false, "refused payloads are not remembered as seen")
     }
 
-    @Test func aJournalAtItsLimitOpensAgainWhenThereIsRoom() async throws {
+    @Test func journalAtItsLimitOpensAgainWithFreeCapacity() async throws {
         let bench = try JournalBench(settings { $0.inspectionInterval = .milliseconds(5) }) {
             $0.failures = [.full(.journalLimit)]
             $0.hasRoom = false
@@ -143,12 +143,12 @@ import Testing
         try bench.append([1])
         try await bench.waitForAnswers(1)
         #expect(bench.journal.state == .full(.journalLimit))
-        #expect(bench.script.plan.withLock { $0.reliefs } == 0)
+        #expect(bench.script.plan.withLock { $0.ballastReleases } == 0)
         bench.script.plan.withLock { $0.hasRoom = true }
         try await bench.wait { bench.journal.state == .open }
     }
 
-    @Test func lowSeveritiesAreRefusedFirstAndCriticalHasTheRest() async throws {
+    @Test func lowSeveritiesAreRefusedBeforeCritical() async throws {
         let bench = try JournalBench(settings { $0.inspectionInterval = .milliseconds(5) })
         let use = { (used: Int64) in
             bench.script.plan.withLock {
@@ -166,7 +166,7 @@ import Testing
         #expect(throws: JournalRefusal.reserved(.fallback)) { try send(1, [.fallback, .warning, .info]) }
         try send(2, [.critical, .info])
         try await bench.waitForAnswers(1)
-        #expect(try bench.results()[0].get().notifications.count == 2, "all of a webhook is taken")
+        #expect(try bench.results()[0].get().notifications.count == 2, "the whole webhook is accepted")
 
         use(99_999)
         try send(3, [.critical])
@@ -181,8 +181,8 @@ import Testing
         #expect(try bench.results()[2].get().notifications.count == 1)
     }
 
-    /// Found at the commit, since more waits than fits.
-    @Test func aShareThatEndsInsideACommitRefusesTheRestOfItsSeverity() async throws {
+    /// The journal detects it at the commit, because more batches wait than fit.
+    @Test func shareExhaustedInACommitRefusesTheRestOfItsSeverity() async throws {
         let bench = try JournalBench {
             $0.usage = JournalUsage(usedBytes: 69_000, limitBytes: 110_000, appendLimitBytes: 100_000)
         }
@@ -213,7 +213,7 @@ import Testing
         }
     }
 
-    @Test func aLowDiskIsKnownBeforeTheFirstAppend() throws {
+    @Test func lowDiskRefusesTheFirstAppend() throws {
         let bench = try JournalBench { $0.space = .low }
         #expect(throws: JournalRefusal.full(.diskFull)) { try bench.append([1]) }
     }
@@ -247,9 +247,9 @@ import Testing
         #expect(bench.journal.state == .failed("gone"))
     }
 
-    /// The inspection settles what waited, and must not go on with a store that this ended.
+    /// The inspection commits waiting settlements. If the commit fails, it must not use the store any more.
     @Test(arguments: [StorageSpace.ample, .low])
-    func aSettlementThatFindsStorageBrokenDuringAnInspectionEndsTheJournal(space: StorageSpace) async throws {
+    func brokenStorageDuringAnInspectionEndsTheJournal(space: StorageSpace) async throws {
         let bench = try JournalBench(settings { $0.inspectionInterval = .milliseconds(5) })
         try bench.append([1, 2])
         try await bench.waitForAnswers(2)
@@ -266,12 +266,12 @@ import Testing
         #expect(!bench.journal.close())
     }
 
-    @Test func aRegistrationOnAFullDiskHasTheReserveAndElseLeavesWhatIsKnown() throws {
+    @Test func registrationOnAFullDiskUsesTheReserveOrKeepsKnownReceivers() throws {
         let bench = try JournalBench()
         #expect(try bench.journal.register(["a"]).get().values.sorted() == ["a"])
         bench.script.plan.withLock { $0.registrationFailures = [.full(.diskFull)] }
         #expect(try bench.journal.register(["a", "b"]).get().values.sorted() == ["a", "b"])
-        #expect(bench.script.plan.withLock { $0.reliefs } == 1)
+        #expect(bench.script.plan.withLock { $0.ballastReleases } == 1)
         bench.script.plan.withLock { $0.registrationFailures = [.full(.diskFull), .full(.diskFull)] }
         #expect(try bench.journal.register(["a", "b", "c"]).get().values.sorted() == ["a", "b"])
         bench.script.plan.withLock { $0.registrationFailures = [.broken("gone")] }
@@ -334,7 +334,7 @@ import Testing
         #expect(bench.script.transactions.isEmpty)
     }
 
-    @Test func closingCommitsWhatWasTaken() throws {
+    @Test func closingCommitsAcceptedBatches() throws {
         let bench = try JournalBench(settings { $0.requestsPerCommit = 3 })
         try bench.append(0..<10)
         bench.journal.settle(JournalID(sequence: 1, destination: .info), as: .delivered)

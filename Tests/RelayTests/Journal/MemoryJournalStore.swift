@@ -7,9 +7,9 @@ import Libevent
 @testable import SQLiteJournal
 @testable import Support
 
-/// A journal engine that keeps everything on a pretended disk, for tests that need a journal but no files.
+/// A journal engine in memory, for tests that need a journal but no files.
 final class MemoryJournalStore: JournalStore {
-    /// What outlives a store.
+    /// The content that outlives a store.
     struct Content: Sendable {
         var pending: [JournalID: Alerts.Notification] = [:]
         var dead: [JournalID: DeadLetterContent] = [:]
@@ -19,7 +19,7 @@ final class MemoryJournalStore: JournalStore {
         var hooks: [HookRow] = []
         var nextSequence: Int64 = 1
         var wasClosed = true
-        /// Transactions of dead letters that were dropped.
+        /// The number of transactions that dropped dead letters.
         var drops = 0
     }
 

@@ -8,7 +8,7 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-/// What the embedded engine does about files and rows that are not as it left them.
+/// How the SQLite engine handles damaged files and rows.
 @Suite struct SQLiteDamageTests {
     private let spool = TemporarySpool()
 
@@ -50,7 +50,7 @@ import Testing
         #expect(try spool.store().open(at: .sample).degraded == nil)
     }
 
-    /// Reading 20 GiB of zeros takes minutes; a probe would kill the relay before it is up, at each start.
+    /// Reading 20 GiB of zeros takes minutes. A liveness probe would kill the relay at each start.
     @Test func aHugeSparseFileIsSetAsideWithoutReadingItsHoles() throws {
         try spool.fill(3)
         #expect(truncate(spool.path + "/spool.db", 0) == 0)
@@ -95,7 +95,7 @@ import Testing
         #expect(try spool.bytes(name + "-wal") == log)
     }
 
-    @Test func whatATruncatedFileStillHoldsIsSaved() throws {
+    @Test func rowsOfATruncatedFileAreRecovered() throws {
         try spool.fill(400)
         let whole = try spool.bytes("spool.db")
         try spool.write(whole.prefix(whole.count / 2 / 8192 * 8192), to: "spool.db")
@@ -108,7 +108,7 @@ import Testing
         #expect(recovery.nextSequence > 400)
     }
 
-    @Test func aDamagedPageCostsNoMoreThanItsRows() throws {
+    @Test func damagedPageLosesOnlyItsRows() throws {
         try spool.fill(400)
         var bytes = try spool.bytes("spool.db")
         let page = bytes.count / 8192 / 2
@@ -121,7 +121,7 @@ import Testing
         #expect(try spool.pending(store).count >= 390)
     }
 
-    /// What stands in the spool after a start, or after a second one where damage ended the first.
+    /// Opens the spool and returns its content. Opens it again if damage ended the first start.
     private func survivors() throws -> (pending: [StoredNotification], dead: Int, degraded: String?) {
         let store = spool.store()
         let recovery = try store.open(at: .sample)
@@ -136,9 +136,9 @@ import Testing
         }
     }
 
-    /// Every bit of some pages would take minutes; these are spread over the file by a fixed stride.
+    /// Testing every bit of some pages would take minutes. A fixed stride spreads these bits over the file.
     @Test(arguments: [true, false])
-    func noFlippedBitChangesOrHidesWhatWasAccepted(wasClosed: Bool) throws {
+    func noFlippedBitChangesOrHidesNotifications(wasClosed: Bool) throws {
         try spool.fill(60)
         if !wasClosed {
             try spool.edit("UPDATE meta SET value = 0 WHERE key = 'clean_shutdown'")
@@ -169,7 +169,7 @@ import Testing
         }
     }
 
-    @Test func damageFoundInUseLeadsTheNextStartToSaveWhatItCan() throws {
+    @Test func damageMarkerMakesTheNextStartRecoverRows() throws {
         try spool.fill(20)
         try spool.write(Data(), to: "spool.damaged")
         let store = spool.store()
@@ -196,7 +196,7 @@ import Testing
         #expect(try spool.pending(store) == [1, 3, 4, 5])
     }
 
-    @Test func aMissingLogIsNoticed() throws {
+    @Test func missingLogIsReported() throws {
         try spool.fill(3)
         let store = spool.store()
         _ = try store.open(at: .sample)

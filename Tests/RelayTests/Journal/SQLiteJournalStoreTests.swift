@@ -9,7 +9,7 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-/// What the embedded engine does about its files, its limit and damage.
+/// How the SQLite engine handles its files, its limit and damage.
 @Suite struct SQLiteJournalStoreTests {
     private let spool = TemporarySpool()
 
@@ -53,7 +53,7 @@ import Testing
         #expect(try spool.bytes("spool.db").count > 40 << 20)
     }
 
-    @Test func aSecondProcessIsToldWhoHoldsTheSpool() throws {
+    @Test func lockErrorNamesTheProcessThatHoldsTheSpool() throws {
         let store = spool.store()
         _ = try store.open(at: .sample)
         #expect(throws: JournalOpenError.locked(folder: spool.path, process: getpid())) {
@@ -79,7 +79,7 @@ import Testing
         _ = try spool.store().open(at: .sample)
     }
 
-    @Test func aFolderThatCannotBeMadeIsNamed() throws {
+    @Test func errorNamesAFolderThatCannotBeCreated() throws {
         _ = FileManager.default.createFile(atPath: spool.path, contents: Data())
         let store = SQLiteJournalStore(SpoolSettings(folder: spool.path + "/inner"))
         #expect {
@@ -90,8 +90,8 @@ import Testing
         }
     }
 
-    /// Needs root, to make a small disk. What a checkpoint would need is room once it has been made.
-    @Test(.enabled(if: geteuid() == 0)) func aLogThatWouldNotFitIsEmptiedAndTheDiskHasRoomAgain() throws {
+    /// Needs root to mount a small disk. The checkpoint itself frees the space that it needs.
+    @Test(.enabled(if: geteuid() == 0)) func inspectionEmptiesTheLogOnAFullDisk() throws {
         let disk = TemporaryFolder()
         let mount = try Program("mount", ["-t", "tmpfs", "-o", "size=8m,mode=700", "tmpfs", disk.path])
         try #require(mount.exitCode() == 0, "\(mount.output)")
@@ -111,7 +111,7 @@ import Testing
 
     @Test func aLaterSchemaIsRefusedAndLeftAsItIs() throws {
         try spool.fill(3)
-        // A later relay writes its own version there too; here it is as though it kept none.
+        // A later relay also writes its version to `meta`. This spool is from one that does not.
         try spool.edit("PRAGMA user_version = 7; DELETE FROM meta WHERE key = 'schema'")
         let before = try spool.bytes("spool.db")
         #expect(throws: JournalOpenError.newerSchema(path: spool.database, found: 7, known: 4)) {
@@ -154,7 +154,7 @@ import Testing
         }
     }
 
-    @Test func atItsLimitItRefusesAndStillSettles() throws {
+    @Test func journalAtItsLimitRefusesAppendsAndSettles() throws {
         let store = spool.store(limit: 1 << 20)
         _ = try store.open(at: .sample)
         let body = String(repeating: "x", count: 3000)
@@ -176,7 +176,7 @@ import Testing
         #expect(store.hasRoom && store.pendingCounts[.warning] == 0 && store.deadLetterCounts[.warning] == 20)
     }
 
-    @Test func thePageLimitOfTheDatabaseIsAFullJournal() throws {
+    @Test func exceededPageLimitIsAFullJournal() throws {
         let store = spool.store(limit: 1 << 20)
         _ = try store.open(at: .sample)
         let row = JournalSamples.append(1, JournalSamples.notification(body: String(repeating: "x", count: 2 << 20)))
@@ -190,7 +190,7 @@ import Testing
         #expect(try spool.pending(store) == [1])
     }
 
-    @Test func theBallastOccupiesItsSpaceUntilItIsGivenUp() throws {
+    @Test func ballastOccupiesItsSpaceUntilItIsReleased() throws {
         let store = spool.store(ballast: 1 << 20)
         _ = try store.open(at: .sample)
         #expect(try store.inspect() == .ample)
@@ -201,7 +201,7 @@ import Testing
         #expect(store.ballast.isHeld)
     }
 
-    @Test func theBallastIsSmallBesideLimitAndDisk() {
+    @Test func ballastIsSmallComparedWithLimitAndDisk() {
         let settings = SpoolSettings(folder: "", limitBytes: 1 << 30)
         #expect(settings.ballast(freeBytes: 1 << 40) == 32 << 20)
         #expect(settings.ballast(freeBytes: 16 << 20) == 2 << 20)
@@ -209,7 +209,7 @@ import Testing
     }
 
     @Test(arguments: [0, 1, 999_999_999, -1, -1_000_000_000, .max, .min] as [Int64])
-    func momentsSurviveTheirColumn(nanoseconds: Int64) {
+    func timestampsRoundTripThroughTheirColumn(nanoseconds: Int64) {
         let moment = Timestamp(nanosecondsSince1970: nanoseconds)
         #expect((0..<1_000_000_000).contains(moment.nanoseconds))
         if nanoseconds > .min {

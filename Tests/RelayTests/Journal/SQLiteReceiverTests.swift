@@ -10,11 +10,11 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-/// The receivers that the spool knows by a number.
+/// The receivers and their numbers in the spool.
 @Suite struct SQLiteReceiverTests {
     private let spool = TemporarySpool()
 
-    @Test func aSpoolOfBeforeReceiversIsTakenOver() throws {
+    @Test func spoolWithoutReceiversIsMigrated() throws {
         try spool.fill(3)
         try spool.downgrade(to: 1)
         let store = spool.store()
@@ -24,7 +24,7 @@ import Testing
         #expect(try store.register(["database"], forgettingOthers: true).values.map { $0 } == ["database"])
     }
 
-    @Test func aReceiverKeepsItsNumberWhileThereIsSomethingForIt() throws {
+    @Test func receiverKeepsItsNumberWhileItHasNotifications() throws {
         let store = spool.store()
         _ = try store.open(at: .sample)
         let ids = try store.register(["database", "network"], forgettingOthers: false)
@@ -48,7 +48,7 @@ import Testing
     }
 
     /// A journal at its limit must start with a configuration that has more receivers, and drain.
-    @Test func aFullJournalTakesReceiversAndDeadLettersAndCloses() throws {
+    @Test func fullJournalAcceptsReceiversAndDeadLettersAndCloses() throws {
         let store = spool.store(limit: 1 << 20)
         _ = try store.open(at: .sample)
         var pending: [StoredNotification] = []
@@ -66,7 +66,7 @@ import Testing
         #expect(error == .full(.journalLimit))
         let names = (1...100).map { "receiver-\($0)" }
         #expect(try store.register(names, forgettingOthers: false).count == 100)
-        #expect(store.usage.usedBytes <= 1 << 20, "empty tables count for nothing")
+        #expect(store.usage.usedBytes <= 1 << 20, "empty tables do not count")
         store.abandon()
 
         let next = spool.store(limit: 1 << 20)
@@ -84,7 +84,7 @@ import Testing
         try next.close(at: .sample)
     }
 
-    @Test func aDamagedFileGivesBackReceiversUnderTheirNumbers() throws {
+    @Test func receiversKeepTheirNumbersAfterARepair() throws {
         let store = spool.store()
         _ = try store.open(at: .sample)
         let ids = try store.register(["gone", "database"], forgettingOthers: false)

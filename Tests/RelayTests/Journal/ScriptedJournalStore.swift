@@ -8,33 +8,33 @@ import Libevent
 @testable import SQLiteJournal
 @testable import Support
 
-/// The engine in memory, with a hand on it: commits can be held up, made to fail, and are counted.
+/// The engine in memory under a test's control: commits can be delayed or made to fail, and are recorded.
 final class ScriptedJournalStore: JournalStore {
-    /// Shared with the test, which goes on using it while the journal has the store.
+    /// Shared with the test, which uses it while the journal owns the store.
     final class Script: Sendable {
         struct Plan {
-            /// Taken by the commits that come, one each.
+            /// The errors of the next commits, one each.
             var failures: [JournalStoreError] = []
             var space = StorageSpace.ample
             var hasRoom = true
             var inspectionFailure: JournalStoreError?
             var maintenanceFailure: JournalStoreError?
             var transactions: [JournalTransaction] = []
-            var reliefs = 0
+            var ballastReleases = 0
             var isClosed = false
             var isAbandoned = false
-            /// The real engine would end the process.
+            /// Rows were read after `abandon`, where the real engine would crash.
             var isUsedAfterItsEnd = false
             /// A commit waits for the gate.
             var isWaiting = false
-            /// In place of the memory's own.
+            /// Replaces the usage of the memory store.
             var usage: JournalUsage?
-            /// Taken by the registrations that come, one each.
+            /// The errors of the next registrations, one each.
             var registrationFailures: [JournalStoreError] = []
         }
 
         let plan = Locked(Plan())
-        /// One signal a commit, while `isHeld`.
+        /// Each commit waits for one signal while `isHeld` is true.
         let gate = DispatchSemaphore(value: 0)
         let isHeld = Locked(false)
 
@@ -79,7 +79,7 @@ final class ScriptedJournalStore: JournalStore {
     }
 
     func relieve() throws(JournalStoreError) {
-        script.plan.withLock { $0.reliefs += 1 }
+        script.plan.withLock { $0.ballastReleases += 1 }
     }
 
     func close(at now: Timestamp) throws(JournalStoreError) {

@@ -40,13 +40,13 @@ import Testing
 
     // MARK: Checksums
 
-    /// The checksum is what an earlier relay wrote, so that its rows stay valid.
-    @Test func aRowWithoutFlagsHasTheChecksumOfBefore() {
+    /// An earlier relay wrote this checksum. Its rows must stay valid.
+    @Test func rowWithoutFlagsHasTheEarlierChecksum() {
         let row = SpoolRow(JournalSamples.append(2, JournalSamples.notification(body: "body 2")))
         #expect(row.id == 33 && row.checksum == 1_761_839_229)
     }
 
-    @Test func flagsStandAboveTheChecksum() {
+    @Test func flagsAreStoredAboveTheChecksum() {
         let columns = Self.samples.map { SpoolRow($0).checksum }
         #expect(columns.map { $0 >> 32 } == [0, 1, 2, 3])
         #expect(Set(columns.map { $0 & 0xffff_ffff }).count == 4)
@@ -68,7 +68,7 @@ import Testing
     @Test(arguments: [32, 33, 34, 63])
     func aRowWithAFlippedFlagBecomesADeadLetter(bit: Int) throws {
         try fill()
-        // The operators of SQLite have no exclusive or.
+        // SQLite has no exclusive-or operator.
         let mask = Int64(bitPattern: 1 << UInt64(bit))
         let flip = "crc = (crc | \(mask)) - (crc & \(mask))"
         try spool.edit("UPDATE notification_warning SET \(flip) WHERE id = \(Self.samples[1].id)")
@@ -81,7 +81,7 @@ import Testing
         #expect(try store.replay([letter.id], firstSequence: 100).damaged == [letter.id])
     }
 
-    // MARK: What keeps them
+    // MARK: Persistence
 
     @Test func flagsSurviveARepair() throws {
         try fill()
@@ -101,7 +101,7 @@ import Testing
         #expect(replay.entries.map(\.notification.isResolved) == [false, true])
         try second.close(at: .sample)
 
-        // Without the first page there is no tree: the rows are found in the pages.
+        // Without the first page there is no tree. The rows are recovered from the pages.
         var bytes = try spool.bytes("spool.db")
         bytes.replaceSubrange(0..<8192, with: Data(repeating: 0, count: 8192))
         try spool.write(bytes, to: "spool.db")
@@ -111,7 +111,7 @@ import Testing
     }
 
     /// The spool of schema 3 in the fixtures was made by the relay of that time.
-    @Test func aSpoolOfTheThirdSchemaLosesNothing() throws {
+    @Test func schema3IsMigratedWithoutLoss() throws {
         try FileManager.default.createDirectory(atPath: spool.path, withIntermediateDirectories: true)
         try spool.edit(Checkout.text("Tests/Fixtures/spool-schema-3.sql"))
         try spool.edit("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -168,14 +168,14 @@ import Testing
         }
         _ = misses()
         #expect(try rows(next).count == 20)
-        // A leaf each at most, and the pages above them; the bodies have 129 each.
+        // At most one leaf page per row, and the pages above them. Each body has 129 pages.
         #expect(misses() < 30)
         #expect(try pending(next).count == 20)
         #expect(misses() > 2000)
     }
 
     @Test(arguments: ["id = 34", "id = -15", "id = 0", "id = 9223372036854775807"])
-    func aRowOutOfPlaceIsNoRowAndBecomesADeadLetter(change: String) throws {
+    func misplacedRowBecomesADeadLetter(change: String) throws {
         try fill()
         try spool.edit("UPDATE notification_warning SET \(change) WHERE id = \(Self.samples[1].id)")
         let store = spool.store()

@@ -10,7 +10,7 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-/// Which storage folders are taken, by the files that there are.
+/// Checks of the storage folder and its files before they are used.
 @Suite struct SpoolGuardTests {
     private let outer = TemporaryFolder()
     private var folder: String { outer.path + "/spool" }
@@ -21,7 +21,7 @@ import Testing
         try store.close(at: .sample)
     }
 
-    /// The reason of a refusal; nil where the folder is taken.
+    /// Returns the reason of a refusal, or nil if the folder is accepted.
     private func refusal(letsRootIn: Bool = false) -> String? {
         do {
             try open(letsRootIn: letsRootIn)
@@ -39,14 +39,14 @@ import Testing
             (0o777, "every user can write in it"),
             (0o1777, "every user can write in it"), (0o702, "every user can write in it"),
         ] as [(mode_t, String?)])
-    func theFoldersModeDecides(mode: mode_t, reason: String?) throws {
+    func worldWritableFolderIsRefused(mode: mode_t, reason: String?) throws {
         #expect(mkdir(folder, 0o700) == 0 && chmod(folder, mode) == 0)
         #expect(refusal()?.hasPrefix(reason ?? "none") == (reason == nil ? nil : true))
     }
 
-    /// Needs root, to give files away.
+    /// Needs root to change the owner.
     @Test(.enabled(if: geteuid() == 0))
-    func theOwnerDecides() throws {
+    func foreignOwnerIsRefused() throws {
         #expect(mkdir(folder, 0o700) == 0 && chown(folder, 65534, 65534) == 0)
         #expect(refusal()?.hasPrefix("it belongs to user 65534") == true)
         #expect(refusal(letsRootIn: true) == nil, "root's commands work in the relay's folder")
@@ -56,7 +56,7 @@ import Testing
     }
 
     @Test(arguments: ["spool.db", "spool.db-wal", "spool.lock", "spool.ballast", "spool.damaged"])
-    func noFileIsReachedThroughALink(name: String) throws {
+    func linksAndPipesAreRefused(name: String) throws {
         #expect(mkdir(folder, 0o700) == 0)
         let victim = outer.path + "/victim"
         try "precious".write(toFile: victim, atomically: true, encoding: .utf8)
@@ -69,13 +69,13 @@ import Testing
         #expect(try String(contentsOfFile: victim, encoding: .utf8) == "precious")
     }
 
-    @Test func aFolderThatIsReachedThroughALinkIsTaken() throws {
+    @Test func linkedFolderIsAccepted() throws {
         #expect(mkdir(outer.path + "/real", 0o700) == 0 && symlink(outer.path + "/real", folder) == 0)
         #expect(refusal() == nil, "as systemd's StateDirectory with DynamicUser")
         #expect(FileManager.default.fileExists(atPath: outer.path + "/real/spool.db"))
     }
 
-    @Test func onlyWhatAPersonCanMendNeedsOne() {
+    @Test func onlyInsecureAndForeignSpoolsNeedAPerson() {
         #expect(JournalOpenError.insecure(path: "/x", reason: "r").needsPerson)
         #expect(JournalOpenError.foreign(path: "/x").needsPerson)
         #expect(!JournalOpenError.unusable(path: "/x", reason: "r").needsPerson)

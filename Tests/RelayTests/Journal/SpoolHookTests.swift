@@ -8,7 +8,7 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-/// The records of hooks in the spool's file.
+/// Hook records in the spool.
 @Suite struct SpoolHookTests {
     private let spool = TemporarySpool()
 
@@ -33,7 +33,7 @@ import Testing
         "value = x'07'", "key = x'07'", "crc = crc + 1", "crc = -1", "key = CAST(key AS TEXT)",
         "value = CAST(value AS TEXT)", "value = 5",
     ])
-    func aDamagedRecordIsLeftOutAndTold(change: String) throws {
+    func damagedRecordIsSkippedAndReported(change: String) throws {
         let hooks = (1...3).map { Self.hook($0, 65) }
         try write(hooks)
         try spool.edit("UPDATE hook SET \(change) WHERE key = CAST('key 0002' AS BLOB)")
@@ -44,11 +44,11 @@ import Testing
         #expect(try found().hooks == [hooks[0], Self.hook(2, 66), hooks[2]])
     }
 
-    @Test func theRecordsWrittenLastStay() throws {
+    @Test func newestRecordsAreKept() throws {
         let limit = SQLiteJournalStore.hookLimit
         try write((0..<limit).map { Self.hook($0) })
         #expect(try found().hooks.count == limit)
-        // Of those that an earlier process wrote 0 to 4 are written again, so 5 to 14 go.
+        // Records 0 to 4 of the earlier process are written again, so 5 to 14 are evicted.
         try write((0..<5).map { Self.hook($0, 1) } + (limit..<limit + 10).map { Self.hook($0, 1) })
         let expected = (0..<5).map { Self.hook($0, 1) } + (15..<limit).map { Self.hook($0) }
         #expect(try found().hooks == expected + (limit..<limit + 10).map { Self.hook($0, 1) })
@@ -71,7 +71,7 @@ import Testing
         #expect(try found().hooks.count == limit)
     }
 
-    @Test func aRepairDoesWithoutThem() throws {
+    @Test func repairDropsHookRecords() throws {
         try write((1...500).map { HookRow(key: Self.hook($0).key, value: [UInt8](repeating: 7, count: 9000)) })
         try spool.fill(20)
         try spool.write(Data(), to: "spool.damaged")
@@ -85,7 +85,7 @@ import Testing
         #expect(try found().hooks == [Self.hook(1)])
     }
 
-    /// What a failed transaction wrote does not count towards the limit.
+    /// Records of a failed transaction do not count towards the limit.
     @Test func aFailedCommitLeavesTheRecordsAsTheyWere() throws {
         let store = spool.store(limit: 1 << 20)
         _ = try store.open(at: .sample)
@@ -101,7 +101,7 @@ import Testing
         #expect(try found().hooks == [Self.hook(1)])
     }
 
-    @Test func aJournalAtItsLimitTakesRecords() throws {
+    @Test func journalAtItsLimitAcceptsHookRecords() throws {
         let store = spool.store(limit: 1 << 20)
         _ = try store.open(at: .sample)
         var sequence: Int64 = 0

@@ -9,10 +9,10 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-/// Kills the relay on entering one system call on the spool after the other, while it opens, migrates, repairs and
-/// closes a spool, twice in a row: nothing may be lost.
+/// Kills the relay at each system call on the spool while it opens, migrates, repairs and closes a spool, twice in a
+/// row. No notification may be lost.
 ///
-/// `make test` takes a sample of the calls, `make sweep` all of them.
+/// `make test` tests a sample of the calls, `make sweep` all of them.
 @Suite(.serialized, .timeLimit(.minutes(30)))
 struct SpoolKillSweepTests {
     /// A system call on the spool: the nth of its kind.
@@ -22,17 +22,17 @@ struct SpoolKillSweepTests {
     }
 
     enum Case: String, CaseIterable {
-        /// A process was killed: the log holds a part of what was accepted.
+        /// A process was killed: the log holds some of the accepted notifications.
         case openLog
         /// The spool is of the first schema, with its log.
         case firstSchema
         /// The spool is of the schema before flags and records of hooks, with its log.
         case thirdSchema
-        /// A page of the database is overwritten, beside an intact log.
+        /// A page of the database is overwritten. The log is intact.
         case damagedPage
-        /// A part of the log is overwritten, in front of commits that can be read.
+        /// A part of the log is overwritten, before readable commits.
         case damagedLog
-        /// Damage was found in use.
+        /// The spool is marked as damaged.
         case marked
     }
 
@@ -45,15 +45,15 @@ struct SpoolKillSweepTests {
     func aKillAtAnyCallLosesNothing(kind: Case) throws {
         let template = try Self.make(kind)
         let whole = try Self.survivors(of: Self.copy(template))
-        // Nothing but the rows of one page may be missing even undisturbed.
+        // Without a kill, only the rows of one page may be missing.
         #expect(whole.count >= ([.damagedPage, .damagedLog].contains(kind) ? 980 : 1000))
         let points = try Self.points(on: Self.copy(template))
         #expect(points.count > 10)
         let step = Self.isComplete ? 1 : max(1, points.count / 8)
         for index in stride(from: step / 2, to: points.count, by: step) {
             let spool = try Self.copy(template)
-            #expect(try Self.run(on: spool, until: points[index]) == -SIGKILL, "\(points[index]) is never made")
-            // The second kill comes at another place, in most cases inside of what the first left undone.
+            #expect(try Self.run(on: spool, until: points[index]) == -SIGKILL, "\(points[index]) is never reached")
+            // The second kill is at another call, usually while the relay completes the interrupted work.
             _ = try Self.run(on: spool, until: points[(index * 7 + 3) % points.count])
             let found = try Self.survivors(of: spool)
             let lost = whole.subtracting(found)
@@ -102,7 +102,7 @@ struct SpoolKillSweepTests {
 
     // MARK: Runs
 
-    /// What opens the spool and closes it, and nothing else.
+    /// A command that only opens and closes the spool.
     private static func command(_ spool: TemporarySpool) throws -> [String] {
         [try Program.path("relay"), "dead-letters", "list", "--storage.path", spool.path]
     }
@@ -118,7 +118,7 @@ struct SpoolKillSweepTests {
         var counts: [String: Int] = [:]
         var points: [KillPoint] = []
         for line in try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n") {
-            // PID CALL(ARGUMENTS, as strace -f writes them; it counts the calls of each thread apart.
+            // strace -f writes `PID CALL(ARGUMENTS` and counts the calls of each thread separately.
             let parts = line.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
             guard parts.count == 2, let end = parts[1].firstIndex(of: "(") else { continue }
             let call = parts[1][..<end].trimmingCharacters(in: .whitespaces)
@@ -130,9 +130,9 @@ struct SpoolKillSweepTests {
         return points
     }
 
-    /// Returns what it ended with: 0 where it never came to the call, as can be after a first kill.
+    /// Returns the exit code: 0 if the process did not reach the call, which can happen after a first kill.
     private static func run(on spool: TemporarySpool, until point: KillPoint) throws -> Int32? {
-        // Not with --seccomp-bpf, which makes strace 6.1 inject nothing.
+        // Without --seccomp-bpf, with which strace 6.1 injects nothing.
         let run = try Program(
             "strace",
             [

@@ -48,7 +48,7 @@ import Testing
                 edits.append(Edit(sql: "UPDATE meta SET value = \(value) WHERE key = '\(key)'"))
                 edits.append(Edit(sql: "UPDATE meta SET crc = \(value) WHERE key = '\(key)'"))
             }
-            // A number that fits its checksum comes from an error of ours, not of the disk.
+            // A number with a valid checksum comes from a bug of the relay, not from the disk.
             edits.append(sealed("reserved_sequence", value))
             for column in ["key", "value", "crc"] {
                 edits.append(Edit(sql: "UPDATE hook SET \(column) = \(value)"))
@@ -78,7 +78,7 @@ import Testing
         return edits
     }()
 
-    /// Three warnings, one letter, one notification for a receiver, one record of a hook; closed.
+    /// Writes three warnings, one dead letter, one receiver's notification and one hook record, and closes the spool.
     private static func fill(_ spool: TemporarySpool) throws {
         let bench = try JournalBench(on: { _ in spool.store() })
         let ids = try bench.journal.register(["database"]).get()
@@ -93,7 +93,7 @@ import Testing
         bench.journal.close()
     }
 
-    /// Does with a spool all that a relay does; returns how many notifications there are.
+    /// Uses a spool as a relay does, and returns the number of its notifications.
     private static func use(_ spool: TemporarySpool, key: Int) throws -> Int {
         let bench = try JournalBench(on: { _ in spool.store() })
         let journal = bench.journal
@@ -134,14 +134,14 @@ import Testing
         try spool.edit(edit.sql)
         #expect(try Self.use(spool, key: 100) == 6)
         #expect(try Self.use(spool, key: 101) == 7)
-        // What goes out again must not stop it either.
+        // Replayed notifications must not stop it either.
         let bench = try JournalBench(on: { _ in spool.store() })
         _ = try bench.journal.replay(bench.journal.deadLetters(limit: 100).map(\.id))
         bench.journal.close()
         #expect(try Self.use(spool, key: 102) == 8)
     }
 
-    /// A bit of the file itself, which leaves the tree out of order: the row's id is above those behind it.
+    /// A flipped bit in the file leaves the tree unordered: the row's id is greater than those after it.
     @Test(arguments: [true, false])
     func aFlippedBitInAnIDOfTheFileLosesNothing(wasClosed: Bool) throws {
         for bit in [0, 3, 7, 10] {
@@ -149,7 +149,7 @@ import Testing
             try spool.fill(60)
             if !wasClosed { try spool.edit("UPDATE meta SET value = 0 WHERE key = 'clean_shutdown'") }
             var bytes = try spool.bytes("spool.db")
-            // A cell begins with the sizes of payload and id as varints; the body tells where.
+            // A cell begins with the payload size and the id as varints. The body's position locates it.
             let body = try #require(bytes.range(of: Data("30 xxxx".utf8)))
             let id = JournalID(sequence: 30, destination: .warning).rawValue
             let varint = Data([UInt8(0x80 | id >> 7), UInt8(id & 0x7f)])
@@ -165,7 +165,7 @@ import Testing
         }
     }
 
-    @Test func theSecondSchemaIsTakenOverWithItsReceivers() throws {
+    @Test func schema2IsMigratedWithItsReceivers() throws {
         let spool = TemporarySpool()
         try Self.fill(spool)
         try spool.downgrade(to: 2)

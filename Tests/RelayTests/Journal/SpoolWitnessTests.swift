@@ -8,11 +8,11 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-/// What was acknowledged can be told from what is there, whatever becomes of the files.
+/// The witness detects acknowledged notifications that are missing, whatever happens to the spool's files.
 @Suite struct SpoolWitnessTests {
     private static let count: Int64 = 100
 
-    /// A spool as a process leaves it that is killed: one hundred warnings, one a commit, all in the log.
+    /// Returns the spool of a killed process: one hundred warnings, one per commit, all in the log.
     private static func killed(bodySize: Int = 400) throws -> TemporarySpool {
         let spool = TemporarySpool()
         let store = spool.store()
@@ -33,13 +33,13 @@ import Testing
 
     private struct Found {
         var pending: Int
-        /// Damaged ones, as there are no others here.
+        /// All of them are damaged rows; these tests have no other dead letters.
         var dead: Int
         var missing: Int
         var degraded: String?
     }
 
-    /// Opens the spool, checks that nothing found is changed, and leaves it as a kill does.
+    /// Opens the spool, checks that its notifications are unchanged, and ends like a killed process.
     private static func open(_ spool: TemporarySpool) throws -> Found {
         let store = spool.store()
         let recovery = try store.open(at: .sample)
@@ -51,7 +51,7 @@ import Testing
             missing: recovery.missing, degraded: recovery.degraded)
     }
 
-    /// All is there, or the rest is counted, and a second start says so too.
+    /// Every notification is present or counted as missing, and a second start reports the same.
     private static func expectAccount(_ spool: TemporarySpool, of count: Int = Int(count), _ what: String) throws {
         let found = try open(spool)
         #expect(found.pending + found.dead + found.missing == count, "\(what): \(found)")
@@ -66,7 +66,7 @@ import Testing
         try FileManager.default.removeItem(atPath: spool.path + "/" + name)
     }
 
-    // MARK: Nothing wrong
+    // MARK: No damage
 
     @Test func aKillAloneIsNoDamage() throws {
         let spool = try Self.killed()
@@ -82,7 +82,7 @@ import Testing
         try Self.remove("spool.db", from: spool)
         try Self.remove("spool.db-wal", from: spool)
         try Self.remove("spool.witness", from: spool)
-        // The witness comes first, then SQLite's empty file.
+        // A start creates the witness first, then SQLite's empty file.
         _ = try SpoolWitnessFile(path: spool.path + "/spool.witness", makingNew: true)
         #expect(try Self.open(spool).degraded == nil)
         try Self.remove("spool.witness", from: spool)
@@ -93,7 +93,7 @@ import Testing
         #expect(try Self.open(spool).degraded == nil)
     }
 
-    /// A power cut may take what was written to the witness since its last sync, never more than to the database.
+    /// A power cut can lose witness writes since the last sync. The witness is then older than the database.
     @Test func aWitnessBehindTheDatabaseIsNoDamage() throws {
         let spool = TemporarySpool()
         let store = spool.store()
@@ -121,8 +121,8 @@ import Testing
         }
     }
 
-    /// The other may not know of the last commit, so nobody may think that all is well.
-    @Test func aTornSlotLeavesTheOtherAndIsTold() throws {
+    /// The other slot may be older than the last commit, so the journal must report degradation.
+    @Test func tornSlotIsReportedAndTheOtherIsUsed() throws {
         let spool = try Self.killed()
         var bytes = try spool.bytes("spool.witness")
         for slot in [0, 4096] {
@@ -138,7 +138,7 @@ import Testing
 
     // MARK: Logs
 
-    /// The sums of a log are linear, so that one bit can be put right, unless another one would do as well.
+    /// The log's checksums are linear, so one flipped bit can be corrected unless the correction is ambiguous.
     @Test func oneFlippedBitInTheLogLosesNothing() throws {
         let spool = try Self.killed()
         let whole = try spool.bytes("spool.db-wal")
@@ -148,7 +148,7 @@ import Testing
         for frame in [0, 1, frames / 2, frames - 2, frames - 1] {
             places += [0, 4, 9, 13, 17, 22, 24, 31, 2000, 8215].map { 32 + frame * (8192 + 24) + $0 }
         }
-        // The upper bits of words, which other bits could stand for, in the rows at a page's end.
+        // The upper bits of words in the rows at a page's end, where the correction can be ambiguous.
         places += (0..<8).map { 32 + (frames / 2) * (8192 + 24) + 24 + 8191 - 97 * $0 }
         for place in places {
             var log = whole
@@ -157,7 +157,7 @@ import Testing
             try spool.write(log, to: "spool.db-wal")
             try spool.write(witness, to: "spool.witness")
             let found = try Self.open(spool)
-            // Now and then two bits would set the sums right: then the row that the bit is in is a dead letter.
+            // Sometimes two corrections fit the checksums. The row with the flipped bit then becomes a dead letter.
             #expect(
                 found.pending + found.dead == Int(Self.count) && found.dead <= 1 && found.missing == 0,
                 "byte \(place): \(found)")
@@ -166,7 +166,7 @@ import Testing
     }
 
     @Test(arguments: [0.02, 0.3, 0.5, 0.9, 0.99])
-    func whatASmashedPieceOfTheLogHeldIsFoundElsewhereOrCounted(place: Double) throws {
+    func rowsOfAnOverwrittenLogPartAreRecoveredOrCounted(place: Double) throws {
         for size in [16, 400, 8216, 30_000] {
             let spool = try Self.killed()
             var log = try spool.bytes("spool.db-wal")
@@ -179,20 +179,20 @@ import Testing
     }
 
     @Test(arguments: [0, 1, 31, 32, 5000, 8248, 100_000, -8216, -1])
-    func aCutLogIsNoticedAndCounted(length: Int) throws {
+    func truncatedLogIsReportedAndCounted(length: Int) throws {
         let spool = try Self.killed()
         let log = try spool.bytes("spool.db-wal")
         try spool.write(log.prefix(length < 0 ? log.count + length : length), to: "spool.db-wal")
         try Self.expectAccount(spool, "cut to \(length)")
     }
 
-    @Test func aCutLogCountsWhatWasPendingThough() throws {
+    @Test func truncatedLogCountsNotificationsThatMayBePending() throws {
         let spool = try Self.killed()
         let store = spool.store()
         _ = try store.open(at: .sample)
         for id in 1...20 as ClosedRange<Int64> { try Self.commit(id, 400, to: store) }
         let length = try spool.bytes("spool.db-wal").count
-        // Twenty more, of which ten are settled in the part that is lost, and ten from before with them.
+        // Twenty more. The lost part of the log settles ten of them and ten earlier ones.
         for id in 21...40 as ClosedRange<Int64> { try Self.commit(id, 400, to: store) }
         let firsts = (1...10).map { JournalID(sequence: $0, destination: .warning) }
         let lasts = (0..<10).map { JournalID(sequence: store.nextSequence - 20 + $0, destination: .warning) }
@@ -203,11 +203,11 @@ import Testing
         try spool.write(try spool.bytes("spool.db-wal").prefix(length), to: "spool.db-wal")
         let found = try Self.open(spool)
         #expect(found.pending == 120)
-        // Not fewer than the ten; which of the twenty were settled nobody can know.
+        // At least ten are missing, but the witness does not record which of the twenty were settled.
         #expect(found.missing == 20)
     }
 
-    @Test func aDeletedLogIsNoticedAndCounted() throws {
+    @Test func deletedLogIsReportedAndCounted() throws {
         let spool = try Self.killed()
         try Self.remove("spool.db-wal", from: spool)
         try Self.expectAccount(spool, "no log")
@@ -216,7 +216,7 @@ import Testing
     // MARK: Databases
 
     @Test(arguments: ["removed", "emptied", "cut"])
-    func aLostDatabaseIsSavedFromItsLog(how: String) throws {
+    func lostDatabaseIsRecoveredFromItsLog(how: String) throws {
         let spool = try Self.killed()
         switch how {
         case "removed": try Self.remove("spool.db", from: spool)
@@ -238,7 +238,7 @@ import Testing
     }
 
     @Test(arguments: [8192, 100_000, -8192, -4000, -1, 0])
-    func aDatabaseCutAfterAnOrderlyEndIsNoticedAndCounted(length: Int) throws {
+    func databaseTruncatedAfterACleanCloseIsReportedAndCounted(length: Int) throws {
         let spool = TemporarySpool()
         try spool.fill(Self.count)
         let whole = try spool.bytes("spool.db")
@@ -246,7 +246,7 @@ import Testing
         try Self.expectAccount(spool, "cut to \(length)")
     }
 
-    @Test func anOlderCopyOfTheDatabaseIsNoticedAndCounted() throws {
+    @Test func olderCopyOfTheDatabaseIsReportedAndCounted() throws {
         let spool = TemporarySpool()
         try spool.fill(40)
         let old = try spool.bytes("spool.db")
@@ -260,7 +260,7 @@ import Testing
     }
 
     /// As if a page had never been written: SQLite's own check finds nothing wrong.
-    @Test func rowsThatVanishedFromAWholeDatabaseAreCounted() throws {
+    @Test func rowsMissingFromAnIntactDatabaseAreCounted() throws {
         let spool = TemporarySpool()
         try spool.fill(Self.count)
         try spool.edit("DELETE FROM notification_warning WHERE id > \(90 << 4)")
@@ -268,8 +268,8 @@ import Testing
         #expect(found.pending == 89 && found.missing == 11)
     }
 
-    /// With the first page gone there is neither a schema nor a free list; what was settled long ago is not revived.
-    @Test func aSmashedFirstPageLosesNothingAndRevivesNothing() throws {
+    /// Without the first page there is neither a schema nor a free list. Settled notifications must not come back.
+    @Test func overwrittenFirstPageLosesAndRestoresNoNotifications() throws {
         let spool = TemporarySpool()
         try spool.fill(300)
         let store = spool.store()
@@ -292,7 +292,7 @@ import Testing
         #expect(found.pending == Int(Self.count) && found.missing == 0)
     }
 
-    @Test func aMissingWitnessIsTold() throws {
+    @Test func missingWitnessIsReported() throws {
         let spool = try Self.killed()
         try Self.remove("spool.witness", from: spool)
         let found = try Self.open(spool)

@@ -24,7 +24,7 @@ import Testing
     }
 
     @Test(arguments: [0, 1, 65_536, 300_000])
-    func whatWasCompressedComesBack(size: Int) throws {
+    func compressedBodiesRoundTrip(size: Int) throws {
         let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31) }
         #expect(try decode(compressed(bytes)) == bytes)
     }
@@ -46,7 +46,7 @@ import Testing
     }
 
     @Test(arguments: [[3, 5], [0, 4, 0], [70_000, 1], [1, 70_000, 200_000], [65_536, 65_536]])
-    func membersOfGzipFollowEachOther(sizes: [Int]) throws {
+    func concatenatedGzipMembersAreDecoded(sizes: [Int]) throws {
         let parts = sizes.map { size in (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ size) } }
         let body = Array(parts.map(member).joined())
         let whole = Array(parts.joined())
@@ -61,14 +61,14 @@ import Testing
         #expect(try intake.read(sent, coding: coding, acceptedAt: .now()).alerts > 0)
     }
 
-    @Test func nothingButAMemberMayFollow() {
+    @Test func onlyAMemberMayFollowAMember() {
         let bytes = Array("some text".utf8)
         for tail in [
             [0], [0x1F], [0x1F, 0x8B], Array(member(bytes).dropLast()), compressed(bytes), [0, 0] + member(bytes),
         ] {
             #expect(throws: ContentCoding.Failure.damaged) { try decode(member(bytes) + tail) }
         }
-        // A stream of zlib's has no members.
+        // A zlib stream has no members.
         for tail in [compressed(bytes), member(bytes)] {
             #expect(throws: ContentCoding.Failure.damaged) { try decode(compressed(bytes) + tail) }
         }
@@ -84,14 +84,14 @@ import Testing
         #expect(throws: Never.self) { try decode(empty, limit: 0) }
     }
 
-    @Test func damageIsFound() {
+    @Test func damagedStreamsAreRefused() {
         let bytes = compressed(Array("some text that is long enough to be compressed".utf8))
         #expect(throws: ContentCoding.Failure.damaged) { try decode(Array(bytes.dropLast(3))) }
         #expect(throws: ContentCoding.Failure.damaged) { try decode(bytes + [0]) }
         #expect(throws: ContentCoding.Failure.damaged) { try decode([]) }
     }
 
-    @Test func onlyKnownCodingsAreTaken() {
+    @Test func onlyKnownCodingsAreAccepted() {
         for field in [nil, "", "identity", "gzip", "GZIP", "x-gzip", "deflate"] {
             #expect(ContentCoding(field: field) != nil)
         }

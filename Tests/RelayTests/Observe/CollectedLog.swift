@@ -2,7 +2,7 @@ import Support
 import Libevent
 import Logging
 
-/// Keeps what is logged, one line each: `level message key=value …`, the keys in alphabetical order.
+/// Collects log events as lines `level message key=value …`, with the keys in alphabetical order.
 final class CollectedLog: Sendable {
     private let collected = Locked<[String]>([])
 
@@ -12,8 +12,8 @@ final class CollectedLog: Sendable {
 
     var logger: Logger { Logger(label: "test") { [collected] _ in Handler(collected: collected) } }
 
-    /// Returns the lines that were logged since the last call.
-    func takeLines() -> [String] {
+    /// Returns and removes the lines that were logged since the last call.
+    func drainLines() -> [String] {
         collected.withLock { lines in
             defer { lines = [] }
             return lines

@@ -12,7 +12,7 @@ import Testing
 @testable import Support
 
 @Suite struct MetricsTests {
-    @Test func familiesAreWrittenAsTheExpositionFormatAsks() {
+    @Test func familiesFollowTheExpositionFormat() {
         let family = MetricFamily<Counter>("x_total", "Help.", labels: ["a"], existing: [["zero"]])
         family["q\"\\\n"].increment(by: 3)
         var text = MetricsText()
@@ -49,7 +49,7 @@ import Testing
         #expect(counter.current == 4000)
     }
 
-    @Test func theProcessKnowsItself() throws {
+    @Test func processMetricsAreValid() throws {
         let process = try #require(ProcessMetrics())
         #expect(process.residentBytes > 1_000_000)
         #expect(process.openDescriptors >= 3 && process.openDescriptors <= process.maxDescriptors)
@@ -58,7 +58,7 @@ import Testing
 }
 
 @Suite struct LogTests {
-    @Test func logfmtQuotesWhatNeedsIt() {
+    @Test func logfmtQuotesSpecialValues() {
         let line = LineLogHandler.line(
             [("msg", "two words"), ("a", "plain"), ("b", "x=\"y\"\nz"), ("c", "")], as: .logfmt)
         #expect(line == #"msg="two words" a=plain b="x=\"y\"\nz" c="""# + "\n")
@@ -71,7 +71,7 @@ import Testing
         #expect(line.filter { $0 == "\n" }.count == 1)
     }
 
-    @Test func aPipeThatNobodyReadsDropsLinesButStopsNobody() throws {
+    @Test func fullPipeDropsLinesWithoutBlocking() throws {
         var ends: [Int32] = [0, 0]
         try #require(pipe(&ends) == 0)
         let dropped = Locked(0)

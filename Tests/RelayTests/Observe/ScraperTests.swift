@@ -10,7 +10,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(1))) @LoopActor
 struct ScraperTests {
-    @Test func thoseWhoAskMeanwhileShareTheNextScrape() async throws {
+    @Test func requestsDuringAScrapeShareTheNextOne() async throws {
         var scrapes = 0
         let scraper = Scraper {
             scrapes += 1
@@ -21,11 +21,11 @@ struct ScraperTests {
         var texts: [String] = []
         for _ in 0..<100 { scraper.scrape { texts.append($0) } }
         while texts.count < 100 { try await Task.sleep(for: .milliseconds(2)) }
-        #expect(scrapes == 2, "the first, and one for the 99 who came while it ran")
+        #expect(scrapes == 2, "the first, and one for the 99 requests made while it ran")
         let line = { (count: Int) in "relay_tls_handshakes_failed_total \(count)\n" }
         #expect(texts[0].contains(line(1)) && texts[1...].allSatisfy { $0.contains(line(2)) })
         scraper.scrape { texts.append($0) }
         while texts.count < 101 { try await Task.sleep(for: .milliseconds(2)) }
-        #expect(texts[100].contains(line(3)), "each sees what is known when it asks, or later")
+        #expect(texts[100].contains(line(3)), "a scrape reflects the state at its request, or later")
     }
 }

@@ -12,13 +12,13 @@ import Testing
 @Suite struct LogLimiterTests {
     private let start = ContinuousClock.now
 
-    @Test func aSenderHasSoManyLinesAMinuteAndThenACount() {
+    @Test func linesBeyondTheLimitOfASenderAreCounted() {
         var limiter = LogLimiter<String>(limit: 3, total: 100)
         let written = (0..<21_000).filter { number in
             limiter.admit("a", at: start + .microseconds(48 * number)).isWritten
         }
         #expect(written == [0, 1, 2])
-        #expect(limiter.admit("b", at: start + .seconds(59)).isWritten, "another sender has its own")
+        #expect(limiter.admit("b", at: start + .seconds(59)).isWritten, "another sender has its own limit")
         #expect(limiter.summary(at: start + .seconds(59)).isEmpty)
         let (isWritten, summary) = limiter.admit("a", at: start + .seconds(60))
         #expect(isWritten)
@@ -26,7 +26,7 @@ import Testing
         #expect(limiter.summary(at: start + .seconds(120)).isEmpty)
     }
 
-    @Test func manySendersHaveSoManyLinesInAllAndTakeBoundedMemory() {
+    @Test func manySendersShareALimitAndUseBoundedMemory() {
         var limiter = LogLimiter<Int>(limit: 2, total: 50, capacity: 100, named: 3)
         var written = 0
         for number in 0..<10_000 where limiter.admit(number, at: start).isWritten { written += 1 }
@@ -41,11 +41,13 @@ import Testing
     }
 
     @Test(arguments: 1...20)
-    func noSenderHasMoreThanItsLinesInAWindowAndNothingIsForgotten(seed: UInt64) {
+    func everyLineIsWrittenOrCountedWithinTheTotalLimit(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         var limiter = LogLimiter<Int>(limit: 4, total: 10, per: .seconds(10), capacity: 5, named: 2)
-        var (now, asked, written, told) = (start, 0, 0, 0)
-        func add(_ summary: LogLimiter<Int>.Summary) { told += summary.senders.map(\.count).reduce(summary.others, +) }
+        var (now, asked, written, counted) = (start, 0, 0, 0)
+        func add(_ summary: LogLimiter<Int>.Summary) {
+            counted += summary.senders.map(\.count).reduce(summary.others, +)
+        }
         for _ in 0..<2000 {
             now += .milliseconds(Int.random(in: 0...300, using: &random))
             let (isWritten, summary) = limiter.admit(Int.random(in: 0...8, using: &random), at: now)
@@ -54,13 +56,13 @@ import Testing
             add(summary)
         }
         add(limiter.summary(at: now + .seconds(10)))
-        #expect(written + told == asked)
+        #expect(written + counted == asked)
         #expect(written <= 10 * (Int((now - start) / .seconds(10)) + 2))
     }
 }
 
 @Suite struct SenderLogTests {
-    @Test(.timeLimit(.minutes(1))) @LoopActor func theCountIsToldThoughNobodyComesAgain() async throws {
+    @Test(.timeLimit(.minutes(1))) @LoopActor func countIsLoggedWithoutAnotherLine() async throws {
         let lines = CollectedLog()
         let log = SenderLog(lines.logger, limiter: LogLimiter(limit: 2, total: 10, per: .milliseconds(200)))
         let client = ClientAddress(IPAddress("192.0.2.1"))
@@ -74,8 +76,8 @@ import Testing
             ])
     }
 
-    /// As libevent's timers can, after a turn of the loop that took long.
-    @Test(.timeLimit(.minutes(1))) @LoopActor func theCountIsToldThoughATimerComesEarly() async throws {
+    /// libevent's timers can fire early after a long iteration of the loop.
+    @Test(.timeLimit(.minutes(1))) @LoopActor func countIsLoggedDespiteAnEarlyTimer() async throws {
         let lines = CollectedLog()
         let clock = Locked(ContinuousClock.now)
         let log = SenderLog(

@@ -12,7 +12,7 @@ import Testing
     let acceptedAt = Timestamp(seconds: 1_800_000_000, nanoseconds: 7)
 
     @Test(arguments: WebhookFixture.all)
-    func everyCapturedBodyDecodesToWhatItsSummarySays(fixture: WebhookFixture) throws {
+    func everyCapturedBodyMatchesItsSummary(fixture: WebhookFixture) throws {
         let payload = try parser.decode(fixture.body)
         #expect(payload.status.rawValue == fixture.summary.status)
         #expect(payload.alerts.count == fixture.summary.alerts)
@@ -36,8 +36,8 @@ import Testing
         #expect(batch.notifications.allSatisfy { $0.acceptedAt == acceptedAt })
         #expect(
             batch.notifications.map(\.severity)
-                == Severity.allCases.filter { tier in
-                    batch.counts.contains { $0.severity == tier }
+                == Severity.allCases.filter { severity in
+                    batch.counts.contains { $0.severity == severity }
                 })
     }
 
@@ -45,7 +45,7 @@ import Testing
         #expect(WebhookFixture.all.count >= 21)
     }
 
-    @Test func fieldsAreDecodedAsTheyStand() throws {
+    @Test func fieldsAreDecodedUnchanged() throws {
         let payload = try parser.decode(WebhookFixture.named("01-single-firing.am0331").body)
         let alert = try #require(payload.alerts.first)
         #expect(payload.externalURL == "http://alertmanager.example.org:9093")
@@ -63,7 +63,7 @@ import Testing
             ])
     }
 
-    @Test func theGroupIsThatOfReceiverAndGroupKeyAlone() throws {
+    @Test func groupDependsOnReceiverAndGroupKeyOnly() throws {
         func group(_ body: String) throws -> UInt64? { try parser.parse(text: body).notifications.first?.group }
         let one = try group(webhookBody(alerts: "[\(alertJSON())]"))
         #expect(try group(webhookBody(alerts: "[\(alertJSON(fingerprint: #""bb""#))]")) == one)

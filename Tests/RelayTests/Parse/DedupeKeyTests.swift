@@ -16,7 +16,7 @@ import Testing
         try key(webhookBody(alerts: "[\(alerts.joined(separator: ","))]"))
     }
 
-    @Test func theKeyIsThatOfTheDocumentedBytes() throws {
+    @Test func keyMatchesTheDocumentedLayout() throws {
         // SHA-256 over u32 lengths and strings, as Canonical.cpp lays them out; made with Python's struct and hashlib.
         let body = webhookBody(alerts: "[\(alertJSON())]")
         #expect(hex(try key(body)) == "6f87050863f771531b4d573bb13671c71c44eaf924a55f349466ac800c170b80")
@@ -53,12 +53,12 @@ import Testing
         [("notification_reason", #""repeat interval elapsed""#)], [("externalURL", #""http://peer-2:9093""#)],
         [("truncatedAlerts", "0")], [("commonLabels", #"{"a":"b"}"#)], [("orgId", "1"), ("title", #""t""#)],
     ])
-    func whatPeersAndRepeatsDifferInDoesNotMatter(more: [(String, String)]) throws {
+    func differencesBetweenPeersAndRepeatsDoNotMatter(more: [(String, String)]) throws {
         let alerts = "[\(alertJSON())]"
         #expect(try key(webhookBody(alerts: alerts, more: more)) == key(webhookBody(alerts: alerts)))
     }
 
-    @Test func theEndOfAFiringAlertDoesNotMatterButOfAResolvedOneDoes() throws {
+    @Test func endMattersForResolvedAlertsOnly() throws {
         let end = #""2026-01-30T11:00:00Z""#
         #expect(try key(alerts: alertJSON(endsAt: end)) == key(alerts: alertJSON()))
         let resolved = #""resolved""#
@@ -73,17 +73,17 @@ import Testing
         alertJSON(labels: #"{"alertname":"A","severity":"critical","summary":"s"}"#, annotations: "{}"),
         alertJSON(labels: #"{"alertname":"A","severit":"ycritical"}"#),
     ])
-    func anyChangeOfAnAlertDoes(alert: String) throws {
+    func anyChangeOfAnAlertChangesTheKey(alert: String) throws {
         #expect(try key(alerts: alert) != key(alerts: alertJSON()))
     }
 
-    /// The members of a cluster ask for values at other moments.
+    /// The members of a cluster evaluate annotations at different times.
     @Test(arguments: ["{}", #"{"summary":"t"}"#, #"{"summarys":""}"#, #"{"description":"now 91.7 %"}"#])
     func anAnnotationDoesNotMatter(annotations: String) throws {
         #expect(try key(alerts: alertJSON(annotations: annotations)) == key(alerts: alertJSON()))
     }
 
-    @Test func anyChangeOfTheGroupDoes() throws {
+    @Test func anyChangeOfTheGroupChangesTheKey() throws {
         let alerts = "[\(alertJSON())]"
         let bodies = [
             webhookBody(alerts: alerts), webhookBody(status: #""resolved""#, alerts: alerts),
@@ -107,7 +107,7 @@ import Testing
         ("repeat interval elapsed", true), ("Repeat", true), ("a REPEAT", true), ("", false), ("repea", false),
         ("first notification", false), ("new alerts added", false), ("some alerts resolved", false), ("rep eat", false),
     ])
-    func aReasonThatSpeaksOfARepeatMakesOne(reason: String, isRepeat: Bool) throws {
+    func reasonContainingRepeatMarksARepeat(reason: String, isRepeat: Bool) throws {
         let body = webhookBody(alerts: "[\(alertJSON())]", more: [("notification_reason", "\"\(reason)\"")])
         #expect(try WebhookParser().parse(Array(body.utf8), acceptedAt: .now()).isRepeat == isRepeat)
     }

@@ -10,12 +10,12 @@ import Testing
 @Suite struct LenientBodyTests {
     let parser = WebhookParser()
 
-    @Test func anEmptyArrayOfAlertsIsAcceptedAndOwesNothing() throws {
+    @Test func emptyAlertsAreAcceptedWithoutNotifications() throws {
         let batch = try parser.parse(text: webhookBody())
         #expect(batch.alerts == 0 && batch.notifications.isEmpty && batch.counts.isEmpty)
     }
 
-    @Test func whatIsAbsentOrNullHasADefault() throws {
+    @Test func absentAndNullFieldsHaveDefaults() throws {
         let absent = try parser.decode(text: #"{"version":"4","alerts":[{"status":"firing"}]}"#)
         let expected = Payload(
             receiver: "", status: .firing, groupKey: "", truncatedAlerts: 0, groupLabels: [:], commonLabels: [:],
@@ -79,7 +79,7 @@ import Testing
     @Test(arguments: [
         ("0", 0), ("-0", 0), ("7", 7), ("1000000001", 1_000_000_000), ("9223372036854775807", 1_000_000_000),
     ])
-    func theNumberOfCutAlertsHasARange(sent: String, read: Int) throws {
+    func truncatedAlertsIsClamped(sent: String, read: Int) throws {
         #expect(try parser.decode(text: webhookBody(more: [("truncatedAlerts", sent)])).truncatedAlerts == read)
     }
 
@@ -96,7 +96,7 @@ import Testing
         #expect(decoded["empty"] == "" && decoded["long"] == long && decoded[""] == "unnamed")
     }
 
-    @Test func aSurrogatePairThatFollowsABackslashIsNoHalf() throws {
+    @Test func escapedBackslashBeginsNoSurrogateEscape() throws {
         let alerts = #"[{"status":"firing","labels":{"path":"C:\\ud800","smile":"\ud83d\ude00\ud83d\ude00"}}]"#
         #expect(try parser.decode(text: webhookBody(alerts: alerts)).alerts[0].labels["path"] == #"C:\ud800"#)
     }

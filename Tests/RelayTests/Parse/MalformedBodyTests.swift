@@ -26,7 +26,7 @@ import Testing
     }
 
     @Test(arguments: notJSON + notTheContract + wrongFields)
-    func aMalformedBodyIsRefusedSayingWhatAndWhere(malformed: Case) {
+    func malformedBodyIsRefusedWithReasonAndPosition(malformed: Case) {
         let error = #expect(throws: ParseError.self) { try parser.parse(malformed.body, acceptedAt: .now()) }
         #expect(error?.reason == malformed.reason)
         #expect(error?.message.contains(malformed.says) == true, "\(error?.message ?? "")")
@@ -200,14 +200,14 @@ import Testing
             "alerts[1].labels[\"\(String(repeating: "é", count: 32))…\"]: expected"),
     ]
 
-    @Test func aTemplatedPayloadIsToldSo() throws {
+    @Test func templatedPayloadIsReported() throws {
         let body = try WebhookFixture.body("28-custom-payload.am0331")
         let error = #expect(throws: ParseError.self) { try parser.parse(body, acceptedAt: .now()) }
         #expect(error?.reason == .notAWebhook)
         #expect(error?.message.contains("templated `payload:`") == true)
     }
 
-    @Test func theParserReadsOnAfterEachRefusal() throws {
+    @Test func parserWorksAfterEachRefusal() throws {
         for malformed in Self.notJSON + Self.notTheContract + Self.wrongFields {
             #expect(throws: ParseError.self) { try parser.parse(malformed.body, acceptedAt: .now()) }
             #expect(try parser.parse(text: webhookBody(alerts: "[\(alertJSON())]")).alerts == 1)

@@ -22,7 +22,7 @@ import Testing
         #expect(accepted < 300)
     }
 
-    /// Whether the body is accepted; then its parts hold its alerts.
+    /// Returns whether the body is accepted, and then checks that its parts hold its alerts.
     private func isAccepted(_ body: [UInt8]) throws -> Bool {
         let batch: AlertBatch
         do {

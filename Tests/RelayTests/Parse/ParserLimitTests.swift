@@ -7,13 +7,13 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-/// What a body may cost, whatever it holds. `Benchmarks/memory` measures it.
+/// Limits on the cost of parsing any body. `Benchmarks/memory` measures it.
 @Suite struct ParserLimitTests {
     private func repeated(_ text: String, _ count: Int) -> String {
         "[" + repeatElement(text, count: count).joined(separator: ",") + "]"
     }
 
-    @Test func alertsAreCounted() throws {
+    @Test func alertsOfABodyAreLimited() throws {
         #expect(try WebhookParser().parse(text: webhookBody(alerts: repeated("{}", 65_536))).alerts == 65_536)
         let error = #expect(throws: ParseError.self) {
             try WebhookParser().parse(text: webhookBody(alerts: repeated("{}", 65_537)))
@@ -22,7 +22,7 @@ import Testing
     }
 
     @Test(arguments: ["labels", "annotations", "groupLabels"])
-    func labelsAndAnnotationsAreCountedTogether(place: String) throws {
+    func labelsAndAnnotationsShareALimit(place: String) throws {
         let half = (0..<262_144).map { "\"\($0)\":\"\"" }.joined(separator: ",")
         func body(_ extra: String) -> String {
             let pairs = "{\(half)\(extra)}"
@@ -38,7 +38,7 @@ import Testing
         #expect(error?.reason == .tooMany && error?.message.contains("524288") == true)
     }
 
-    /// Bodies that took a DOM of many times their size, or long.
+    /// Values that needed a DOM of many times their size, or a long time.
     @Test(arguments: [
         "[" + String(repeating: "0,", count: 1_000_000) + "0]", "[" + String(repeating: "{},", count: 500_000) + "{}]",
         "[" + String(repeating: "\"\",", count: 500_000) + "\"\"]",
@@ -47,11 +47,11 @@ import Testing
         String(repeating: "{\"a\":", count: 61) + "1" + String(repeating: "}", count: 61),
         "[" + String(repeating: String(repeating: "9", count: 400) + ",", count: 5000) + "1e400]",
     ])
-    func whatIsNotReadIsSteppedOver(value: String) throws {
+    func unreadValuesAreSkipped(value: String) throws {
         let body = webhookBody(alerts: "[\(alertJSON())]", more: [("x", value)])
         let batch = try WebhookParser().parse(text: body)
         #expect(batch.notifications.map { $0.body.count } == [body.utf8.count])
-        // The same inside of an alert, and as a label it is refused or read whole.
+        // The same value inside an alert, and as a label if it is a string.
         let inside = webhookBody(alerts: "[{\"status\":\"firing\",\"x\":\(value)}]")
         #expect(try WebhookParser().parse(text: inside).alerts == 1)
         if value.hasPrefix("\"") {
@@ -97,7 +97,7 @@ import Testing
         }
     }
 
-    @Test func theIntakeTellsCodingFromParsing() {
+    @Test func intakeDistinguishesCodingFromParsingErrors() {
         let intake = WebhookIntake(severities: SeverityMap(), router: AlertRouter(), bodyLimit: 100)
         #expect(throws: WebhookIntake.Failure.coding(.damaged)) {
             try intake.read([1, 2, 3], coding: .zlib, acceptedAt: .now())

@@ -13,7 +13,7 @@ import Testing
         (.warning, "warning warn p2 error high ticket"),
         (.info, "info information informational notice notify p3 p4 low none debug"),
     ])
-    func defaultAliasesNameTheirTier(severity: Severity, aliases: String) {
+    func defaultAliasesNameTheirSeverity(severity: Severity, aliases: String) {
         for alias in aliases.split(separator: " ").map(String.init) {
             #expect(SeverityMap().severity(of: alias) == severity)
             #expect(SeverityMap().severity(of: alias.uppercased()) == severity)
@@ -44,7 +44,7 @@ import Testing
         #expect(map.severity(of: "critical") == .fallback)
     }
 
-    @Test func theMoreUrgentTierHasAnAliasThatTwoClaim() {
+    @Test func sharedAliasMapsToTheMoreUrgentSeverity() {
         #expect(SeverityMap(aliases: [.info: ["x"], .warning: ["X"]]).severity(of: "x") == .warning)
     }
 }

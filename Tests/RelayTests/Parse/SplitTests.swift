@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test(arguments: WebhookFixture.all)
-    func everythingButTheAlertsStaysInEveryPart(fixture: WebhookFixture) throws {
+    func everyPartKeepsAllFieldsButAlerts(fixture: WebhookFixture) throws {
         let whole = try topLevel(fixture.body)
         for notification in try parser.parse(fixture.body, acceptedAt: .now()).notifications {
             let part = try topLevel(notification.body)
@@ -48,7 +48,7 @@ import Testing
         return NSMutableDictionary(dictionary: try #require(json as? [String: Any]))
     }
 
-    @Test func aBodyOfOneSeverityStaysTheSameBytesInTheSameMemory() throws {
+    @Test func bodyOfOneSeverityIsNotCopied() throws {
         var body = try WebhookFixture.body("02-group-50.am0331")
         body.reserveCapacity(body.count + 64)
         let address = body.withUnsafeBufferPointer { UInt(bitPattern: $0.baseAddress) }
@@ -79,9 +79,9 @@ import Testing
             ])
     }
 
-    /// The flag says what the part's own body says, with and without receivers.
+    /// The flag matches the part's own body, with and without receivers.
     @Test(arguments: WebhookFixture.all)
-    func aPartIsResolvedWhereNothingInItFires(fixture: WebhookFixture) throws {
+    func partWithoutFiringAlertsIsResolved(fixture: WebhookFixture) throws {
         let receiver = ReceiverID(rawValue: 1)
         let matchers = try LabelMatcher.list(#"instance=~".*[02468]""#)
         let router = AlertRouter([AlertRouter.Entry(receiver: receiver, matchers: matchers, continues: true)])
@@ -94,12 +94,12 @@ import Testing
         }
     }
 
-    @Test func eachPartIsResolvedForItself() throws {
+    @Test func partsAreResolvedIndependently() throws {
         let critical = alertJSON(status: #""resolved""#)
         let info = alertJSON(labels: #"{"severity":"info"}"#)
         let mixed = webhookBody(alerts: "[\(critical),\(info)]")
         #expect(try parser.parse(text: mixed).notifications.map(\.isResolved) == [true, false])
-        // Those that `max_alerts` cut off may fire, whatever the status says.
+        // Alerts that `max_alerts` cut off may fire, whatever the group's status is.
         let cut = webhookBody(status: #""resolved""#, alerts: "[\(critical)]", more: [("truncatedAlerts", "1")])
         #expect(try parser.parse(text: cut).notifications.map(\.isResolved) == [false])
     }

@@ -37,7 +37,7 @@ import Testing
         "+026-01-30T10:00:00Z", "2026-01-30T-1:00:00Z", "2026-01-30T10:00:00*02:00", "1769767200",
         "٢٠٢٦-01-30T10:00:00Z",
     ])
-    func whatIsNoTimeIsRefused(text: String) {
+    func invalidTimesAreRefused(text: String) {
         #expect(Timestamp(rfc3339: text) == nil)
     }
 
@@ -45,7 +45,7 @@ import Testing
         "1970-01-01T00:00:00Z", "1969-12-31T23:59:59.5Z", "2024-02-29T23:59:59.000000001Z", "0001-01-01T00:00:00Z",
         "0000-03-01T00:00:00Z", "9999-12-31T00:00:00.12Z", "2000-12-31T00:00:00Z", "1900-03-01T00:00:00Z",
     ])
-    func aTimeIsWrittenAsItWasRead(text: String) {
+    func timesRoundTrip(text: String) {
         #expect(Timestamp(rfc3339: text)?.rfc3339 == text)
     }
 
@@ -54,7 +54,7 @@ import Testing
         #expect(Timestamp(rfc3339: "2024-12-31T20:00:00-05:00")?.rfc3339 == "2025-01-01T01:00:00Z")
     }
 
-    @Test func goesZeroTimeStandsForNoTime() {
+    @Test func goZeroTimeIsUnset() {
         #expect(Timestamp(rfc3339: "0001-01-01T00:00:00Z")?.isUnset == true)
         #expect(Timestamp(rfc3339: "0001-01-01T00:00:00+01:00")?.isUnset == true)
         #expect(Timestamp(rfc3339: "0001-12-31T23:59:59Z")?.isUnset == true)

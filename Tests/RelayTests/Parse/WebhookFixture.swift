@@ -9,7 +9,7 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-/// A captured webhook body and what its `.meta.json` says of it.
+/// A captured webhook body and the summary in its `.meta.json`.
 struct WebhookFixture: CustomTestStringConvertible, Sendable {
     struct Summary: Decodable, Sendable {
         var status: String?
@@ -83,7 +83,7 @@ func webhookBody(
     return "{" + given.map { "\"\($0)\":\($1)" }.joined(separator: ",") + "}"
 }
 
-/// One alert of a body with the given JSON for some of its fields; nil leaves a field out.
+/// One alert of a body with the given JSON for some of its fields; nil omits a field.
 func alertJSON(
     status: String? = #""firing""#, labels: String? = #"{"alertname":"A","severity":"critical"}"#,
     annotations: String? = #"{"summary":"s"}"#, startsAt: String? = #""2026-01-30T10:00:00Z""#,

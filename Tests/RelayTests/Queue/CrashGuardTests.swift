@@ -25,7 +25,7 @@ import Testing
         return [all, alone]
     }
 
-    @Test func crashesAloneAreCountedApart() throws {
+    @Test func crashesAloneAreCountedSeparately() throws {
         var ledger = CrashLedger()
         ledger.record(try handled(1, 20), nothingElse: true)
         #expect(crashes(ledger, 20) == [1, 0] && crashes(ledger, 21) == [0, 0])
@@ -58,7 +58,7 @@ import Testing
         #expect(crashes(ledger, 1000) == [1, 1] && crashes(ledger, 1) == [0, 0])
     }
 
-    @Test func noRangeIsMadeOfDamage() {
+    @Test func damagedRangesAreRefused() {
         #expect(CrashLedger.Handled(first: id(2), last: id(1)) == nil)
         #expect(CrashLedger.Handled(first: id(1), last: id(2, .info)) == nil)
         #expect(CrashLedger.Handled(first: JournalID(rawValue: 0), last: id(1)) == nil)
@@ -67,8 +67,8 @@ import Testing
 
     // MARK: The file
 
-    /// Each guard stands for a process.
-    @Test func nextProcessFindsWhatWasHandled() throws {
+    /// Each guard represents a process.
+    @Test func nextProcessFindsHandledNotifications() throws {
         let folder = TemporaryFolder()
         let first = CrashGuard(HandlingFile(folder: folder.path))
         #expect(first.failure == nil && first.found.isEmpty)
@@ -105,7 +105,7 @@ import Testing
     }
 
     /// No flipped bit may trap or set another notification aside.
-    @Test func flippedBitsSetNothingElseAside() throws {
+    @Test func flippedBitsAffectNoOtherNotification() throws {
         let folder = TemporaryFolder()
         let path = folder.path + "/handling"
         let file = HandlingFile(folder: folder.path)

@@ -39,16 +39,16 @@ import Testing
         #expect(try rooms(of: .fallback, all) == ["fallback"])
     }
 
-    @Test func withoutAFallbackTheOthersCarryIt() throws {
+    @Test func otherRoomsReplaceAMissingFallback() throws {
         var some = try configuration(.critical, .warning)
         #expect(try rooms(of: .critical, some) == ["critical", "warning"])
-        #expect(try rooms(of: .fallback, some) == ["warning", "critical"], "the first stands for its own")
+        #expect(try rooms(of: .fallback, some) == ["warning", "critical"], "the first replaces its own room")
         some.usesOtherRooms = false
         #expect(try rooms(of: .critical, some) == ["critical"])
         #expect(try rooms(of: .fallback, some) == ["warning"], "an accepted alert always has a room")
     }
 
-    @Test func roomThatIsNamedTwiceIsAskedOnce() throws {
+    @Test func sharedHookIsUsedOnce() throws {
         var shared = try configuration(.critical, .fallback)
         shared.hooks[.warning] = shared.hooks[.critical]
         #expect(try rooms(of: .critical, shared) == ["critical", "fallback"])
@@ -75,7 +75,7 @@ import Testing
                 uniqueKeysWithValues: receivers.enumerated().map { (ReceiverID(rawValue: UInt8($0 + 1)), $1.name) }))
     }
 
-    @Test func receiversTurnToTheFallbackOrToTheirSeveritys() throws {
+    @Test func receiversFailOverToTheFallbackOrTheirSeverity() throws {
         var database = receiver("database")
         database.hook = try hook("database")
         database.fallbackAfter = .seconds(7)
@@ -98,7 +98,7 @@ import Testing
         #expect(try rooms(own, map) == ["info"])
     }
 
-    @Test func numbersAndLimitsOutliveAReload() throws {
+    @Test func idsAndLimitsSurviveAReload() throws {
         var before = try configuration(.critical, .info)
         before.posting.rateLimit = RateLimit(posts: 7, per: .seconds(60))
         var map = DeliveryMap(plan(before, []))
@@ -112,11 +112,11 @@ import Testing
         #expect(map.queue(.critical) == critical)
         #expect(map.destinations.count == 8 && map.topology.queues.count == 8)
         #expect(Array(map.hooks.prefix(2)) == hooks && map.hooks.count == 3)
-        #expect(map.topology.limits.map { $0?.posts } == [7, 7, nil], "what is used no more keeps what it had")
+        #expect(map.topology.limits.map { $0?.posts } == [7, 7, nil], "an unused hook keeps its limit")
         #expect(map.topology.queues[critical.index].routes == [HookID(2)])
     }
 
-    @Test func hookWithSeveralLimitsKeepsToAll() throws {
+    @Test func hookWithSeveralLimitsObeysAll() throws {
         var configuration = try configuration(.critical)
         var strict = receiver("strict")
         strict.hook = configuration.hooks[.critical]

@@ -9,7 +9,7 @@ import TestSupport
 @testable import SQLiteJournal
 @testable import Support
 
-/// An `OutboundJournal` in memory: a test can make it fail, fill it up and observe what it is asked.
+/// An `OutboundJournal` in memory. Tests can fill it, make it fail and observe its calls.
 final class FakeJournal: OutboundJournal {
     struct Read: Equatable, Sendable {
         var after: JournalID?
@@ -24,11 +24,11 @@ final class FakeJournal: OutboundJournal {
     }
 
     struct Script: Sendable {
-        /// The next reads of rows that fail.
+        /// The number of next row reads that fail.
         var failingRowReads = 0
-        /// Reads of bodies succeed this often; nil for ever.
+        /// The number of body reads that succeed; nil means all.
         var bodyReadsLeft: Int?
-        /// A page of bodies ends here, whatever is asked for.
+        /// Limits a page of bodies below the requested size.
         var byteLimit: Int?
         /// Rows whose bodies the journal sets aside when it reads them.
         var damaged: Set<JournalID> = []
@@ -117,7 +117,7 @@ final class FakeJournal: OutboundJournal {
                 body: Array(body.utf8), isResolved: status == .resolved, isReplayed: isReplayed))
     }
 
-    /// A row whose body no version of the parser accepts.
+    /// Adds a row whose body no version of the parser accepts.
     func appendUnreadable() throws -> Journaled<Alerts.Notification> {
         try append(JournalSamples.notification(body: "no JSON"))
     }
@@ -131,7 +131,7 @@ final class FakeJournal: OutboundJournal {
         return try store.journal(JournalTransaction(appends: [[row]], at: .now()))[0][0]
     }
 
-    /// Removes rows behind the queue's back.
+    /// Removes rows without informing the queue.
     func remove(_ notifications: Journaled<Alerts.Notification>...) {
         disk.withLock { disk in
             for notification in notifications { disk.pending[notification.id] = nil }
@@ -144,7 +144,7 @@ extension Journaled<Alerts.Notification> {
 }
 
 extension CrashGuard {
-    /// As after crashes of an earlier process.
+    /// Returns a guard that found these crashes of earlier processes.
     static func after(_ crashes: [(id: JournalID, all: Int, alone: Int)]) throws -> CrashGuard {
         var ledger = CrashLedger()
         for (id, all, alone) in crashes {

@@ -29,13 +29,13 @@ import Testing
         }
     }
 
-    @Test func recordsComeBackAsTheyWere() {
+    @Test func recordsRoundTrip() {
         #expect(read(HookRecordRow.row(record, key: key, at: reading).value) == record)
         let quiet = HookRecord(hook: HookID(3))
         #expect(read(HookRecordRow.row(quiet, key: key, at: reading).value) == quiet)
     }
 
-    @Test func nextProcessSeesTheSameMoments() throws {
+    @Test func recordedTimesTranslateToTheNextProcess() throws {
         let value = HookRecordRow.row(record, key: key, at: reading).value
         // Another origin, and 2,000 ns later by the wall clock.
         let later = MachineClock.Reading(steady: Instant(nanoseconds: 100_000), wall: reading.wall + 2_000)
@@ -46,7 +46,7 @@ import Testing
         #expect(found.unfinished?.until == later.steady, "the killed process sends nothing any more")
     }
 
-    @Test func clockThatWasSetBackHoldsNoHook() throws {
+    @Test func clockSetBackHoldsNoHook() throws {
         let value = HookRecordRow.row(record, key: key, at: reading).value
         let earlier = MachineClock.Reading(steady: .init(nanoseconds: 0), wall: reading.wall - 10_000_000_000_000_000)
         let found = try #require(read(value, at: earlier))
@@ -55,19 +55,19 @@ import Testing
         #expect(try #require(found.failingSince) <= earlier.steady)
     }
 
-    @Test func unknownAndDamagedRowsArePassedOver() {
+    @Test func unknownAndDamagedRowsAreSkipped() {
         let value = HookRecordRow.row(record, key: key, at: reading).value
         #expect(read([]) == nil && read(Array(value.prefix(25))) == nil)
         #expect(read([2] + value.dropFirst()) == nil, "another version")
-        #expect(read([1, 99] + value.dropFirst(2)) == nil, "a form that is none")
-        #expect(read(value, queue: nil)?.unfinished == nil, "a receiver that is gone")
+        #expect(read([1, 99] + value.dropFirst(2)) == nil, "an unknown form")
+        #expect(read(value, queue: nil)?.unfinished == nil, "a removed receiver")
         for byte in [UInt8.min, .max] {
             _ = read([1, 0] + [UInt8](repeating: byte, count: 48))
         }
         for length in value.indices { _ = read(Array(value.prefix(length))) }
     }
 
-    @Test func keyTellsHooksApartAndHoldsNoSecret() throws {
+    @Test func keyIdentifiesAHookWithoutItsSecret() throws {
         let hook = try HookURL("https://chat.example.com/hooks/id/t0ken")
         let key = HookRecordRow.key(hook)
         #expect(key.count == 16)

@@ -8,7 +8,7 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-/// No time from outside may trap.
+/// No external time may cause a trap.
 @Suite struct MachineTimeTests {
     @Test(arguments: [
         (Duration.zero, Int64(0)), (.nanoseconds(1), 1), (.nanoseconds(-1), -1), (.milliseconds(1_500), 1_500_000_000),

@@ -9,7 +9,7 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-/// Firings older than the maximum age, of which the backlog says that they were resolved.
+/// Expiry of firings that are older than the maximum age and resolved in the backlog.
 @Suite(.timeLimit(.minutes(1))) struct OutboundQueueExpiryTests {
     private let old = Timestamp.now().advanced(bySeconds: -60)
 
@@ -28,7 +28,7 @@ import Testing
         #expect(manifest.parts == 0 && manifest.entries.isEmpty && manifest.gone.isEmpty)
     }
 
-    @Test func othersOfTheBatchStay() async throws {
+    @Test func otherEntriesOfTheBatchStay() async throws {
         let bench = try bench()
         let firing = try bench.journal.append("A", acceptedAt: old)
         let resolve = try bench.journal.append("A", status: .resolved, acceptedAt: old)
@@ -38,7 +38,7 @@ import Testing
         #expect(manifest.entries == [Cargo.Entry(resolve), Cargo.Entry(other)] && manifest.foldedAlerts == 2)
     }
 
-    @Test func firingThatLastsIsTold() async throws {
+    @Test func unresolvedFiringIsDelivered() async throws {
         let bench = try bench()
         let firing = try bench.journal.append("A", "B", acceptedAt: old)
         try bench.journal.append("A", status: .resolved)
@@ -46,14 +46,14 @@ import Testing
         #expect(try await bench.compose(firing).entries == [Cargo.Entry(firing)])
     }
 
-    @Test func firingAfterItsResolveIsTold() async throws {
+    @Test func firingAfterItsResolveIsDelivered() async throws {
         let bench = try bench()
         try bench.journal.append("A", status: .resolved, acceptedAt: old)
         let firing = try bench.journal.append("A", acceptedAt: old)
         #expect(try await bench.compose(firing).expired.isEmpty)
     }
 
-    @Test func youngFiringIsTold() async throws {
+    @Test func recentFiringIsDelivered() async throws {
         let bench = try bench()
         let firing = try bench.journal.append("A")
         try bench.journal.append("A", status: .resolved)
@@ -61,7 +61,7 @@ import Testing
         #expect(bench.journal.bodyReads.count == 1, "the backlog is not searched without need")
     }
 
-    @Test func noticeIsMadeWhateverTheAge() async throws {
+    @Test func noticeIsComposedAtAnyAge() async throws {
         let bench = try bench()
         let firing = try bench.journal.append("A", acceptedAt: old)
         try bench.journal.append("A", status: .resolved)
@@ -69,7 +69,7 @@ import Testing
         #expect(manifest.expired.isEmpty && manifest.parts == 1)
     }
 
-    @Test func resolveIsFoundFarBehind() async throws {
+    @Test func resolveIsFoundInALongBacklog() async throws {
         let bench = try bench()
         let firings = [
             try bench.journal.append("A", acceptedAt: old), try bench.journal.append("B", acceptedAt: old),
@@ -83,7 +83,7 @@ import Testing
         #expect(search.allSatisfy { $0.limit == 256 && $0.byteLimit == 4 << 20 })
     }
 
-    @Test func nothingExpiresWhereTheBacklogCannotBeRead() async throws {
+    @Test func nothingExpiresIfTheBacklogCannotBeRead() async throws {
         let bench = try bench()
         let firing = try bench.journal.append("A", acceptedAt: old)
         try bench.journal.append("A", status: .resolved)
@@ -91,7 +91,7 @@ import Testing
         #expect(try await bench.compose(firing).entries == [Cargo.Entry(firing)])
     }
 
-    @Test func unreadableBodiesOfTheBacklogArePassedOver() async throws {
+    @Test func unreadableBodiesOfTheBacklogAreSkipped() async throws {
         let bench = try bench()
         let firing = try bench.journal.append("A", acceptedAt: old)
         _ = try bench.journal.appendUnreadable()
@@ -99,7 +99,7 @@ import Testing
         #expect(try await bench.compose(firing).expired == [firing.entry])
     }
 
-    /// It is decoded in its own turn, so that a crash is attributed to it.
+    /// A suspect is decoded only in its own batch, so that a crash is attributed to it.
     @Test func suspectsOfTheBacklogAreNotDecoded() async throws {
         let suspect = JournalID(sequence: 2, destination: .warning)
         let bench = try bench(crashGuard: .after([(suspect, 1, 0)]))

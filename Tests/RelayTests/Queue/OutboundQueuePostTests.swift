@@ -46,8 +46,8 @@ import Testing
         #expect(try await bench.post().result == .delivered(messageID: nil), "the message is kept")
     }
 
-    @Test(arguments: [FullReason.journalLimit, .diskFull]) func fullDiskSilencesNobody(reason: FullReason) async throws
-    {
+    @Test(arguments: [FullReason.journalLimit, .diskFull])
+    func fullDiskDoesNotPreventPosts(reason: FullReason) async throws {
         let bench = try QueueBench()
         _ = try await bench.compose(bench.journal.append("A"))
         bench.journal.script.withLock { $0.commitResult = .failure(.full(reason)) }
@@ -78,7 +78,7 @@ import Testing
         #expect(bench.room.requests.count == 1)
     }
 
-    @Test func emptyBatchTakesThePlaceOfTheOneBefore() async throws {
+    @Test func emptyBatchReplacesThePreviousOne() async throws {
         let bench = try QueueBench()
         _ = try await bench.compose(bench.journal.append("A"))
         _ = try await bench.compose(bench.journal.appendUnreadable())

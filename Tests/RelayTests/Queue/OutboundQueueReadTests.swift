@@ -163,7 +163,7 @@ import Testing
             $0.bodyReadsLeft = pages
         }
         #expect(await bench.compose(all.map(\.entry)) == nil)
-        #expect(try await bench.post().result == .notSent, "the batch before must not be posted in its place")
+        #expect(try await bench.post().result == .notSent, "the previous batch must not be posted instead")
         #expect(bench.room.requests.isEmpty)
     }
 
@@ -188,7 +188,7 @@ import Testing
         #expect(try await bench.show(manifest).first?.text.contains("2 notifications folded") == true)
     }
 
-    @Test func lastReadableOneIsShownInFull() async throws {
+    @Test func onlyReadableNotificationIsShownInFull() async throws {
         let bench = try QueueBench()
         let bad = try bench.journal.appendUnreadable()
         let good = try bench.journal.append("A")
@@ -198,7 +198,7 @@ import Testing
         #expect(post.text.contains("A") && !post.text.contains("folded"))
     }
 
-    @Test func nothingReadableMakesNoPart() async throws {
+    @Test func unreadableBatchHasNoParts() async throws {
         let bench = try QueueBench()
         let bad = try bench.journal.appendUnreadable()
         let manifest = try await bench.compose(bad)

@@ -44,7 +44,7 @@ import Testing
         #expect(try await show(.notice).text.contains("notification \(all[0].id) in the form"))
     }
 
-    @Test func reducedFoldHasHalfTheText() async throws {
+    @Test func reducedFoldIsSmaller() async throws {
         var bench = try QueueBench()
         bench.settings.routes[QueueBench.hook] = QueueBench.route(to: bench.room) { $0.textLimit = 2_000 }
         let all = try (0..<40).map {
@@ -61,7 +61,7 @@ import Testing
 
     // MARK: Banners
 
-    @Test func bannerNamesTheRoomItComesFrom() async throws {
+    @Test func bannerNamesTheOriginalRoom() async throws {
         var bench = try QueueBench()
         let notification = try bench.journal.append("A")
         func line(_ banner: Banner) async throws -> String {
@@ -149,7 +149,7 @@ import Testing
         #expect(try await bench.show(manifest).map(\.tmid) == [nil])
     }
 
-    // MARK: What is told of a batch
+    // MARK: Names and subjects of a batch
 
     @Test func fiveNamesAreKept() async throws {
         let bench = try QueueBench()

@@ -67,7 +67,7 @@ struct QueueBench {
         }
     }
 
-    /// Posts every part of the last composition and returns what the room shows of it.
+    /// Posts every part of the last composition and returns the resulting posts.
     func show(_ manifest: Manifest) async throws -> [RoomServer.Post] {
         let before = room.posts.count
         for part in 0..<manifest.parts {

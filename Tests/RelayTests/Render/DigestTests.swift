@@ -16,7 +16,7 @@ import Testing
         return digest
     }
 
-    /// A group of its own for each number.
+    /// A payload with its own group for each number.
     private func group(_ number: Int, _ alerts: [Alert]) -> Payload {
         var payload = Payload.make(alerts: alerts)
         payload.groupKey = "{}:{group=\"\(number)\"}"
@@ -34,7 +34,7 @@ import Testing
         return alert
     }
 
-    @Test func aHandfulIsShownInFullWorstFirst() {
+    @Test func fewAlertsAreShownInFullWorstFirst() {
         let message = digest([
             group(1, [alert(1, .resolved, end: now)]), group(2, [alert(2)]), group(3, [alert(3, name: "DiskFull")]),
         ]).message(now: now, marks: .init())
@@ -50,7 +50,7 @@ import Testing
             ])
     }
 
-    @Test func aFiringAndItsResolvedThatBothWaitAreOneLine() throws {
+    @Test func waitingFiringAndItsResolveAreOneLine() throws {
         let message = digest([
             group(1, [alert(1)]), group(2, [alert(2)]),
             group(1, [alert(1, .resolved, end: .start.plus(12))]),
@@ -67,7 +67,7 @@ import Testing
         #expect(message.attachments.count == 1)
     }
 
-    @Test func whatFiresAgainAfterItWasResolvedFires() {
+    @Test func alertThatFiresAgainIsFiring() {
         let digest = digest([
             group(1, [alert(1)]), group(1, [alert(1, .resolved, end: .start.plus(12))]),
             group(1, [alert(1, start: .start.plus(60))]),
@@ -81,8 +81,8 @@ import Testing
         #expect(digest([group(1, [alert(1)]), group(2, [alert(1)])]).entries.count == 2)
     }
 
-    /// The number that a title of a block of lines or of the rest begins with, or 1 for an alert of its own.
-    private func told(_ message: Message) -> Int {
+    /// Counts the alerts of a message: the title of a summary block begins with its number, other blocks count as 1.
+    private func countAlerts(_ message: Message) -> Int {
         message.attachments.reduce(0) { $0 + (Int($1.title.prefix { $0.isNumber }) ?? 1) }
     }
 
@@ -91,13 +91,13 @@ import Testing
         let digest = digest((0..<count).map { group($0 / 5, [alert($0, name: "Alert\($0 % 11)")]) })
         #expect(digest.alerts == count && digest.notifications == count)
         let message = digest.message(now: now, marks: .init())
-        #expect(told(message) == count)
+        #expect(countAlerts(message) == count)
         #expect(message.text.contains(" \(count) firing in "))
         #expect(message.text.utf16.count <= 4_500 && message.json().count <= 900_000)
         #expect(message.attachments.allSatisfy { $0.text.utf16.count <= 4_500 && !$0.text.isEmpty })
     }
 
-    @Test func groupsStandTogether() {
+    @Test func alertsOfAGroupAreAdjacent() {
         let message = digest((0..<20).map { group($0 % 3, [alert($0)]) }).message(now: now, marks: .init())
         let groups = message.attachments.map { attachment in
             (Int(attachment.title.drop { !$0.isNumber }.prefix { $0.isNumber }) ?? -1) % 3
@@ -118,7 +118,7 @@ import Testing
         #expect(lines.contains { $0.hasPrefix("\(300 - shown) more alerts") })
     }
 
-    @Test func aSmallerRoomGetsASmallerMessage() {
+    @Test func smallerLimitsMakeASmallerMessage() {
         let alerts = (0..<20).map { number in
             var alert = alert(number)
             alert.annotations = ["description": String(repeating: "long text ", count: 300)]
@@ -128,10 +128,10 @@ import Testing
         let digest = digest([group(1, alerts)]).limited(by: small)
         let message = digest.message(now: now, marks: .init())
         #expect(message.json().count <= 16_384)
-        #expect(told(message) == 20)
+        #expect(countAlerts(message) == 20)
     }
 
-    @Test func aMessageInAnotherRoomSaysWhoseItIs() {
+    @Test func reroutedMessageNamesItsOriginalRoom() {
         let marks = MessageMarks(rerouted: "critical")
         let words = "CRITICAL (rerouted from critical, whose hook does not work) "
         #expect(digest([group(1, [alert(1)])]).message(now: now, marks: marks).text.contains(words))

@@ -9,16 +9,16 @@ import Testing
 
 @Suite struct EscapeTests {
     @Test(arguments: HostileCorpus.values)
-    func nothingHostileStaysAlive(value: String) {
+    func hostileTextIsEscaped(value: String) {
         expectHarmless(value, limit: 600)
     }
 
     @Test(arguments: [1, 2, 3, 5, 8, 9, 10, 13, 21, 34])
-    func noCutBringsAConstructToLife(limit: Int) {
+    func truncationCreatesNoConstruct(limit: Int) {
         for value in HostileCorpus.values { expectHarmless(value, limit: limit) }
     }
 
-    @Test func noRandomMixtureOfMarkupStaysAlive() {
+    @Test func randomMarkupIsEscaped() {
         for seed in UInt64(1)...1_500 { expectHarmless(HostileCorpus.random(seed: seed), limit: 200) }
     }
 
@@ -41,7 +41,7 @@ import Testing
         }
     }
 
-    /// Without it the tests above would pass with a checker that sees nothing.
+    /// Tests the checker: the tests above would pass with a checker that finds nothing.
     @Test(arguments: [
         "@all", "(@all)", "#general", "[a](http://b)", "<a.b|c>", "https://a", "node1.prod.com", "10.0.0.1", "a@b",
         "+49151",
@@ -50,7 +50,7 @@ import Testing
         "||s||", "\\(x\\)", "$$x$$", "color:#f00", "<t:1700000000:R>", ":smile:", ":)", "8)", "-_-", "a\u{0}b", "a\tb",
         "[[[[[[[[[[[[[[[[[", "x\n# h",
     ])
-    func theCheckerSeesWhatIsAlive(value: String) {
+    func checkerFindsLiveConstructs(value: String) {
         #expect(!LiveConstructs.find(in: value, reader: .messageParser).isEmpty)
     }
 
@@ -69,7 +69,7 @@ import Testing
         #expect(Escape.attachment("10.0.0.1:9100", limit: 100).string == "10\\.0\\.0\\.1:9100")
     }
 
-    @Test func constructsBreakInTheWayTheContractNames() {
+    @Test func constructsAreEscapedAsSpecified() {
         #expect(Escape.text("@all", limit: 100).string == "@\u{200B}all")
         #expect(Escape.text("#general", limit: 100).string == "#\u{200B}general")
         #expect(Escape.text("*bold* `code` ~s~", limit: 100).string == "\\*bold\\* \\`code\\` \\~s\\~")
@@ -90,7 +90,7 @@ import Testing
         #expect(Escape.text(emoji, limit: 200) == Escaped(string: emoji, isShortened: false))
     }
 
-    @Test func aCutNeverPartsAnEscape() {
+    @Test func truncationDoesNotSplitEscapes() {
         for limit in 1...20 {
             let cut = Escape.text("a*b*c*d*e*f*", limit: limit).string
             #expect(!cut.hasSuffix("\\…") && !cut.hasSuffix("\\"))
@@ -108,7 +108,7 @@ import Testing
     }
 
     @Test(arguments: ["", " ", "\n\t", "\u{200B}", "\u{FEFF} \u{2060}", "\u{202E}"])
-    func theInvisibleIsBlank(value: String) {
+    func invisibleTextIsBlank(value: String) {
         #expect(Escape.isBlank(value))
     }
 }

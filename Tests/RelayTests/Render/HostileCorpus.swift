@@ -1,4 +1,4 @@
-/// Values that would ping, format, link or be refused if they reached Rocket.Chat as they are.
+/// Values that would ping, format, link or be refused if Rocket.Chat received them unescaped.
 enum HostileCorpus {
     static let values: [String] =
         mentions + links + emphasis + blocks + formulas + emojis + controls + syntax + captured
@@ -60,7 +60,7 @@ enum HostileCorpus {
         "`rm -rf /`",
     ]
 
-    /// Text put together at random from the pieces that constructs are made of; the same for the same seed.
+    /// Random text of fragments of constructs; the same text for the same seed.
     static func random(seed: UInt64) -> String {
         var state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
         var text = ""

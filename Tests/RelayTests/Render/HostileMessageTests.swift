@@ -8,10 +8,10 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-/// Puts each hostile value in each place of a payload where one can stand, and reads the messages as Rocket.Chat does.
+/// Puts each hostile value into each field of a payload, and checks the messages by Rocket.Chat's rules.
 @Suite struct HostileMessageTests {
     @Test(arguments: HostileCorpus.values)
-    func noPlaceOfAPayloadLetsAConstructThrough(value: String) throws {
+    func hostileValuesAreEscapedInEveryField(value: String) throws {
         for alerts in Self.alerts(holding: value) {
             var payload = Payload.make(externalURL: value, notificationReason: value, alerts: alerts)
             try expectHarmless(payload)
@@ -20,7 +20,7 @@ import Testing
         }
     }
 
-    /// Payloads of one alert and of two, with the value in one place each and in all at once.
+    /// Lists of one to three alerts, with the value in one field or in all.
     private static func alerts(holding value: String) -> [[Alert]] {
         let plain = Alert.make()
         let everywhere = Alert.make(
@@ -74,7 +74,7 @@ import Testing
         #expect(found.isEmpty, "\(text.prefix(300).debugDescription)")
     }
 
-    /// The last line without the links that the relay makes; they may stand nowhere else.
+    /// Removes the line of links that the relay makes. It may only be the last line.
     private static func withoutOwnLinks(_ text: String) -> String {
         var lines = text.components(separatedBy: "\n")
         let link = #"\[(Runbook|Dashboard|Source|Silence)( 2)?\]\(https?://[A-Za-z0-9._:/?#&=%+,;-]+\)"#

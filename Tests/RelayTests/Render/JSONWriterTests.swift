@@ -17,7 +17,7 @@ import Testing
         #expect(try JSONSerialization.jsonObject(with: Data(writer.bytes)) as? [String] == [value])
     }
 
-    @Test func membersAndElementsArePartedByCommas() {
+    @Test func membersAndElementsAreSeparatedByCommas() {
         var writer = JSONWriter()
         writer.object { writer in
             writer.key("a")
@@ -30,7 +30,7 @@ import Testing
         #expect(String(decoding: writer.bytes, as: UTF8.self) == #"{"a":[true,false],"b":{},"c":[["x"],["y","z"]]}"#)
     }
 
-    @Test func aMessageOmitsWhatIsNotSet() {
+    @Test func messageOmitsUnsetFields() {
         let message = Message(text: "x\n\"y\"")
         #expect(String(decoding: message.json(), as: UTF8.self) == #"{"text":"x\n\"y\"","parseUrls":false}"#)
     }

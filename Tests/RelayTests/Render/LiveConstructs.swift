@@ -8,7 +8,7 @@ enum LiveConstructs {
         case messageParser
         /// The web client's reader of attachment texts and field values.
         case marked
-        /// A title: shown raw where it is not parsed, so it may hold no escape either.
+        /// A title. Some clients show it unparsed, so it must not hold escapes either.
         case title
     }
 
@@ -28,7 +28,7 @@ enum LiveConstructs {
 
         init(_ name: String, _ pattern: String) {
             self.name = name
-            // A pattern that does not compile is this file's mistake.
+            // The patterns are constants of this file: an invalid one is a bug.
             expression = try! NSRegularExpression(pattern: pattern)
         }
 
@@ -37,7 +37,7 @@ enum LiveConstructs {
         }
     }
 
-    /// Stands for a character that a backslash made plain.
+    /// Replaces a character that a backslash escapes.
     private static let inert = "\u{E000}"
 
     private static func unescaped(_ text: String, reader: Reader) -> String {
@@ -64,7 +64,7 @@ enum LiveConstructs {
         Rule("e-mail", #"[\p{L}\p{N}]@[\p{L}\p{N}]"#), Rule("phone", #"\+\(?\d"#),
     ]
 
-    /// Older servers look at the text before anything is unescaped.
+    /// Older servers match the text before they unescape it.
     private static let rawRules: [Rule] = [
         Rule("raw mention", #"(?:^|\s|>)@[\p{L}\p{N}_.-]"#), Rule("raw channel", #"(?:^|\s|>)#[\p{L}\p{N}_.-]"#),
         Rule("control", "[\\x{00}-\\x{09}\\x{0B}-\\x{1F}\\x{7F}-\\x{9F}\\x{2028}\\x{2029}\\x{202A}-\\x{202E}]"),

@@ -7,12 +7,12 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-/// How messages read, word for word.
+/// The exact text of messages.
 @Suite struct MessageRendererTests {
     private let renderer = MessageRenderer(settings: RenderSettings())
     private static let source = "http://prometheus.example.org:9090/graph?g0.expr=up+%3D%3D+0&g0.tab=1"
 
-    @Test func oneFiringAlertTellsWhatWhereSinceWhenAndWhereToClick() throws {
+    @Test func firingAlertShowsNamePlaceDurationAndLinks() throws {
         let alert = Alert.make(
             labels: [
                 "alertname": "HighErrorRate", "cluster": "prod-eu", "instance": "web-1.example.com:9100", "job": "node",
@@ -82,7 +82,7 @@ import Testing
                 """)
     }
 
-    @Test func manyKindsAreSummedUp() {
+    @Test func manyAlertNamesAreSummarized() {
         let alerts = (0..<9).map { Alert.numbered($0, name: $0 < 4 ? "Down" : "Kind\($0)") }
         let first = renderer.render(alerts)[0].text.split(separator: "\n")[0]
         #expect(
@@ -90,7 +90,7 @@ import Testing
                 + "and 7 more in prod-eu")
     }
 
-    @Test func whatAlertmanagerCutIsSaidAndNoAllClearGiven() {
+    @Test func truncatedAlertsAreStatedWithoutAnAllClear() {
         let payload = Payload.make(truncatedAlerts: 12, alerts: [.make(status: .resolved)])
         let lines = renderer.render(payload, severity: .warning, now: .start)[0].text.split(separator: "\n")
         #expect(lines[0].hasPrefix("⚠️ WARNING resolved"))
@@ -103,17 +103,17 @@ import Testing
         (Severity.critical, "🔴 CRITICAL firing", "#D32F2F"), (.warning, "🟠 WARNING firing", "#F57C00"),
         (.info, "🔵 INFO firing", "#1976D2"), (.fallback, "⚪ UNKNOWN SEVERITY firing", "#757575"),
     ])
-    func everyTierHasItsWordAndColour(severity: Severity, start: String, color: String) {
+    func everySeverityHasItsWordAndColor(severity: Severity, start: String, color: String) {
         let message = renderer.render([.make()], severity: severity)[0]
         #expect(message.text.hasPrefix(start) && message.attachments[0].color == color)
     }
 
-    @Test func anotherWordForTheTierIsShown() {
+    @Test func aliasOfTheSeverityIsShown() {
         let alert = Alert.make(labels: ["alertname": "X", "severity": "page"])
         #expect(renderer.render([alert])[0].attachments[0].fields.map(\.value) == ["page"])
     }
 
-    @Test func anAlertWithoutANameIsCalledByItsSummaryOrItsLabels() {
+    @Test func unnamedAlertIsTitledByItsSummaryOrLabels() {
         let labels: Labels = ["foo": "bar", "instance": "a", "severity": "warning"]
         let summarised = Alert.make(labels: labels, annotations: ["summary": "Disk full on a"])
         let message = renderer.render([summarised], severity: .warning, now: .start)[0]
@@ -132,7 +132,7 @@ import Testing
         #expect(text.hasPrefix("🔴 CRITICAL still firing for 2 h: HighCPUUsage"))
     }
 
-    @Test func anAnnotationThatOnlyShouldBeALinkStaysVisible() {
+    @Test func invalidLinkAnnotationStaysVisible() {
         let alert = Alert.make(annotations: ["runbook": "ask Ana", "runbook_url": "javascript:alert(1)"])
         let attachment = renderer.render([alert])[0].attachments[0]
         #expect(attachment.fields.suffix(2).map(\.value) == ["ask Ana", "javascript:alert(1)"])

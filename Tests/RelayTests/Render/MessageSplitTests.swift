@@ -26,7 +26,7 @@ import Testing
         #expect(shown == (Array(odd) + Array(even)).map { "web-\($0):9100" })
     }
 
-    @Test func aGroupIsToldInAFewMessagesAndTheRestIsCounted() throws {
+    @Test func largeGroupHasFewMessagesAndTheRestIsCounted() throws {
         let alerts = (0..<5_000).map { Alert.numbered($0, name: $0 < 4_000 ? "HostDown" : "DiskFull") }
         let messages = MessageRenderer(settings: RenderSettings()).render(alerts)
         #expect(messages.count == 5)
@@ -37,7 +37,7 @@ import Testing
         #expect(rest.titleLink == "http://alertmanager.example.org:9093")
     }
 
-    @Test func textAloneTakesNoMoreMessagesThanBlocksAndCountsTheRest() throws {
+    @Test func plainTextHasNoMoreMessagesThanBlocksAndCountsTheRest() throws {
         let alerts = (0..<5_000).map { Alert.numbered($0, name: $0 < 4_000 ? "HostDown" : "DiskFull") }
         let payload = Payload.make(alerts: alerts)
         let messages = MessageRenderer(settings: RenderSettings()).renderPlain(
@@ -52,7 +52,7 @@ import Testing
         #expect(shown == 4000 - (Int(rest.2) ?? 0))
     }
 
-    @Test func whatIsTooLargeForOneBodyIsSplitOnTheBordersOfAlerts() {
+    @Test func largeBodiesAreSplitBetweenAlerts() {
         let alerts = (0..<40).map { number in
             var alert = Alert.numbered(number)
             alert.annotations = ["summary": "S", "description": Self.long]
@@ -106,7 +106,7 @@ import Testing
         #expect(renderer.render((0..<6).map { .numbered($0) }).map(\.attachments.count) == [5, 1])
     }
 
-    @Test func labelsThatTheSharedLineCannotHoldStayInTheFields() {
+    @Test func labelsTooLongForTheSharedLineStayInTheFields() {
         let wide = String(repeating: "w", count: 200)
         let alerts = (0..<2).map { number in
             Alert.make(labels: ["alertname": "X", "instance": "i\(number)", "path": wide, "severity": "critical"])

@@ -48,7 +48,7 @@ import Testing
     }
 
     @Test(arguments: HostileCorpus.values + (1...50).map { HostileCorpus.random(seed: $0) })
-    func hostileNamesStayText(value: String) {
+    func hostileNamesAreEscaped(value: String) {
         let alerts = [
             Alert.make(status: .resolved, labels: ["alertname": value, "instance": value, "cluster": value]),
             Alert.make(status: .resolved, labels: ["alertname": "DiskFull", "instance": value]),
@@ -56,7 +56,7 @@ import Testing
         let subjects = [Headline.subject(of: alerts), Headline.subject(of: [alerts[0]])]
         let lines = text(subjects, of: 9).split(separator: "\n", omittingEmptySubsequences: false)
         #expect(lines.count == 4, "a subject is one line")
-        // The dash is the note's own.
+        // The note adds the dash.
         let plain = lines.map { $0.hasPrefix("- ") ? $0.dropFirst(2) : $0 }.joined(separator: "\n")
         #expect(LiveConstructs.find(in: plain, reader: .messageParser).isEmpty, "\(plain.debugDescription)")
     }

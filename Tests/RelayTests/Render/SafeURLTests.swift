@@ -24,7 +24,7 @@ import Testing
         ("https://a/\u{E4}", "https://a/%C3%A4"), ("  https://a/b\n", "https://a/b"),
         ("http://b\u{FC}ro.example/", "http://b%C3%BCro.example/"),
     ])
-    func whatEndsALinkIsPercentEncoded(raw: String, encoded: String) {
+    func linkDelimitersArePercentEncoded(raw: String, encoded: String) {
         #expect(SafeURL(raw, limit: 500)?.string == encoded)
     }
 
@@ -34,17 +34,17 @@ import Testing
         "https://a\\@b/", "https://a/\nx", "https://a/\u{0}", "//a", "http:/a", "https://:80/", "https://[::1]/",
         "file-upload/x", "see https://a",
     ])
-    func anythingElseIsRefused(raw: String) {
+    func otherURLsAreRefused(raw: String) {
         #expect(SafeURL(raw, limit: 500) == nil)
     }
 
-    @Test func theLimitCountsWhatIsEncoded() {
+    @Test func limitCountsEncodedBytes() {
         #expect(SafeURL("https://a/" + String(repeating: "(", count: 10), limit: 40)?.string.utf8.count == 40)
         #expect(SafeURL("https://a/" + String(repeating: "(", count: 11), limit: 40) == nil)
     }
 
     @Test(arguments: HostileCorpus.values)
-    func noHostileTextLeavesTheLink(value: String) throws {
+    func hostileTextDoesNotEndTheLink(value: String) throws {
         let url = try #require(
             SafeURL("https://a/" + value.filter { !$0.isASCII || $0 >= " " }, limit: .max)
                 ?? SafeURL("https://a", limit: 99))

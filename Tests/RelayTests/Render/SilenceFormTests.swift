@@ -40,7 +40,7 @@ import Testing
         #expect(SilenceForm.url(base: "https://am", labels: long, limit: 500) == nil)
     }
 
-    @Test func queryAndFragmentOfTheAddressGoAway() {
+    @Test func queryAndFragmentOfTheAddressAreRemoved() {
         let url = SilenceForm.url(base: "https://am/x?y=z#/alerts", labels: ["a": "b"], limit: 500)
         #expect(url == "https://am/x/#/silences/new?filter=%7Ba%3D%22b%22%7D")
     }

@@ -13,7 +13,7 @@ import Testing
         (0, "0 s"), (45, "45 s"), (60, "1 m"), (3_599, "59 m"), (3_600, "1 h"), (7_980, "2 h 13 m"), (86_400, "1 d"),
         (273_700, "3 d 4 h"),
     ])
-    func durationsReadAsPeopleSayThem(seconds: Int, words: String) {
+    func durationsAreHumanized(seconds: Int, words: String) {
         #expect(Duration.seconds(seconds).spoken == words)
     }
 
@@ -35,7 +35,7 @@ import Testing
         (Timestamp(seconds: .max, nanoseconds: 0), "Firing, its start is not known"),
         (Timestamp(seconds: .min, nanoseconds: 0), "Firing, its start is not known"),
     ])
-    func aFiringAlertSaysSinceWhen(start: Timestamp?, words: String) {
+    func firingAlertStatesItsStart(start: Timestamp?, words: String) {
         #expect(Alert.make(startsAt: start).history(now: .start.plus(600)) == words)
     }
 
@@ -51,11 +51,11 @@ import Testing
         (Timestamp.start, Timestamp.start.plus(-1), "Resolved at 2026-11-23 17:03 UTC"),
         (nil, Timestamp.start, "Resolved at 2026-11-23 17:04 UTC"),
     ])
-    func aResolvedAlertSaysFromWhenToWhen(start: Timestamp?, end: Timestamp, words: String) {
+    func resolvedAlertStatesStartAndEnd(start: Timestamp?, end: Timestamp, words: String) {
         #expect(Alert.make(status: .resolved, startsAt: start, endsAt: end).history(now: .start) == words)
     }
 
-    @Test func aResolvedAlertWithoutAnEndStillSaysSo() {
+    @Test func resolvedAlertWithoutAnEndIsStatedAsResolved() {
         var alert = Alert.make(status: .resolved)
         alert.endsAt = nil
         #expect(alert.history(now: .start) == "Resolved. Fired from 2026-11-23 17:04 UTC")

@@ -18,7 +18,7 @@ import Testing
             })
     }
 
-    @Test func theFirstThatMatchesHasTheAlert() throws {
+    @Test func firstMatchingReceiverGetsTheAlert() throws {
         let router = try router((database, "team=db,env!=dev", false), (everything, "team=~.+", false))
         #expect(router.receivers(for: ["team": "db"]) == [database])
         #expect(router.receivers(for: ["team": "db", "env": "dev"]) == [everything])
@@ -26,7 +26,7 @@ import Testing
         #expect(router.receivers(for: [:]) == [.tiers])
     }
 
-    @Test func continuingIsAsIfItHadNotBeenTaken() throws {
+    @Test func continueRoutesToLaterReceiversToo() throws {
         let router = try router((database, "team=db", true), (everything, "env=prod", false))
         #expect(router.receivers(for: ["team": "db"]) == [database, .tiers])
         #expect(router.receivers(for: ["team": "db", "env": "prod"]) == [database, everything])
@@ -44,7 +44,7 @@ import Testing
             #expect(alerts.allSatisfy { SeverityMap().severity(of: $0.labels["severity"]) == notification.severity })
         }
         #expect(instances[Destination(receiver: database, severity: .critical)] == ["n0"])
-        #expect(instances[.critical]?.contains("n0") == true, "it goes on")
+        #expect(instances[.critical]?.contains("n0") == true, "the receiver continues")
         #expect(instances[Destination(receiver: everything, severity: .warning)] == ["n1"])
         #expect(instances[Destination(receiver: everything, severity: .info)] == ["n2"])
         #expect(instances[.warning]?.contains("n1") != true)
@@ -74,7 +74,7 @@ import Testing
         }
     }
 
-    @Test func whatGoesToEveryoneWholeIsNotCopied() throws {
+    @Test func wholeBodyGoesToAllReceiversUnchanged() throws {
         let body = Array(webhookBody(alerts: "[\(alertJSON()) , \(alertJSON())]").utf8)
         let batch = try WebhookParser(router: routerToAll("alertname=A")).parse(body, acceptedAt: .now())
         #expect(batch.notifications.count == 101 && batch.notifications.allSatisfy { $0.body == body })
@@ -108,7 +108,7 @@ import Testing
         }
     }
 
-    @Test func aBodyForOneReceiverStaysAsItCame() throws {
+    @Test func bodyForOneReceiverIsUnchanged() throws {
         let router = try router((everything, "alertname=~.+", false))
         let body = try WebhookFixture.body("02-group-50.am0331")
         let batch = try WebhookParser(router: router).parse(body, acceptedAt: .now())

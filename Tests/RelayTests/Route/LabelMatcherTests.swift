@@ -10,7 +10,7 @@ import Testing
 @testable import Support
 
 @Suite struct LabelMatcherTests {
-    /// Texts of one matcher each that both we and Alertmanager read.
+    /// Matcher texts that both the relay and Alertmanager accept.
     private static let matchers = [
         #"team="db""#, "team=db", " team = db ", #"team!="db""#, "team!=db", #"team=~"db|web""#, "team=~d", "team=~d.*",
         "team=~.*", "team=~.+", "team!~.+", #"team!~"(?i)DB""#, #"team=~"(?i:D)b""#, #"team=~"[^a-c]b""#, "team=~d?b?",
@@ -38,8 +38,8 @@ import Testing
         ["service": "e\u{301}"], ["service": "a\nb"], ["service": "σ"], ["service": "axyz"], ["service": "\r\n"],
     ]
 
-    /// Debian's amtool asks the routes of Alertmanager itself.
-    @Test func everyAnswerIsAlertmanagers() throws {
+    /// Debian's amtool evaluates routes with Alertmanager's own code.
+    @Test func matchingAgreesWithAlertmanager() throws {
         var routes = ""
         var receivers = "receivers: [{name: none}"
         for (index, matcher) in Self.matchers.enumerated() {
@@ -52,16 +52,16 @@ import Testing
         try "route:\n  receiver: none\n  routes:\n\(routes)\(receivers)]\n"
             .write(toFile: path, atomically: true, encoding: .utf8)
         for labels in Self.samples {
-            let asked = try Self.amtool(path, labels)
+            let matched = try Self.amtool(path, labels)
             for (index, matcher) in Self.matchers.enumerated() {
                 let ours = try LabelMatcher.list(matcher).allSatisfy { $0.matches(labels) }
-                #expect(ours == asked.contains("r\(index)r"), "\(matcher) on \(labels)")
+                #expect(ours == matched.contains("r\(index)r"), "\(matcher) on \(labels)")
             }
         }
     }
 
     private static func amtool(_ config: String, _ labels: Labels) throws -> Set<String> {
-        // It reads labels as matchers, with their escapes.
+        // amtool parses labels as matchers, with their escapes.
         let arguments = labels.pairs.map { pair in
             "\(pair.name)=\"" + pair.value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
         }
@@ -75,7 +75,7 @@ import Testing
         "", "=", "a", "a:", "1a=b", "é=b", #"a="b"#, #"a=b"c"#, #"a=~"(""#, "a=~[", "a=~*", "a=~\\1", "a=~(x)\\1",
         "{a=b", "a=~\\", "a=~[b-a]", "a=~)", "a=~[[:odd:]]", "a=~\\C",
     ])
-    func whatCannotBeReadIsRefused(text: String) {
+    func invalidMatchersAreRefused(text: String) {
         if text.isEmpty {
             #expect((try? LabelMatcher.list(text))?.isEmpty == true)
         } else {
@@ -83,7 +83,7 @@ import Testing
         }
     }
 
-    @Test func aMatcherPrintsAsItCanBeReadAgain() throws {
+    @Test func printedMatchersParseAgain() throws {
         for text in Self.matchers {
             for matcher in try LabelMatcher.list(text) {
                 #expect(try LabelMatcher.list(matcher.description) == [matcher])
@@ -99,11 +99,11 @@ import Testing
         let value = String(repeating: unit, count: count) + "!"
         let pattern = try LabelPattern(text)
         let took = ContinuousClock().measure { #expect(pattern.matches(value) == false) }
-        // A backtracking engine would not come to an end; one of cubic time would take hours.
+        // A backtracking engine would not finish; one of cubic time would need hours.
         #expect(took < .seconds(20))
     }
 
-    @Test func aValueTooLongForALargePatternIsNotMetEitherWay() throws {
+    @Test func valueTooLongForALargePatternNeverMatches() throws {
         let text = ".*a.{900}"
         let value = String(repeating: "a", count: 1_000_000)
         #expect(try LabelPattern(text).matches(value) == nil)
@@ -111,7 +111,7 @@ import Testing
     }
 
     @Test(arguments: ["\\pL{1000}", "((a{100}){100}){100}", "a{1001}"])
-    func aPatternTooLargeIsNamed(text: String) {
+    func errorNamesATooLargePattern(text: String) {
         let error = #expect(throws: LabelMatcher.Invalid.self) { try LabelMatcher.list("a=~\"\(text)\"") }
         #expect(error?.description.contains(text.replacing("\\\\", with: "\\")) == true, "\(error?.description ?? "")")
     }
@@ -122,7 +122,7 @@ import Testing
     }
 
     @Test func bytesAreComparedNotCharacters() throws {
-        // One character each to Swift's ==, two labels to Alertmanager.
+        // Equal for Swift's ==, different for Alertmanager.
         let (composed, decomposed) = ("\u{e9}", "e\u{301}")
         for text in ["a=\(composed)", "a=~\(composed)", "\"\(composed)\"=x"] {
             let matcher = try LabelMatcher.list(text)[0]
@@ -142,7 +142,7 @@ import Testing
         (#""\xc3\xa9"="""#, "\u{e9}", ""), (#""team"="db""#, "team", "db"), (#""a,b"="c,d""#, "a,b", "c,d"),
         (#""}"="{""#, "}", "{"), (#""1"="=""#, "1", "="),
     ])
-    func quotedNamesAreAlertmanagers(text: String, name: String, value: String) throws {
+    func quotedNamesFollowAlertmanagersSyntax(text: String, name: String, value: String) throws {
         let matchers = try LabelMatcher.list(text)
         #expect(matchers == [LabelMatcher(name: name, condition: .equal(value))])
         #expect(matchers.first?.matches([name: value]) == true)
@@ -162,12 +162,12 @@ import Testing
         #""a.b"="c"}"#, #""a.b"="\d""#, #""a.b"="\xff""#, #""a.b"="\ud800""#, #""a.b"="\400""#, #""a.b"=c d"#,
         #"a.b="c""#, #""a.b"=~"(""#, ",\"a.b\"=c", "\"a.b\"=c,,d=e", "\"a.b\"='c'", "\"a\nb\"=c", "\"a.b\"=\"\\x4\"",
     ])
-    func whatUTF8MatchersMayNotBeIsRefused(text: String) {
+    func invalidQuotedMatchersAreRefused(text: String) {
         let error = #expect(throws: LabelMatcher.Invalid.self) { try LabelMatcher.list(text) }
         #expect(error?.description.isEmpty == false)
     }
 
-    @Test func groupsMayNotBeNestedWithoutEnd() {
+    @Test func deeplyNestedGroupsAreRefused() {
         let text = String(repeating: "(", count: 100_000)
         #expect(throws: LabelPattern.Invalid.self) { try LabelPattern(text) }
     }

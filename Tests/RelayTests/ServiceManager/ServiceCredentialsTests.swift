@@ -11,7 +11,7 @@ import Testing
 struct ServiceCredentialsTests {
     static let folder = "/run/credentials/relay.service"
 
-    @Test func aFileWithTheNameOfASecretSettingHoldsIt() {
+    @Test func credentialFileProvidesItsSecretSetting() {
         let files: Set = ["\(Self.folder)/rocketchat_webhook_info", "\(Self.folder)/relay_auth_token"]
         let variables = ServiceCredentials.variables(
             beside: ["CREDENTIALS_DIRECTORY": Self.folder], fileExists: files.contains)
@@ -23,19 +23,19 @@ struct ServiceCredentialsTests {
     }
 
     @Test(arguments: ["ROCKETCHAT_WEBHOOK_INFO", "ROCKETCHAT_WEBHOOK_INFO_FILE"])
-    func whatTheEnvironmentSaysGoesBefore(key: String) {
+    func environmentOverridesCredentials(key: String) {
         let environment = ["CREDENTIALS_DIRECTORY": Self.folder, key: "given"]
         let variables = ServiceCredentials.variables(beside: environment) { $0.hasSuffix("_info") }
         #expect(variables.isEmpty)
     }
 
     @Test(arguments: [[:], ["CREDENTIALS_DIRECTORY": ""]])
-    func withoutAFolderNothingIsLookedFor(environment: [String: String]) {
+    func credentialsNeedAFolder(environment: [String: String]) {
         #expect(ServiceCredentials.variables(beside: environment) { _ in true }.isEmpty)
     }
 
-    /// The unit's user can read no other file.
-    @Test func aFileWithTheNameOfASettingThatNamesAFileIsThatFile() {
+    /// The unit's user cannot read other files.
+    @Test func credentialFileProvidesItsFileSetting() {
         let names = [
             "relay_config", "relay_tls_cert_file", "relay_tls_key_file", "relay_tls_client_ca_file", "relay_ca_file",
             "relay_client_cert_file", "relay_client_key_file",
@@ -45,15 +45,15 @@ struct ServiceCredentialsTests {
             beside: ["CREDENTIALS_DIRECTORY": Self.folder, "RELAY_CA_FILE": "/given"], fileExists: files.contains)
         #expect(variables["RELAY_CONFIG"] == "\(Self.folder)/relay_config")
         #expect(variables["RELAY_TLS_CERT_FILE"] == "\(Self.folder)/relay_tls_cert_file")
-        #expect(variables["RELAY_CA_FILE"] == nil, "the environment goes before")
+        #expect(variables["RELAY_CA_FILE"] == nil, "the environment overrides credentials")
         #expect(variables.count == names.count - 1)
     }
 
-    @Test func everyFileSettingIsASettingOrTheConfiguration() {
+    @Test func everyCredentialFileIsASettingOrTheConfiguration() {
         let known = Setting.all.map(\.variable)
         #expect(ServiceCredentials.files.allSatisfy { $0 == "RELAY_CONFIG" || known.contains($0) })
         let named = known.filter { $0.hasSuffix("_FILE") }
-        #expect(Set(named).isSubset(of: ServiceCredentials.files), "a file setting that no credential gives")
+        #expect(Set(named).isSubset(of: ServiceCredentials.files), "a file setting without a credential")
         #expect(Setting.all.filter(\.isSecret).allSatisfy { ServiceCredentials.settings.contains($0.variable) })
     }
 

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What the documents say of the code is checked against it.
+/// Checks statements of the documents against the code.
 @Suite struct DocumentTests {
     /// `Suite` and `Suite.test` for everything in `Tests/`.
     private static func tests() throws -> Set<String> {

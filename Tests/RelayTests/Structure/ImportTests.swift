@@ -1,11 +1,11 @@
 import Support
 import Testing
 
-/// The tree keeps its seams: each C library behind one module or stage, no Foundation, small files.
+/// The structure of the sources: each C library behind one module or stage, no Foundation, small files.
 @Suite
 struct ImportTests {
-    /// Where each C module may be imported: the beginnings of paths under `Sources/`.
-    static let homes: [String: [String]] = [
+    /// Where each C module may be imported: prefixes of paths under `Sources/`.
+    static let allowedFolders: [String: [String]] = [
         "CCrypt": ["Relay/Authenticate/"],
         "CCrypto": ["Alerts/", "Relay/Authenticate/"],
         "CLibcurl": ["RocketChat/Deliver/"],
@@ -33,12 +33,12 @@ struct ImportTests {
 
     @Test func everyCModuleIsImportedOnlyWhereItBelongs() throws {
         for file in try SourceFile.all(withExtensions: ["swift"]) {
-            #expect(Self.strays(in: file).isEmpty, "\(file.path) imports a C module that is not its own")
+            #expect(Self.misplacedImports(in: file).isEmpty, "\(file.path) imports a C module that is not its own")
         }
     }
 
-    @Test func everyCModuleHasAHome() throws {
-        #expect(try SourceFile.cModules() == Set(Self.homes.keys))
+    @Test func everyCModuleHasAllowedFolders() throws {
+        #expect(try SourceFile.cModules() == Set(Self.allowedFolders.keys))
     }
 
     @Test func nothingImportsFoundation() throws {
@@ -63,9 +63,9 @@ struct ImportTests {
         }
     }
 
-    // MARK: The tests' own eyes
+    // MARK: The helpers
 
-    @Test func theTreeIsFound() throws {
+    @Test func sourcesAreFound() throws {
         let paths = try SourceFile.all(withExtensions: ["swift"]).map(\.path)
         #expect(paths.contains("Relay/Relay.swift"))
         #expect(paths.contains("Support/Locked.swift"))
@@ -78,7 +78,7 @@ struct ImportTests {
         ("    import func Foundation.exp  // why", "Foundation"),
         ("public import Foundation.NSDate;", "Foundation"),
     ])
-    func anImportIsSeenInEveryForm(line: String, module: String) {
+    func importIsDetectedInEveryForm(line: String, module: String) {
         let file = SourceFile(path: "Relay/A.swift", text: "import Glibc\n\(line)\nstruct A {}\n")
         #expect(file.importedModules == ["Glibc", module])
     }
@@ -87,10 +87,10 @@ struct ImportTests {
         "// import Foundation", "/// import CLibevent", "let text = \"import Foundation\"", "#if canImport(Foundation)",
         "important()", "import FoundationEssentials",
     ])
-    func whatIsNoImportOfOursIsPassedOver(line: String) {
+    func otherLinesAreNotImports(line: String) {
         let file = SourceFile(path: "Relay/A.swift", text: line)
         #expect(file.importedModules.filter(Self.heavyModules.contains).isEmpty)
-        #expect(Self.strays(in: file).isEmpty)
+        #expect(Self.misplacedImports(in: file).isEmpty)
     }
 
     @Test(arguments: [
@@ -98,8 +98,8 @@ struct ImportTests {
         ("RocketChat/Render/Text.swift", "CLibcurl"), ("Journaling/Reader.swift", "CSQLite"),
         ("Libevent/Alerts/A.swift", "CSimdjson"), ("Libevent/EventLoop.swift", "CZlib"),
     ])
-    func anImportOutsideTheModulesHomeIsAStray(path: String, module: String) {
-        #expect(Self.strays(in: SourceFile(path: path, text: "import \(module)\n")) == [module])
+    func importOutsideItsFoldersIsMisplaced(path: String, module: String) {
+        #expect(Self.misplacedImports(in: SourceFile(path: path, text: "import \(module)\n")) == [module])
     }
 
     @Test(arguments: [("", 0), ("a", 1), ("a\n", 1), ("a\nb", 2), ("\n\n", 2)])
@@ -107,10 +107,10 @@ struct ImportTests {
         #expect(SourceFile(path: "A.swift", text: text).lineCount == count)
     }
 
-    /// The C modules of ours that a file imports without being at home where it may.
-    private static func strays(in file: SourceFile) -> [String] {
+    /// The project's C modules that a file imports outside their allowed folders.
+    private static func misplacedImports(in file: SourceFile) -> [String] {
         file.importedModules.filter { module in
-            guard let allowed = homes[module] else { return false }
+            guard let allowed = allowedFolders[module] else { return false }
             return !allowed.contains { file.path.hasPrefix($0) }
         }
     }

@@ -1,7 +1,7 @@
 import Foundation
 import TestSupport
 
-/// One file under `Sources/`, as the tests of the tree's structure see it.
+/// One file under `Sources/`, for the tests of the sources' structure.
 struct SourceFile: Sendable {
     /// Relative to `Sources/`, as in `Relay/Parse/Severity.swift`.
     var path: String
