@@ -1,11 +1,11 @@
-# What each target needs of the machine is installed by .ci/setup, which is quick where all is there.
+# .ci/setup installs the system packages of each target. It is quick if all are installed.
 
 SHELL := /bin/bash
 SCRIPTS := .ci/setup .ci/run .ci/demo .ci/serve .ci/check-release .ci/check-deploy .ci/deb .ci/image .ci/check-sandbox .ci/smoke systemd/deb/postinst systemd/deb/prerm systemd/deb/postrm docker/make-secrets .ci/local-servers.bash Benchmarks/run Benchmarks/storm Benchmarks/instructions .ci/fuzz
 SWIFT_SOURCES := Package.swift Sources Tests
-# XCTest has no tests here, and would say so after all the others have passed.
+# There are no XCTest tests, and XCTest would report that after all other tests have passed.
 SWIFT_TEST := swift test --disable-xctest
-# More flags for swift test: make test TESTFLAGS='--filter JournalTests'
+# Additional flags for swift test: make test TESTFLAGS='--filter JournalTests'
 TESTFLAGS ?=
 PREFIX ?= /usr
 URL ?= http://127.0.0.1:8093
@@ -25,19 +25,19 @@ setup-test:
 build: setup ## Build for debugging
 	swift build
 
-# The commit goes into the program. Without git, as in an unpacked archive, it is what the caller has set, or unknown.
+# The program contains the commit. Without git, as in an unpacked archive, the caller's RELAY_REVISION applies.
 release: export RELAY_REVISION ?= $(shell git describe --always --abbrev=40 --exclude='*' --dirty 2>/dev/null)
 release: setup ## Build relay and mock-rocketchat for release, Swift's runtime linked in
 	swift build -c release --static-swift-stdlib --product relay
 	swift build -c release --static-swift-stdlib --product mock-rocketchat
 
-# Tests of whole programs block the few threads that Swift's tests share, so that others would run out of time.
+# Tests of programs block the few threads that all tests share, so that other tests would time out.
 BLOCKING := IntegrationTests|AbuseTests|SpoolKillSweepTests
-# Those of them that work, while the others mostly wait: both run at once.
+# The blocking tests that need CPU time. The others mostly wait, so that both halves run concurrently.
 WORKING := FramingTests|AbuseTests|SpoolKillSweepTests
-# run-tests COMMAND,THEN,FLAGS: the tests of TESTFLAGS; without it those that do not block, with FLAGS, and THEN.
+# run-tests COMMAND,THEN,FLAGS: runs the tests of TESTFLAGS; without it the non-blocking tests with FLAGS, then THEN.
 run-tests = $(if $(TESTFLAGS),$(1) $(TESTFLAGS),$(1) --skip '$(BLOCKING)' $(3) && $(2))
-# blocking-tests COMMAND: fails where either half does.
+# blocking-tests COMMAND: runs both halves of the blocking tests. Fails if either half fails.
 blocking-tests = { $(1) --filter IntegrationTests --skip '$(WORKING)' & waiting=$$!; \
 	$(1) --ignore-lock --filter '$(WORKING)'; working=$$?; wait $$waiting && exit $$working; }
 
@@ -49,12 +49,12 @@ sweep: setup-test ## Kill the relay at every write to its spool while it opens, 
 	swift build --build-tests
 	RELAY_SWEEP=all $(SWIFT_TEST) --skip-build --filter SpoolKillSweepTests
 
-# The sanitizers slow everything down tenfold: fewer tests at once, so that none waits for the others, and of whole programs
-# those of the way from webhook to room: no strace, no LD_PRELOAD, no traps of its own, nothing bound by time.
+# The sanitizers slow tests down tenfold, so fewer run concurrently. Of the tests of programs, only those of the path
+# from webhook to room run: none with strace, LD_PRELOAD, deliberate traps or time limits.
 SANITIZED := IntegrationTests.(DeliveryTests|FallbackTests|LifeCycleTests|LossTests|PacingTests|ReceiverTests|RouteTests|ThreadTests)
 test-thread test-address: export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH = 3
 
-# Suites of values that one thread computes have no races to find, and `make fuzz` looks for the parser's wrong pointers.
+# Single-threaded suites of pure values cannot have races, and `make fuzz` checks the parser's memory accesses.
 PLAIN = $(shell cd Tests/RelayTests && grep -ohE 'struct [A-Za-z0-9]+Tests' Parse/*.swift Render/*.swift Route/*.swift \
 	Extremes/*.swift Configuration/*.swift Structure/*.swift Journal/Spool*.swift | cut -d' ' -f2 | paste -sd'|')
 
@@ -64,12 +64,12 @@ ADDRESS = $(SWIFT_TEST) --sanitize=address --scratch-path .build-address
 test-thread: setup-test ## Run the tests under ThreadSanitizer
 	$(call run-tests,$(THREAD),$(THREAD) --filter '$(SANITIZED)',--skip '$(PLAIN)')
 
-# Leaks are not looked for: Swift's runtime keeps metadata that the leak checker takes for lost.
+# Leak detection is off: it reports metadata that Swift's runtime keeps.
 test-address: setup-test ## Run the tests under AddressSanitizer
 	export ASAN_OPTIONS=detect_leaks=0; $(call run-tests,$(ADDRESS),$(ADDRESS) --filter '$(SANITIZED)',--skip '$(PLAIN)')
 
 SEEDS ?= 100000
-# Where the seeds begin; fresh ones without it.
+# The first seed; random if empty.
 FIRST_SEED ?=
 SIMULATE := .build-simulate/release/simulate
 
@@ -117,7 +117,7 @@ image: release ## Build the container image and run it, as root; COMPILE=1 compi
 	@.ci/setup image
 	@.ci/image $(if $(COMPILE),compile)
 
-# DESTDIR for packages; the release build is made before, so that this needs no compiler.
+# DESTDIR is for packages. The release build must exist, so that this needs no compiler.
 install: ## Install the release build, units and an example configuration below PREFIX
 	install -D -m 0755 .build/release/relay $(DESTDIR)$(PREFIX)/bin/relay
 	install -D -m 0644 systemd/relay.service $(DESTDIR)/lib/systemd/system/relay.service

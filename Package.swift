@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-/// Every Swift target is built the same strict way: language mode 6 and no warning tolerated.
+/// The settings of every Swift target: language mode 6, and warnings are errors.
 let strict: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
@@ -12,7 +12,7 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-/// The commit that is built: `make release` and the image's build set it. Only characters that need no quoting are let in.
+/// The built commit, set by `make release` and by the image's build. Characters that need quoting are removed.
 let revision = (Context.environment["RELAY_REVISION"] ?? "").filter {
     $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-")
 }
@@ -29,7 +29,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     ],
     targets: [
-        // C libraries of the system, each imported by one module or folder only (a test checks it).
+        // System C libraries. Each is imported by one module or folder only, which `ImportTests` checks.
         .systemLibrary(
             name: "CLibevent", pkgConfig: "libevent",
             providers: [.apt(["libevent-dev"]), .brew(["libevent"])]),
@@ -136,8 +136,8 @@ let package = Package(
     cxxLanguageStandard: .cxx17
 )
 
-// `make simulate`: the delivery core and its simulator alone, without the packages and libraries of the relay. The
-// folder's name is the core's sources: `Sources/DeliveryCore`, or a copy with mutations (Tests/Simulate).
+// `make simulate` builds only the delivery core and its simulator, without the relay's packages and libraries. The
+// variable names the core's sources: `Sources/DeliveryCore`, or a copy with mutants (Tests/Simulate).
 if let core = Context.environment["RELAY_SIMULATE"] {
     let simulation = ["DeliverySimulation", "simulate", "DeliveryCoreTests"]
     package.products = [.executable(name: "simulate", targets: ["simulate"])]
@@ -149,11 +149,11 @@ if let core = Context.environment["RELAY_SIMULATE"] {
     package.targets.append(.target(name: "DeliveryCore", path: core, swiftSettings: flags))
 }
 
-// `make fuzz`: the relay becomes a library with coverage counters, and its program libFuzzer's driver (Tests/Fuzz).
+// `make fuzz` builds the relay as a library with coverage counters, and libFuzzer's driver as its program (Tests/Fuzz).
 if let fuzzer = Context.environment["RELAY_FUZZER"], let relay = package.targets.first(where: { $0.name == "Relay" }) {
     let covered = SwiftSetting.unsafeFlags([
         "-sanitize-coverage=edge,inline-8bit-counters,pc-table,trace-cmp",
-        // @main is not the program's entry here.
+        // Renames @main's entry point, because the driver has its own.
         "-Xfrontend", "-entry-point-function-name", "-Xfrontend", "Relay_main",
     ])
     package.targets.first { $0.name == "Libevent" }?.swiftSettings = strict + [covered]

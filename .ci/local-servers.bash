@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# For scripts that run servers on this machine's loopback: free ports, starting, waiting, ending by process id.
+# For scripts that run servers on loopback: finds free ports, starts servers, waits for them, stops them by process ID.
 
 server_pids=()
 
-# free_port FIRST: prints FIRST or the nearest port above it on which nobody listens.
+# free_port FIRST: prints the first port from FIRST on without a listener.
 free_port() {
     local port
     for ((port = $1; port < $1 + 200; port++)); do
@@ -16,7 +16,7 @@ free_port() {
     return 1
 }
 
-# start_server LOG COMMAND…: runs it in the background; its process id is then in $started.
+# start_server LOG COMMAND…: runs it in the background. Sets $started to its process ID.
 start_server() {
     local log=$1
     shift
@@ -25,7 +25,7 @@ start_server() {
     server_pids+=("$started")
 }
 
-# wait_until SECONDS COMMAND…: repeats COMMAND until it succeeds; fails when the time is over or a server has ended.
+# wait_until SECONDS COMMAND…: repeats COMMAND until it succeeds. Fails if the time is over or a server has ended.
 wait_until() {
     local end=$((SECONDS + $1)) pid
     shift
@@ -38,12 +38,12 @@ wait_until() {
     done
 }
 
-# answers URL: whether it answers with success.
+# answers URL: succeeds if the response is a success.
 answers() {
     curl --fail --silent --show-error --max-time 5 --output /dev/null "$1"
 }
 
-# stop_servers: asks each to end, the last started first, and ends by force what has not ended 15 s later.
+# stop_servers: sends SIGTERM to each server, the last started first, and SIGKILL if it has not ended after 15 s.
 stop_servers() {
     local index pid end
     for ((index = ${#server_pids[@]} - 1; index >= 0; index--)); do

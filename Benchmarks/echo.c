@@ -1,5 +1,5 @@
-// The mark to measure against: evhttp with nothing behind it. Reads each request's body and answers what the relay
-// would, so the difference between the two is what parsing, journalling and Swift cost.
+// The baseline of the benchmark: a bare evhttp server. It reads each request's body and sends the relay's response, so
+// that the difference is the cost of parsing, the journal and Swift.
 //
 //     cc -O2 echo.c -levent -o echo && ./echo 8095
 #include <event2/buffer.h>

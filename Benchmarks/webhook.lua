@@ -1,21 +1,21 @@
--- For wrk: posts the body of Tests/Fixtures/two-alerts.json, each request with other alerts, so that none is a
--- duplicate to the relay. Wants the body's path in BENCH_BODY.
+-- For wrk: posts the body of Tests/Fixtures/two-alerts.json, with different alerts in each request, so that the relay
+-- finds no duplicates. BENCH_BODY must contain the body's path.
 
 local threads = 0
 
 function setup(thread)
     thread:set("number", threads)
-    -- Runs that follow each other must not repeat each other's alerts.
+    -- Consecutive runs must not repeat alerts.
     thread:set("run", os.time() % 0x10000000)
     threads = threads + 1
 end
 
--- Groups in turn, as many as a large Alertmanager has open.
+-- The number of groups, as many as a large Alertmanager has. Requests use them in rotation.
 local groups = 500
 
 local head, parts, sent
 
--- Puts one mark in the place of each match; fails unless there are as many as expected.
+-- Replaces each match. Fails unless the number of matches is as expected.
 local function mark(body, pattern, replacement, expected)
     local marked, found = body:gsub(pattern, replacement)
     assert(found == expected, "the body holds " .. found .. " of " .. pattern .. ", not " .. expected)
@@ -36,7 +36,7 @@ function init()
     end
     sent = 0
 
-    -- What varies has one width each, so the length in the head holds for every request.
+    -- Each variable part has a fixed width, so that the length in the head is right for every request.
     wrk.headers["Content-Type"] = "application/json"
     wrk.headers["User-Agent"] = "Alertmanager/0.33.1"
     head = wrk.format("POST", nil, nil, content()):match("^.-\r\n\r\n")
@@ -63,7 +63,7 @@ function request()
     return head .. content()
 end
 
--- One line that Benchmarks/run reads.
+-- Prints one line, which Benchmarks/run parses.
 function done(summary, latency)
     local errors = summary.errors
     print(string.format(

@@ -3,30 +3,30 @@
 
 #include <curl/curl.h>
 
-// Swift cannot call variadic C functions, so each type of argument that curl_easy_setopt and curl_easy_getinfo
-// take has a function of its own. A `long` must arrive as a long: libcurl reads it by its type from the va_list.
+// Swift cannot call variadic C functions, so there is one function per argument type of curl_easy_setopt and
+// curl_easy_getinfo. The type must match exactly, because libcurl reads the argument from a va_list.
 
-/// Sets an option that takes a number or a switch.
+/// Sets an option of type long, which includes switches.
 static inline CURLcode relay_curl_set_long(CURL *curl, CURLoption option, long value) {
     return curl_easy_setopt(curl, option, value);
 }
 
-/// Sets an option that takes a size of 64 bits.
+/// Sets an option of type curl_off_t, a 64-bit size.
 static inline CURLcode relay_curl_set_size(CURL *curl, CURLoption option, curl_off_t value) {
     return curl_easy_setopt(curl, option, value);
 }
 
-/// Sets an option that takes a C string, which libcurl copies.
+/// Sets a C string option. libcurl copies the string.
 static inline CURLcode relay_curl_set_string(CURL *curl, CURLoption option, const char *value) {
     return curl_easy_setopt(curl, option, value);
 }
 
-/// Sets an option that takes memory which libcurl does not copy and which must outlive its use.
+/// Sets a pointer option. libcurl does not copy the memory, which must outlive its use.
 static inline CURLcode relay_curl_set_pointer(CURL *curl, CURLoption option, const void *value) {
     return curl_easy_setopt(curl, option, value);
 }
 
-/// Sets an option that takes a list, which libcurl does not copy.
+/// Sets a list option. libcurl does not copy the list.
 static inline CURLcode relay_curl_set_list(CURL *curl, CURLoption option, struct curl_slist *value) {
     return curl_easy_setopt(curl, option, value);
 }
@@ -36,22 +36,22 @@ static inline CURLcode relay_curl_set_receiver(CURL *curl, CURLoption option, cu
     return curl_easy_setopt(curl, option, value);
 }
 
-/// Sets the function that is asked, about once a second, whether to go on.
+/// Sets the progress function, which is called about once a second and can abort the transfer.
 static inline CURLcode relay_curl_set_progress(CURL *curl, curl_xferinfo_callback value) {
     return curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, value);
 }
 
-/// Sets the function that is called when a connection stands and before a request leaves on it.
+/// Sets the function that is called when a connection is established, before the request is sent.
 static inline CURLcode relay_curl_set_prerequest(CURL *curl, curl_prereq_callback value) {
     return curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, value);
 }
 
-/// The library's versions, of the structure's age that this was compiled with.
+/// The library's version information, in the structure version of the compile-time header.
 static inline const curl_version_info_data *relay_curl_version(void) {
     return curl_version_info(CURLVERSION_NOW);
 }
 
-/// Reads a fact about the last transfer that is a number.
+/// Reads information of type long about the last transfer.
 static inline CURLcode relay_curl_get_long(CURL *curl, CURLINFO info, long *value) {
     return curl_easy_getinfo(curl, info, value);
 }

@@ -20,17 +20,18 @@
 #include <malloc.h>
 #include <sys/eventfd.h>
 
-/// OpenSSL's calls for versions, options and modes are macros, or take constants that Swift cannot import. Raises the
-/// least version to TLS 1.2, which leaves a higher one of the machine's openssl.cnf; returns 0 where that fails.
+// OpenSSL's functions for versions, options and modes are macros or need constants that Swift cannot import.
+
+/// Raises the minimum version to TLS 1.2, but keeps a higher minimum from openssl.cnf. Returns 0 on failure.
 static inline int relay_ssl_require_tls12(SSL_CTX *context) {
     return SSL_CTX_get_min_proto_version(context) >= TLS1_2_VERSION ||
            SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
 }
 
-/// A client could keep the processor busy with renegotiation, and compression gives secrets away (CRIME). Idle
-/// connections give their buffers of 16 kB back. Of TLS 1.2 only suites with forward secrecy and authenticated
-/// encryption are left, as TLS 1.3 has no others: who takes the private key later reads nothing that was recorded.
-/// Returns 0 where this OpenSSL knows none.
+/// Hardens a context. Disables renegotiation, which costs CPU time, and compression, which leaks secrets (CRIME). Idle
+/// connections free their buffers of 16 kB. For TLS 1.2, allows only cipher suites with forward secrecy and
+/// authenticated encryption: a private key stolen later does not decrypt recorded traffic. Returns 0 if OpenSSL has no
+/// such suite.
 static inline int relay_ssl_harden(SSL_CTX *context) {
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);

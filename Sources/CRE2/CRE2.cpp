@@ -15,15 +15,16 @@ namespace {
 
 re2::RE2::Options options() {
     re2::RE2::Options result;
-    // RE2 writes to stderr otherwise, past the log's format and level.
+    // Otherwise RE2 writes to stderr, regardless of the log's format and level.
     result.set_log_errors(false);
     result.set_max_mem(LABEL_PATTERN_MEMORY_LIMIT);
-    // Captures are never read: without them RE2 may take the faster paths.
+    // Captures are not used, and RE2 is faster without them.
     result.set_never_capture(true);
     return result;
 }
 
-/// Whether `\C` (any byte) occurs as an escape. RE2 in C++ accepts it, Go's refuses it: it can split a character.
+/// Whether the pattern contains the escape `\C` (any byte). RE2 in C++ accepts it, Go's regexp does not, because it can
+/// split a character.
 bool has_byte_escape(const std::string &text) {
     bool literal = false;
     for (size_t at = 0; at + 1 < text.size(); at++) {
@@ -40,14 +41,14 @@ bool has_byte_escape(const std::string &text) {
     return false;
 }
 
-void say(const std::string &what, char *message, size_t capacity) {
+void copy_message(const std::string &what, char *message, size_t capacity) {
     if (capacity == 0) { return; }
     size_t size = std::min(what.size(), capacity - 1);
     std::memcpy(message, what.data(), size);
     message[size] = 0;
 }
 
-/// RE2's words for what is wrong, with the part it names unless that is the whole.
+/// RE2's error message, with the faulty part of the pattern unless that is the entire pattern.
 std::string explanation(const re2::RE2 &compiled) {
     if (compiled.error_code() == re2::RE2::ErrorPatternTooLarge) {
         return "it is too large: compiled it takes more than " + std::to_string(LABEL_PATTERN_MEMORY_LIMIT / 1024)
@@ -68,19 +69,19 @@ label_pattern *label_pattern_compile(const char *text, size_t size, char *messag
     try {
         std::string pattern(text, size);
         if (has_byte_escape(pattern)) {
-            say("invalid escape sequence: \\C", message, capacity);
+            copy_message("invalid escape sequence: \\C", message, capacity);
             return nullptr;
         }
         auto *result = new label_pattern{re2::RE2("^(?:" + pattern + ")$", options()), 0};
         if (!result->compiled.ok()) {
-            say(explanation(result->compiled), message, capacity);
+            copy_message(explanation(result->compiled), message, capacity);
             delete result;
             return nullptr;
         }
         result->instructions = static_cast<size_t>(std::max(1, result->compiled.ProgramSize()));
         return result;
     } catch (...) {
-        say("there is no memory", message, capacity);
+        copy_message("there is no memory", message, capacity);
         return nullptr;
     }
 }

@@ -4,7 +4,7 @@
 #include "Stepper.hpp"
 #include "WebhookParser.hpp"
 
-/// Steps through the body; texts with escapes are kept by the parser.
+/// Steps through the body. The parser stores texts that have escapes.
 class BodyStepper : public Stepper {
 public:
     BodyStepper(webhook_parser &parser, const uint8_t *start) : Stepper(start, parser.body + parser.size), parser(parser) {}
@@ -15,7 +15,7 @@ public:
         return escaped ? parser.unescape(raw) : raw;
     }
 
-    /// Past a value; past the longest one, whose end is known, without a look at it.
+    /// Skips a value. Skips the longest one at once, because its end is known.
     void value() {
         bool is_longest = parser.longest.size > 0 && at == parser.body + parser.longest.start;
         if (is_longest) { at += parser.longest.size; } else { Stepper::value(); }

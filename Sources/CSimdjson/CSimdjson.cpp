@@ -5,7 +5,7 @@
 
 #include "WebhookParser.hpp"
 
-// The C boundary: every C++ exception ends here, as a fault or as nothing.
+// The C boundary: every C++ exception is caught here and becomes a fault, false or NULL.
 
 webhook_parser *webhook_parser_create(void) {
     try {
@@ -28,7 +28,7 @@ webhook_fault webhook_parser_parse(
         parser->message = std::move(refusal.message);
         return refusal.fault;
     } catch (...) {
-        // Only memory can run out here; the words fit a string's own storage or are none.
+        // Only std::bad_alloc is possible. Clearing the message needs no memory.
         parser->message.clear();
         return WEBHOOK_OUT_OF_MEMORY;
     }

@@ -5,21 +5,21 @@
 
 #include "WebhookParser.hpp"
 
-// The canonical bytes of a payload: equal exactly where the state of its group is, whatever the order of alerts and names,
-// the escapes in strings, the sender's address or the reason it gives.
+// The canonical bytes of a payload are equal if and only if the group's state is equal. They do not depend on the order
+// of alerts and names, on escapes in strings, on the sender's address or on the notification reason.
 //
 //     payload = receiver groupKey | status u64(truncatedAlerts) u32(alerts) alert...   (sorted by fingerprint)
 //     alert   = fingerprint status startsAt [endsAt, where resolved] pairs(labels)
 //     pairs   = u32(count) (name value)...                                             (sorted by name)
 //
-// Annotations are left out: those of a cluster's members hold values of their own queries.
+// Annotations are omitted: in an Alertmanager cluster they contain the values of each Prometheus's own queries.
 //
-// Every string is preceded by its length as u32; integers are big-endian; what is absent is the empty string. The group
-// is the part before `|`. The key must stay the same from release to release: spools hold it.
+// Every string is preceded by its length as u32. Integers are big-endian. An absent field is the empty string. The part
+// before `|` identifies the group. The layout must not change between releases, because spools contain the key.
 
 namespace {
 
-/// Hands the bytes on in pieces, so that they need no memory of their own.
+/// Passes the bytes to a sink in pieces, so that no buffer for all of them is needed.
 class Writer {
 public:
     Writer(webhook_sink sink, void *context) : sink(sink), context(context) {}
@@ -72,11 +72,12 @@ private:
     size_t used = 0;
 };
 
-/// Orders alerts by fingerprint, and those that share one (no real sender has any) by all their canonical bytes.
+/// Orders alerts by fingerprint. Alerts with equal fingerprints, which Alertmanager never sends, are ordered by their
+/// canonical bytes.
 struct Order {
     const webhook_payload &payload;
 
-    /// As the bytes with the length before them compare.
+    /// Compares like the canonical bytes, in which the length comes first.
     static int compare(webhook_string left, webhook_string right) {
         if (left.size != right.size) { return left.size < right.size ? -1 : 1; }
         return left.size == 0 ? 0 : std::memcmp(left.start, right.start, left.size);
@@ -97,7 +98,7 @@ struct Order {
         const webhook_alert &left = payload.alerts[left_index];
         const webhook_alert &right = payload.alerts[right_index];
         if (int order = text_of(left.fingerprint).compare(text_of(right.fingerprint))) { return order < 0; }
-        // "firing" is the shorter one.
+        // "firing" is shorter than "resolved".
         if (left.resolved != right.resolved) { return right.resolved; }
         if (int order = compare(left.starts_at, right.starts_at)) { return order < 0; }
         if (int order = left.resolved ? compare(left.ends_at, right.ends_at) : 0) { return order < 0; }

@@ -8,13 +8,13 @@
 
 namespace {
 
-/// A strict reader of JSON that keeps nothing but its place. Recursion is bounded by the depth limit.
+/// A strict JSON validator whose only state is its position. The depth limit bounds the recursion.
 class Reader {
 public:
     Reader(const uint8_t *bytes, size_t size, bool is_utf8)
         : begin(bytes), at(bytes), end(bytes + size), is_utf8(is_utf8) {}
 
-    /// The longest array or object that is a value of the body's own object.
+    /// The longest array or object that is a direct member of the body's object.
     Span longest{0, 0};
 
     void document() {
@@ -32,7 +32,7 @@ private:
     const uint8_t *begin;
     const uint8_t *at;
     const uint8_t *end;
-    /// Characters need not be looked at one by one.
+    /// The body is valid UTF-8, so that characters need no individual check.
     bool is_utf8;
 
     [[noreturn]] void fail(const char *what, webhook_fault fault = WEBHOOK_INVALID_JSON) const {
@@ -51,7 +51,7 @@ private:
     int peek() const { return at < end ? *at : -1; }
     bool digit() const { return at < end && *at >= '0' && *at <= '9'; }
 
-    bool take(char wanted) {
+    bool consume(char wanted) {
         if (peek() != wanted) { return false; }
         at++;
         return true;
@@ -86,7 +86,7 @@ private:
     void enter(int depth) {
         const uint8_t *start = at++;
         space();
-        // A level counts only when something stands in it.
+        // An empty array or object does not count as a level.
         if (depth > WEBHOOK_DEPTH_LIMIT && peek() != ']' && peek() != '}') {
             at = start;
             fail("nested deeper than 64 levels", WEBHOOK_TOO_DEEP);
@@ -95,29 +95,29 @@ private:
 
     void object(int depth) {
         enter(depth);
-        if (take('}')) { return; }
+        if (consume('}')) { return; }
         while (true) {
             if (peek() != '"') { fail("expected a name in double quotes"); }
             string();
             space();
-            if (!take(':')) { fail("expected ':' after the name"); }
+            if (!consume(':')) { fail("expected ':' after the name"); }
             space();
             value(depth + 1);
             space();
-            if (take('}')) { return; }
-            if (!take(',')) { fail("expected ',' or '}' in the object"); }
+            if (consume('}')) { return; }
+            if (!consume(',')) { fail("expected ',' or '}' in the object"); }
             space();
         }
     }
 
     void array(int depth) {
         enter(depth);
-        if (take(']')) { return; }
+        if (consume(']')) { return; }
         while (true) {
             value(depth + 1);
             space();
-            if (take(']')) { return; }
-            if (!take(',')) { fail("expected ',' or ']' in the array"); }
+            if (consume(']')) { return; }
+            if (!consume(',')) { fail("expected ',' or ']' in the array"); }
             space();
         }
     }
@@ -131,14 +131,14 @@ private:
     }
 
     void number() {
-        take('-');
-        if (!take('0')) { digits(); }
+        consume('-');
+        if (!consume('0')) { digits(); }
         if (digit()) { fail("a number must not begin with 0"); }
-        if (take('.')) {
+        if (consume('.')) {
             digits();
         }
-        if (take('e') || take('E')) {
-            if (!take('+')) { take('-'); }
+        if (consume('e') || consume('E')) {
+            if (!consume('+')) { consume('-'); }
             digits();
         }
     }
@@ -181,7 +181,7 @@ private:
 
     void escaped_character(const uint8_t *start) {
         int code = unit();
-        if (code >= 0xD800 && code < 0xDC00 && take('\\') && peek() == 'u') {
+        if (code >= 0xD800 && code < 0xDC00 && consume('\\') && peek() == 'u') {
             code = unit() >> 10 == 0xDC00 >> 10 ? 0 : 0xD800;
         }
         if (code >= 0xD800 && code < 0xE000) {
@@ -190,7 +190,7 @@ private:
         }
     }
 
-    /// The four hex digits after `u`.
+    /// The UTF-16 code unit in the four hexadecimal digits after `u`.
     int unit() {
         at++;
         int code = 0;

@@ -3,10 +3,10 @@
 
 #include "WebhookParser.hpp"
 
-/// Throws a Refusal that says what keeps a text from being JSON (RFC 8259, plus our limits) and at which line and
-/// column. Numbers may have any length and exponent. Takes no memory.
+/// Validates JSON (RFC 8259 and the limits in CSimdjson.h). Throws a Refusal with the fault, its line and its column.
+/// Numbers may have any length and exponent. Allocates no memory.
 ///
-/// Returns where the longest array or object lies that is a value of the body's own object; empty where it has none.
+/// Returns the longest array or object that is a direct member of the body's object; empty if there is none.
 Span check_json(const uint8_t *bytes, size_t size);
 
 #endif

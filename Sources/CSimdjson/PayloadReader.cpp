@@ -13,7 +13,7 @@
 
 namespace {
 
-/// Where a value begins in the body.
+/// The start of a value in the body.
 using Value = const uint8_t *;
 
 constexpr std::array<std::string_view, 11> payload_fields = {
@@ -52,8 +52,8 @@ std::string_view text(webhook_parser &parser, Value value, const Place &place) {
     return BodyStepper(parser, value).text();
 }
 
-/// Calls `visit` with each name of the object that begins at the stepper and with the stepper at its value, which it
-/// steps over; ends behind the object.
+/// Calls `visit` for each name of the object at the stepper. The stepper is then at the value, which `visit` must skip.
+/// Ends after the object.
 template <typename Visit> void for_each_field(BodyStepper &stepper, Visit visit) {
     stepper.byte();
     if (stepper.take('}')) { return; }
@@ -67,10 +67,10 @@ template <typename Visit> void for_each_field(BodyStepper &stepper, Visit visit)
     stepper.byte();
 }
 
-/// The fields of one object that are read here, found in one pass.
+/// The known fields of one object, found in one pass.
 template <size_t count> class Fields {
 public:
-    /// - Parameter stepper: at the object; afterwards behind it.
+    /// - Parameter stepper: at the object; moved after it.
     Fields(
         webhook_parser &parser, BodyStepper &stepper, const std::array<std::string_view, count> &names, size_t alert)
         : parser(parser), names(names), alert(alert) {
@@ -170,7 +170,7 @@ private:
         return std::min<int64_t>(result, WEBHOOK_TRUNCATED_LIMIT);
     }
 
-    /// Whether the status says resolved; nothing where it is absent.
+    /// Whether the status is resolved; no value if it is absent.
     template <size_t count> std::optional<bool> read_status(const Fields<count> &fields, size_t field) {
         if (!fields.has(field)) { return std::nullopt; }
         std::string_view found = text(parser, fields[field], fields.place(field));

@@ -13,7 +13,7 @@ bool is_plain(std::string_view name) {
     });
 }
 
-/// The longest prefix that ends with a whole character.
+/// The longest prefix of complete characters within the limit.
 std::string_view cut(std::string_view text) {
     if (text.size() <= longest_quote) { return text; }
     size_t size = longest_quote;

@@ -4,10 +4,10 @@
 #include <string>
 #include <string_view>
 
-/// A text in double quotes for a message: control characters become `?`, and what is long is cut.
+/// A text in double quotes for an error message. Control characters become `?`, and long texts are truncated.
 std::string quoted(std::string_view text);
 
-/// Where in a body a value stands; made for every value, written out only when that value is refused.
+/// The path of a value in the body. Made for every value, formatted only if the value is refused.
 struct Place {
     static constexpr size_t no_alert = static_cast<size_t>(-1);
 
@@ -15,7 +15,7 @@ struct Place {
     std::string_view field{};
     const std::string_view *name = nullptr;
 
-    /// For example `alerts[3].labels.severity`, or `alerts[3].labels["a b"]` where the name is no plain word.
+    /// For example `alerts[3].labels.severity`, or `alerts[3].labels["a b"]` if the name is not a plain word.
     std::string written() const;
 };
 

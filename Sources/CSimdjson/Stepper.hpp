@@ -9,12 +9,12 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the first byte must be
 
 /// The first byte from `at` on that is a quote, a backslash or below 0x20; `end` if there is none.
 inline const uint8_t *find_special(const uint8_t *at, const uint8_t *end) {
-    // Sixteen at a time, by whatever the processor has for it.
+    // Sixteen bytes at a time, with the processor's vector instructions.
     typedef uint8_t Bytes __attribute__((vector_size(16)));
     while (end - at >= 16) {
         Bytes bytes;
         std::memcpy(&bytes, at, 16);
-        // All bits of a byte, or none.
+        // Each byte is 0xFF or 0.
         auto found = (bytes == '"') | (bytes == '\\') | (bytes < 0x20);
         uint64_t halves[2];
         std::memcpy(halves, &found, 16);
@@ -26,7 +26,7 @@ inline const uint8_t *find_special(const uint8_t *at, const uint8_t *end) {
     return at;
 }
 
-/// Steps through text that is known to be valid JSON, which ends inside of [at, end).
+/// Steps through valid JSON, which must end within [at, end).
 class Stepper {
 public:
     Stepper(const uint8_t *start, const uint8_t *end) : at(start), end(end) {}
@@ -37,13 +37,13 @@ public:
         while (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r') { at++; }
     }
 
-    /// Past the byte that must come next.
+    /// Skips white space and the next byte.
     void byte() {
         space();
         at++;
     }
 
-    /// Whether the wanted byte comes next; then past it.
+    /// Skips white space, and the next byte if it is `wanted`. Returns whether it is.
     bool take(char wanted) {
         space();
         if (*at != wanted) { return false; }
@@ -51,7 +51,7 @@ public:
         return true;
     }
 
-    /// Past a string; what stands between its quotes, and whether escapes are in it.
+    /// Skips a string. Returns the text between its quotes, and sets `escaped` if it contains escapes.
     std::string_view string(bool &escaped) {
         const uint8_t *start = ++at;
         escaped = false;
@@ -71,7 +71,7 @@ public:
             case '}':
             case ']': depth--; at++; break;
             default:
-                // Outside of arrays and objects only a number or a word is left: it ends where its characters do.
+                // Outside of arrays and objects, only a number or a word is left.
                 if (depth == 0) { return scalar(); }
                 at++;
             }

@@ -2,8 +2,8 @@
 
 #include "WebhookParser.hpp"
 
-// A body with some of its alerts, cut out of the sender's own bytes: what is not read here stays as it came, down to
-// the digits of its numbers.
+// A body with a subset of its alerts, copied from the sender's bytes. All other bytes are unchanged, including the
+// digits of numbers.
 
 size_t webhook_parser::subset(const uint8_t *tiers, uint8_t tier, uint8_t *into) const {
     if (alerts.empty()) { return 0; }

@@ -5,7 +5,7 @@
 
 namespace {
 
-/// Four hex digits.
+/// The UTF-16 code unit in four hexadecimal digits.
 uint32_t unit(const char *at) {
     uint32_t code = 0;
     for (int place = 0; place < 4; place++) {

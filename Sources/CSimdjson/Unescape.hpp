@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string_view>
 
-/// Writes the text of a valid JSON string, given without its quotes, and returns its length, at most that of `raw`.
+/// Writes the text of a valid JSON string, which is given without quotes. Returns its length, at most that of `raw`.
 size_t write_unescaped(std::string_view raw, char *into);
 
 #endif

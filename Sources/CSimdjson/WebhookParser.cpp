@@ -9,7 +9,7 @@
 
 namespace {
 
-/// Above this the memory that a body took is given back after it.
+/// The size of a body above which `trim` frees memory.
 constexpr size_t trim_above = 1024 * 1024;
 
 template <typename Element> void release(std::vector<Element> &vector) { std::vector<Element>().swap(vector); }
@@ -31,13 +31,13 @@ void webhook_parser::parse(const uint8_t *bytes, size_t count) {
 
 std::string_view webhook_parser::unescape(std::string_view raw) {
     if (unescaped_capacity < size) {
-        // Nothing of this body's stands in the old one: it is of the last body, or there is none.
+        // The old buffer holds no strings of this body.
         unescaped.reset();
         unescaped_capacity = 0;
         unescaped.reset(new char[size]);
         unescaped_capacity = size;
     }
-    // Holds as long as each string is read once; memory must not depend on that.
+    // Cannot happen as long as each string is read once; checked because an overflow would corrupt memory.
     if (raw.size() > unescaped_capacity - unescaped_size) { throw std::bad_alloc(); }
     char *start = unescaped.get() + unescaped_size;
     size_t length = write_unescaped(raw, start);
@@ -56,6 +56,6 @@ void webhook_parser::trim() {
     unescaped.reset();
     unescaped_capacity = 0;
     payload = {};
-    // What the allocator keeps for itself goes back to the system.
+    // Return the allocator's free memory to the system.
     malloc_trim(0);
 }

@@ -3,7 +3,7 @@
 
 #include <yaml.h>
 
-// What Swift cannot read by itself: members of the anonymous unions in libyaml's nodes.
+// Accessors for members of the anonymous unions in libyaml's nodes, which Swift cannot import.
 
 static inline const char *relay_yaml_scalar(const yaml_node_t *node) {
     return (const char *)node->data.scalar.value;
@@ -11,7 +11,7 @@ static inline const char *relay_yaml_scalar(const yaml_node_t *node) {
 
 static inline size_t relay_yaml_scalar_length(const yaml_node_t *node) { return node->data.scalar.length; }
 
-/// Whether the scalar stands in quotes or as a block, so that an empty one is meant.
+/// Whether the scalar is quoted or a block scalar, so that an empty one is intentional.
 static inline int relay_yaml_is_quoted(const yaml_node_t *node) {
     return node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
 }

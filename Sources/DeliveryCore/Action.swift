@@ -1,22 +1,22 @@
-/// What the shell must do. Actions are carried out in their order.
+/// An instruction to the shell, which executes actions in order.
 public enum Action: Sendable, Equatable {
-    /// Read rows behind `after`, once waiting settlements are committed; answer with `loaded` or `loadFailed`.
+    /// Read rows after `after`, once pending settlements are committed; respond with `loaded` or `loadFailed`.
     case load(QueueID, after: EntryID, limit: Int)
-    /// Record the IDs as in composition, read the bodies, render; answer with `composed` or `composeFailed`.
+    /// Record the IDs as in composition, read the bodies, render; respond with `composed` or `composeFailed`.
     case compose(Composition)
-    /// Get the permit and post one part of the queue's last composition; answer with `ended`.
+    /// Get the permit and post one part of the queue's last composition; respond with `ended`.
     case post(QueueID, HookID, part: Int)
-    /// Post one message "resolved while this room was unreachable"; answer with `followUpEnded`.
+    /// Post one message "resolved while this room was unreachable"; respond with `followUpEnded`.
     case followUp(HookID, [FollowUp])
     case settle(QueueID, [EntryID], Settlement)
-    /// Replaces the timer before; nil cancels it.
+    /// Replaces the previous timer; nil cancels it.
     case setTimer(Instant?)
-    /// After `stop`: the last post has ended. Sent once.
+    /// The last post after `stop` has ended. Sent once.
     case stopped
     case report(Fact)
 }
 
-/// One message, or several parts, to be rendered.
+/// A batch to be rendered into one or more messages.
 public struct Composition: Sendable, Equatable {
     public var queue: QueueID
     public var hook: HookID
@@ -42,49 +42,49 @@ public struct Composition: Sendable, Equatable {
 public struct FollowUp: Sendable, Hashable {
     public var queue: QueueID
     public var group: UInt64
-    /// The entry that told of the resolve.
+    /// The entry that reported the group as resolved.
     public var id: EntryID
-    /// How often the room refused to take this.
+    /// How often the room refused this follow-up.
     var refusals: UInt8 = 0
 }
 
 /// How an entry leaves the journal.
 public enum Settlement: Sendable, Hashable {
     case delivered
-    /// Nobody needs to hear of it any more.
+    /// Older than the maximum age.
     case expired
     case dead(DeadLetterReason)
 }
 
 public enum DeadLetterReason: Sendable, Hashable, CaseIterable {
-    /// A room that takes other messages refused it in every form, and every other route was asked.
+    /// A room that accepts other messages refused it in every form, and all other routes were tried.
     case refused
-    /// The body is none that this version understands.
+    /// This version cannot read the body.
     case unreadable
-    /// The process crashed over it again and again.
+    /// The process crashed repeatedly while composing it.
     case crashed
 }
 
-/// What the machine did or learned; logs and metrics are made from these alone.
+/// An event for logs and metrics, which have no other source.
 public enum Fact: Sendable, Equatable {
     case posted(Attempt)
-    /// Every part is in the room.
+    /// All parts were delivered to the room.
     case delivered(QueueID, HookID, [EntryID], Form)
-    /// The queue's posts go to a route that is not its first.
+    /// The queue now posts to a route other than its first.
     case failedOver(QueueID, to: HookID)
     case failedBack(QueueID, to: HookID)
     case hookThrottled(HookID)
     case hookFailing(HookID)
     case hookBroken(HookID)
     case hookWorks(HookID)
-    /// A refused batch is halved until the guilty entry is alone.
+    /// A refused batch is bisected to find the entry that the room refuses.
     case bisecting(QueueID, HookID, entries: Int)
-    /// The room takes other messages, but this entry in no form.
+    /// The room accepts other messages, but refuses this entry in every form.
     case rejected(QueueID, HookID, EntryID)
-    /// Nobody needs to hear of these any more.
+    /// These entries are older than the maximum age.
     case expired(QueueID, [EntryID])
     case deadLettered(QueueID, EntryID, DeadLetterReason, asked: [HookID])
-    /// The room is to hear of this resolve, which another room has.
+    /// The room will be notified of this resolve, which was delivered to another room.
     case followUpWaits(HookID, FollowUp)
     case followedUp(HookID, [FollowUp])
     case followUpDropped(HookID, FollowUp)
@@ -97,7 +97,7 @@ public struct Attempt: Sendable, Equatable {
     public var form: Form
     public var part: Int
     public var entries: Int
-    /// The batch's first entry was posted so often before.
+    /// How often the batch's first entry has been posted, not counting notices.
     public var number: Int
     public var took: Interval
     public var result: PostResult

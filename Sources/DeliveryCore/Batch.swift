@@ -1,51 +1,51 @@
-/// A queue's first entries on their way to one hook. It is made when it leaves and dissolves if it fails, so that a
-/// retry says all that is known by then.
+/// A queue's first entries in delivery to one hook. A batch is made just before it is posted and dropped if the post
+/// fails, so that a retry includes newer entries.
 struct Batch: Sendable {
     let entries: [PendingEntry]
     let hook: HookID
     let form: Form
     var parts = 0
-    /// The last parts that are copies in a thread.
+    /// How many of the last parts are copies in a thread.
     var copies = 0
     var nextPart = 0
     var isComposed = false
-    /// When the post under way left.
+    /// When the current post started.
     var postedAt = Instant.distantPast
-    /// An earlier post of these entries may be in the room.
+    /// An earlier post of these entries may have been delivered.
     var wasMarked = false
 
-    /// Some of its parts are in the room: made anew, they would come twice.
+    /// Some parts were delivered; a new batch would repeat them.
     var hasBegun: Bool { nextPart > 0 }
     var isLastPart: Bool { nextPart + 1 >= parts }
     var isThreadCopy: Bool { nextPart >= parts - copies }
 }
 
-/// The search for a form that a room takes, and for the entry that it does not.
+/// The search for a form that a room accepts and for the entry that it refuses.
 ///
 ///     full ─too large→ reduced → plain;  full ─other→ plain
-///     plain, several entries → the first half, and on in the half that is refused
-///     plain, alone → notice: delivered → plain again, refused → rejected;  notice refused → the hook is broken
+///     plain, several entries → the first half; the search continues in the refused half
+///     plain, one entry → notice: delivered → plain again, refused → rejected;  notice refused → the hook is broken
 struct Search: Sendable {
     enum Step: Sendable {
         case goOn(Search)
-        /// The room takes other messages, but not this entry.
+        /// The room accepts other messages, but not this entry.
         case rejected
-        /// The room takes nothing.
+        /// The room accepts no messages.
         case hookBroken
     }
 
     let hook: HookID
-    /// `HookHealth.setbacks` when it began.
+    /// `HookHealth.setbacks` when the search began.
     var setbacks: UInt32
     var form: Form
-    /// The guilty entry is among so many of the queue's first.
+    /// The number of the queue's first entries that include the refused one.
     var range: Int
-    /// The next batch carries so many of them.
+    /// The number of entries in the next batch.
     var size: Int
-    /// The room took the notice about the entry.
+    /// The room accepted the notice about the entry.
     var isNoticed = false
 
-    /// What to try after a refusal of this batch.
+    /// The next step after a refusal of this batch.
     static func step(after batch: Batch, _ fix: Fix?, isNoticed: Bool, setbacks: UInt32) -> Step {
         let count = batch.entries.count
         var next = Search(hook: batch.hook, setbacks: setbacks, form: .plain, range: count, size: count)
@@ -62,7 +62,7 @@ struct Search: Sendable {
         return .goOn(next)
     }
 
-    /// What to try after a delivery; nil when the search is over.
+    /// The search after a delivery; nil if it is complete.
     func afterDelivery(of batch: Batch) -> Search? {
         var next = self
         if batch.form == .notice {
@@ -73,7 +73,7 @@ struct Search: Sendable {
         return next.without(batch.entries.count)
     }
 
-    /// Entries left the range's beginning.
+    /// The search after `count` entries were removed from the front of the range; nil if none remain.
     func without(_ count: Int) -> Search? {
         var next = self
         next.range -= count
@@ -83,17 +83,17 @@ struct Search: Sendable {
     }
 }
 
-/// A room that was asked for a queue's first entry, once another had rejected it.
+/// The result of posting a queue's first entry to a hook: a rejection or a failure.
 struct Verdict: Sendable {
     let hook: HookID
     /// `HookHealth.epoch` at that time.
     let epoch: UInt32
-    /// The room takes other messages; otherwise the attempt failed.
+    /// The room rejected the entry but accepts other messages; false if the attempt failed.
     let isRejection: Bool
 }
 
-/// A room may show a queue's entries up to one. Until it certainly does or does not, the next attempt there carries
-/// exactly these: with fewer, the room could end on an older state than it showed.
+/// Marks entries that may have been delivered to a room: all up to `through`. Until that is certain, the next attempt
+/// there carries exactly these entries. With fewer, the room could end on an older state than it showed before.
 struct Mark: Sendable {
     let hook: HookID
     var through: EntryID

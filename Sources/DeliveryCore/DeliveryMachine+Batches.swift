@@ -1,4 +1,4 @@
-/// What a batch carries: decided when it leaves, so that it says all that is known.
+/// Composition of batches. The contents are chosen just before the post, so that a batch includes the newest entries.
 extension DeliveryMachine {
     private enum Selection {
         case first(Int)
@@ -6,7 +6,7 @@ extension DeliveryMachine {
         case everything
     }
 
-    /// A queue has the hook's turn: reads what the batch needs, then has it rendered.
+    /// Gives a queue the hook's turn: loads the rows that the batch needs, then requests its composition.
     mutating func beginTurn(_ queue: Int, at hook: HookID, _ now: Instant) {
         hooks[hook.index].turn = .queue(QueueID(queue))
         queues[queue].batch = nil
@@ -14,7 +14,7 @@ extension DeliveryMachine {
         gatherOn(queue, at: now)
     }
 
-    /// Goes on gathering until the batch is complete, time is up, or the journal fails.
+    /// Continues loading rows until the batch is complete, `gatherTime` is over, or the journal fails.
     mutating func gatherOn(_ queue: Int, at now: Instant) {
         guard case .gathering(let hook, let since) = queues[queue].work else { return }
         guard mayPost(at: now), !queues[queue].entries.isEmpty else { return endTurn(queue, at: hook) }
@@ -22,8 +22,8 @@ extension DeliveryMachine {
         guard needsRows(selection, queue), now - since < settings.gatherTime else {
             return compose(queue, at: hook, selection)
         }
-        guard queues[queue].pausedUntil > now else { return readOn(queue, at: now) }
-        // The journal fails. What may be in the room must not be repeated in part.
+        guard queues[queue].pausedUntil > now else { return loadMore(queue, at: now) }
+        // The journal fails. Entries that may have been delivered must not be repeated in part.
         if case .through = selection { endTurn(queue, at: hook) } else { compose(queue, at: hook, selection) }
     }
 
@@ -37,14 +37,14 @@ extension DeliveryMachine {
         }
     }
 
-    /// What this room may still show unknown comes first, then what the search wants, then what the budget suggests.
+    /// Chooses the entries of the next batch: by the search, else by the mark at this hook, else by the budget.
     private func selection(_ queue: Int, at hook: HookID, _ now: Instant) -> Selection {
         let state = queues[queue]
         if let search = state.search { return .first(search.size) }
         if let mark = state.mark(at: hook) { return .through(mark.through) }
         if !hooks[hook.index].health.isWorking || hasRejection(state) { return .first(1) }
         let tokens = hooks[hook.index].limiter.tokens(at: now)
-        // How many wait in the journal is not known: more than the budget, for all that is known.
+        // The number of rows in the journal is unknown: assume more than the budget.
         let mustFold = tokens < .max && (state.isBehind || state.entries.count > tokens)
         return mustFold ? .everything : .first(1)
     }
@@ -74,18 +74,20 @@ extension DeliveryMachine {
         case .everything: break
         case .through(let id): limit = min(limit, max(1, state.entries.prefix { $0.id <= id }.count))
         }
-        return Self.allowed(state.entries, upTo: limit)
+        return Self.compatibleCount(state.entries, upTo: limit)
     }
 
-    /// Entries that were in composition at a crash travel in ever smaller company, so that the guilty one is found.
-    /// They and replayed ones travel by themselves: one banner holds for a whole batch.
-    private static func allowed(_ entries: [PendingEntry], upTo limit: Int) -> Int {
+    /// How many of the first entries may share a batch.
+    ///
+    /// Entries that were in composition at a crash go into ever smaller batches, to find the one that causes it. They
+    /// are not mixed with other entries, nor are replayed ones, because one banner applies to a whole batch.
+    private static func compatibleCount(entries: [PendingEntry], upTo limit: Int) -> Int {
         var crashes: UInt8 = 0
         var count = 0
         for entry in entries.prefix(limit) {
             crashes = max(crashes, entry.crashes)
-            let isLike = entry.isReplayed == entries[0].isReplayed && (entry.crashes > 0) == (entries[0].crashes > 0)
-            guard isLike, count < largestBatch(afterCrashes: crashes) else { break }
+            let isAlike = entry.isReplayed == entries[0].isReplayed && (entry.crashes > 0) == (entries[0].crashes > 0)
+            guard isAlike, count < largestBatch(afterCrashes: crashes) else { break }
             count += 1
         }
         return count
@@ -102,7 +104,7 @@ extension DeliveryMachine {
 
     // MARK: Rows
 
-    /// Keeps half a window of rows at hand.
+    /// Loads rows if the queue holds less than half a window.
     mutating func readAhead(_ queue: Int, at now: Instant) {
         guard case .idle = queues[queue].work else { return }
         let limit = settings.window - queues[queue].entries.count
@@ -111,7 +113,7 @@ extension DeliveryMachine {
         }
     }
 
-    private mutating func readOn(_ queue: Int, at now: Instant) {
+    private mutating func loadMore(_ queue: Int, at now: Instant) {
         let limit = settings.foldLimit - queues[queue].entries.count
         if let after = queues[queue].beginLoad(below: settings.foldLimit * 2, at: now) {
             actions.append(.load(QueueID(queue), after: after, limit: min(limit, 4_096)))
@@ -120,7 +122,7 @@ extension DeliveryMachine {
 
     // MARK: Rendered
 
-    /// The hook is offered again: something more urgent may have come while the batch was rendered.
+    /// Called when a batch is rendered. Frees the hook, because a more urgent queue may be waiting by now.
     mutating func composed(_ queue: QueueID, parts: Int, copies: Int, unreadable: [EntryID], expired: [EntryID]) {
         guard case .composing(let hook) = queues[queue.index].work else { return }
         endTurn(queue.index, at: hook)
@@ -129,7 +131,7 @@ extension DeliveryMachine {
         let left = lost.isEmpty ? batch.entries : batch.entries.filter { !lost.contains($0.id) }
         queues[queue.index].batch = nil
         if left.count < batch.entries.count {
-            setAside(batch.entries.map(\.id).filter(lost.contains), unreadable: Set(unreadable), queue)
+            settleOmitted(batch.entries.map(\.id).filter(lost.contains), unreadable: Set(unreadable), queue)
         }
         guard parts > 0, !left.isEmpty else { return }
         var ready = Batch(entries: left, hook: hook, form: batch.form)
@@ -139,7 +141,8 @@ extension DeliveryMachine {
         queues[queue.index].batch = ready
     }
 
-    private mutating func setAside(_ ids: [EntryID], unreadable: Set<EntryID>, _ queue: QueueID) {
+    /// Settles entries that rendering left out because they are unreadable or expired.
+    private mutating func settleOmitted(_ ids: [EntryID], unreadable: Set<EntryID>, _ queue: QueueID) {
         if let search = queues[queue.index].search { queues[queue.index].search = search.without(ids.count) }
         let expired = ids.filter { !unreadable.contains($0) }
         settle(expired, of: queue, .expired)

@@ -1,11 +1,11 @@
-/// What rooms show, and what is to be said there late.
+/// What rooms may show, and the follow-ups that correct it.
 extension DeliveryMachine {
-    /// The room may show these entries, or parts of them.
+    /// Records that the room may show these entries or parts of them.
     mutating func mayShow(_ batch: Batch, _ queue: Int) {
         for entry in batch.entries { mayShow(entry, queue, in: batch.hook) }
     }
 
-    /// Of these rows a room may show those that the post before a crash or a take-over carried.
+    /// Records that rooms may show newly loaded rows that an unfinished post before a crash or takeover carried.
     mutating func mayShow(_ queue: Int, readAfter known: EntryID) {
         for mark in queues[queue].marks where mark.through > known {
             for entry in queues[queue].entries where entry.id > known && entry.id <= mark.through {
@@ -17,11 +17,11 @@ extension DeliveryMachine {
     private mutating func mayShow(_ entry: PendingEntry, _ queue: Int, in hook: HookID) {
         guard !entry.isResolved else { return }
         queues[queue].rooms.mayShowFiring(entry, in: hook)
-        // A late resolve of an older state would be the newest that the room shows.
+        // A follow-up for an older resolve would become the newest message in the room.
         _ = hooks[hook.index].followUps.cancel(queue: QueueID(queue), group: entry.group)
     }
 
-    /// The room shows the entry.
+    /// Records that the room shows the entry.
     mutating func shows(_ entry: PendingEntry, of queue: QueueID, in hook: HookID, at now: Instant) {
         guard entry.isResolved else { return showsFiring(entry, of: queue, in: hook) }
         _ = hooks[hook.index].followUps.cancel(queue: queue, group: entry.group)
@@ -31,7 +31,7 @@ extension DeliveryMachine {
         }
     }
 
-    /// A room that was to hear of the resolve still shows the group as firing, and that is right again.
+    /// Cancels the group's follow-ups: rooms that still show it as firing are correct again.
     private mutating func showsFiring(_ entry: PendingEntry, of queue: QueueID, in hook: HookID) {
         queues[queue.index].rooms.mayShowFiring(entry, in: hook)
         for room in hooks.indices where hooks[room].followUps.cancel(queue: queue, group: entry.group) {
@@ -57,7 +57,7 @@ extension DeliveryMachine {
             report(.followedUp(hook, followUps))
             return
         case .refused:
-            // Its text is as harmless as a notice's: a room that refuses it takes nothing.
+            // The text is as simple as a notice's: a room that refuses it accepts no messages.
             note(.hookBroken, at: hook, postedAt: start, now)
             if wasWorking { followUps = afterRefusal(followUps, at: hook) }
         default: note(result, at: hook, postedAt: start, now)
@@ -65,7 +65,7 @@ extension DeliveryMachine {
         hooks[hook.index].followUps.putBack(followUps, at: now)
     }
 
-    /// A room that worked before refused them; after the third time they are the cause.
+    /// Drops follow-ups that a working room has refused three times: they are the cause, not the room.
     private mutating func afterRefusal(_ followUps: [FollowUp], at hook: HookID) -> [FollowUp] {
         var kept: [FollowUp] = []
         for var followUp in followUps {

@@ -1,4 +1,4 @@
-/// What the result of a post means for the hook and for the batch.
+/// The effects of a post's result on the hook and on the batch.
 extension DeliveryMachine {
     mutating func ended(_ queue: QueueID, _ result: PostResult, at now: Instant) {
         let index = queue.index
@@ -23,7 +23,7 @@ extension DeliveryMachine {
 
     // MARK: The hook
 
-    /// What the result says about the hook, whoever posted.
+    /// Updates the hook's state with the result of a batch or a follow-up.
     mutating func note(_ result: PostResult, at hook: HookID, postedAt start: Instant, _ now: Instant) {
         let index = hook.index
         let before = hooks[index].health.state
@@ -79,12 +79,12 @@ extension DeliveryMachine {
         keepIfBegun(batch, queue)
     }
 
-    /// Parts that are in the room must not come again if the others can follow.
+    /// Keeps a batch that is partly delivered, so that its delivered parts are not repeated.
     private mutating func keepIfBegun(_ batch: Batch, _ queue: Int) {
         if batch.hasBegun, mayContinue(batch, queue) { queues[queue].batch = batch }
     }
 
-    /// The rows were not forgotten while the post was under way.
+    /// The queue still holds the batch's entries; a reload during the post drops them.
     private func mayContinue(_ batch: Batch, _ queue: Int) -> Bool {
         queues[queue].entries.first?.id == batch.entries.first?.id
     }
@@ -95,7 +95,7 @@ extension DeliveryMachine {
         queues[queue].note(Verdict(hook: batch.hook, epoch: epoch, isRejection: isRejection))
     }
 
-    /// This post is certainly not in the room.
+    /// Removes the mark after a post that was certainly not delivered.
     private mutating func unmark(_ batch: Batch, _ queue: Int) {
         guard batch.form != .notice, !batch.wasMarked, !batch.hasBegun else { return }
         queues[queue].removeMark(at: batch.hook)
@@ -103,7 +103,7 @@ extension DeliveryMachine {
 
     // MARK: Delivered
 
-    /// The message itself is in the room; nothing depends on its copy.
+    /// Called when the post of a thread copy has ended. The message itself is delivered, so the copy may fail.
     private mutating func copyEnded(_ batch: Batch, of queue: QueueID, _ result: PostResult, at now: Instant) {
         switch result {
         case .delivered, .throttled:
@@ -120,7 +120,7 @@ extension DeliveryMachine {
     private mutating func finishPart(_ posted: Batch, of queue: QueueID, messageID: String?, at now: Instant) {
         let index = queue.index
         var batch = posted
-        if batch.form == .notice { return noticed(batch, index) }
+        if batch.form == .notice { return noticeDelivered(batch, index) }
         if let messageID, batch.nextPart == 0, batch.entries.count == 1, let entry = batch.entries.first {
             queues[index].rooms.mayShowFiring(entry, in: batch.hook)
             queues[index].rooms.beginThread(messageID, of: entry.group, in: batch.hook)
@@ -133,10 +133,10 @@ extension DeliveryMachine {
         finish(batch, of: queue, at: now)
     }
 
-    /// The room shows the batch.
+    /// Settles a batch that is delivered completely.
     mutating func finish(_ batch: Batch, of queue: QueueID, at now: Instant) {
         let index = queue.index
-        if mayContinue(batch, index) { restampSearch(index, after: batch) }
+        if mayContinue(batch, index) { continueSearch(index, after: batch) }
         for entry in batch.entries { shows(entry, of: queue, in: batch.hook, at: now) }
         queues[index].rooms.trim(to: settings.groups)
         if let mark = queues[index].mark(at: batch.hook), let last = batch.entries.last, mark.through <= last.id {
@@ -146,12 +146,13 @@ extension DeliveryMachine {
         report(.delivered(queue, batch.hook, batch.entries.map(\.id), batch.form))
     }
 
-    private mutating func noticed(_ batch: Batch, _ queue: Int) {
-        if mayContinue(batch, queue) { restampSearch(queue, after: batch) }
+    private mutating func noticeDelivered(_ batch: Batch, _ queue: Int) {
+        if mayContinue(batch, queue) { continueSearch(queue, after: batch) }
     }
 
-    /// The queue's own delivery does not void its search, even if it is what shows that the hook works again.
-    private mutating func restampSearch(_ queue: Int, after batch: Batch) {
+    /// Advances the search after a delivery. Copies `setbacks`, so that this delivery does not void the search when it
+    /// changes the hook's state to working.
+    private mutating func continueSearch(_ queue: Int, after batch: Batch) {
         guard var search = queues[queue].search?.afterDelivery(of: batch) else { return queues[queue].search = nil }
         search.setbacks = hooks[batch.hook.index].health.setbacks
         queues[queue].search = search
@@ -162,7 +163,7 @@ extension DeliveryMachine {
     private mutating func refused(_ batch: Batch, of queue: QueueID, _ fix: Fix?, at now: Instant) {
         let index = queue.index
         let mark = queues[index].mark(at: batch.hook)
-        // The same entries in the same form: what was refused now was refused then.
+        // The same entries in the same form were posted before: that post was refused as well.
         if !batch.wasMarked || batch.form == mark?.form || batch.form == .plain, batch.form != .notice, !batch.hasBegun
         {
             queues[index].removeMark(at: batch.hook)
@@ -173,7 +174,7 @@ extension DeliveryMachine {
         switch Search.step(after: batch, fix, isNoticed: isNoticed, setbacks: setbacks) {
         case .goOn(let search):
             let isSuspect = hasRejection(queues[index])
-            // An entry that another room rejected is asked alone.
+            // An entry that another room rejected is posted alone.
             queues[index].search = isSuspect && search.size < search.range ? nil : search
             if search.size < search.range { report(.bisecting(queue, batch.hook, entries: search.range)) }
         case .rejected:
@@ -188,7 +189,7 @@ extension DeliveryMachine {
 }
 
 extension PostResult {
-    /// It may have been counted there.
+    /// The server may have counted the post.
     var reachedServer: Bool {
         switch self {
         case .notSent: false

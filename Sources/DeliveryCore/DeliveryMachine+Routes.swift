@@ -1,9 +1,9 @@
-/// Which hook a queue may post to, and when.
+/// Selection of the hook that a queue may post to, and of the time.
 extension DeliveryMachine {
-    /// When the queue may post at this hook; nil if it has nothing to post there as things are.
+    /// When the queue may post at this hook; nil if it may not in the current state.
     ///
-    /// A queue uses the first route that works, or has not been in trouble for long; it probes the routes before it
-    /// when their probes are due. Without any such route it probes all of them.
+    /// A queue uses its first usable route: one that works or has been in trouble for less than the failover delay. It
+    /// probes earlier routes when their probes are due. Without a usable route it probes all of them.
     func slot(_ queue: Int, at hook: HookID, _ now: Instant) -> Instant? {
         let state = queues[queue]
         guard state.isIdle, !state.entries.isEmpty, mayCompose(queue, at: hook, now) else { return nil }
@@ -22,8 +22,9 @@ extension DeliveryMachine {
         return nil
     }
 
-    /// An entry that was in composition at a crash is composed while no other queue composes: else the one that crashes
-    /// the process would drag innocent ones of other queues along, again and again.
+    /// Whether the queue may compose now. An entry that was in composition at a crash is composed only while no other
+    /// queue composes. Otherwise the entry that crashes the process would bring entries of other queues under
+    /// suspicion.
     private func mayCompose(_ queue: Int, at hook: HookID, _ now: Instant) -> Bool {
         if let batch = queues[queue].batch, batch.isComposed, batch.hook == hook { return true }
         guard queues[queue].pausedUntil <= now else { return false }
@@ -38,7 +39,8 @@ extension DeliveryMachine {
 
     private func isSuspect(_ queue: Int) -> Bool { (queues[queue].entries.first?.crashes ?? 0) > 0 }
 
-    /// A route before this hook has a probe due: without this, a quiet queue would never try its own hook again.
+    /// Whether a route before this hook has a probe due. Without it, a queue with little traffic would never return to
+    /// its first route.
     func prefersEarlierRoute(_ queue: Int, to hook: HookID, _ now: Instant) -> Bool {
         for route in queues[queue].plan.routes {
             if route == hook { return false }
@@ -48,25 +50,24 @@ extension DeliveryMachine {
         return false
     }
 
-    // MARK: What is decided without a post
+    // MARK: Decisions without a post
 
-    /// Drops what is void, and gives up what no route takes.
+    /// Drops void searches and batches, and dead-letters entries that every route rejects.
     mutating func reconsider(_ queue: Int, at now: Instant) {
         guard queues[queue].isIdle, !queues[queue].entries.isEmpty else { return }
         if let search = queues[queue].search, isVoid(search, queue, at: now) { queues[queue].search = nil }
-        if let batch = queues[queue].batch, batch.hasBegun, batch.isThreadCopy, mayLeave(batch, queue, at: now) {
+        if let batch = queues[queue].batch, batch.hasBegun, batch.isThreadCopy, mayMove(batch, queue, at: now) {
             queues[queue].batch = nil
             finish(batch, of: QueueID(queue), at: now)
         }
         while let first = queues[queue].entries.first {
-            // A process may be killed for another reason while an innocent entry happens to be composed alone: once is
-            // no proof.
+            // One crash alone is no proof: the process may have been killed for another reason.
             if first.crashes >= 3, first.crashesAlone >= 2 {
-                giveUp(first, of: queue, .crashed)
+                moveToDeadLetters(first, of: queue, .crashed)
             } else if hasRejection(queues[queue]), queues[queue].batch == nil,
                 queues[queue].plan.routes.allSatisfy({ wasAsked($0, queues[queue], at: now) })
             {
-                giveUp(first, of: queue, .refused)
+                moveToDeadLetters(first, of: queue, .refused)
             } else {
                 return
             }
@@ -81,15 +82,15 @@ extension DeliveryMachine {
         return betterRouteWorks(than: search.hook, state, at: now)
     }
 
-    /// Where a search or a begun batch goes on; nil if the queue is free to choose.
+    /// The hook at which a search or a partly delivered batch continues; nil if there is neither.
     func boundHook(_ queue: Int, at now: Instant) -> HookID? {
         if let search = queues[queue].search { return search.hook }
-        guard let batch = queues[queue].batch, batch.hasBegun, !mayLeave(batch, queue, at: now) else { return nil }
+        guard let batch = queues[queue].batch, batch.hasBegun, !mayMove(batch, queue, at: now) else { return nil }
         return batch.hook
     }
 
-    /// A batch some of whose parts are in the room goes on there, unless it would be told sooner elsewhere.
-    private func mayLeave(_ batch: Batch, _ queue: Int, at now: Instant) -> Bool {
+    /// Whether a partly delivered batch may move to another hook, because that one delivers it sooner.
+    private func mayMove(_ batch: Batch, _ queue: Int, at now: Instant) -> Bool {
         let (state, health) = (queues[queue], hooks[batch.hook.index].health)
         guard state.plan.routes.contains(batch.hook) else { return true }
         let isThrottled = if case .throttled = health.state { true } else { false }
@@ -101,14 +102,15 @@ extension DeliveryMachine {
         return betterRouteWorks(than: batch.hook, state, at: now)
     }
 
-    /// What has begun waits longer for a throttling hook than what has not: elsewhere it would begin again, and between
-    /// two hooks that throttle it would never end.
+    /// Whether the hook has throttled too long for a search or a partly delivered batch. These wait longer than other
+    /// entries: they would begin again elsewhere, and never end between two throttling hooks.
     private func throttlesForLong(_ hook: HookID, _ state: QueueState, at now: Instant) -> Bool {
         guard case .throttled(let since) = hooks[hook.index].health.state else { return false }
         return now - since >= max(state.plan.failoverDelay, settings.throttleVerdict)
     }
 
-    /// A hook in trouble takes the next post only after a long pause, or under a smaller limit since a reload.
+    /// Whether a hook in trouble accepts its next post only after more than `patience`, because of a pause or a limit
+    /// that a reload reduced.
     private func holdsForLong(_ hook: HookID, _ state: QueueState, at now: Instant) -> Bool {
         guard !hooks[hook.index].health.isUsable(within: state.plan.failoverDelay, at: now) else { return false }
         return hooks[hook.index].readyAt(isSearching: true) - now > settings.patience
@@ -135,12 +137,12 @@ extension DeliveryMachine {
 
     // MARK: Entries that a room rejected
 
-    /// A room that works refused the first entry in every form.
+    /// Whether a working room refused the first entry in every form.
     func hasRejection(_ state: QueueState) -> Bool {
         state.verdicts.contains { $0.isRejection && hooks[$0.hook.index].health.epoch == $0.epoch }
     }
 
-    /// The room rejected the first entry, failed over it, or has throttled for long.
+    /// Whether the room rejected the first entry, failed on it, or has throttled for `throttleVerdict`.
     private func wasAsked(_ hook: HookID, _ state: QueueState, at now: Instant) -> Bool {
         let health = hooks[hook.index].health
         if state.verdicts.contains(where: { $0.hook == hook && $0.epoch == health.epoch }) { return true }
@@ -148,7 +150,7 @@ extension DeliveryMachine {
         return false
     }
 
-    private mutating func giveUp(_ entry: PendingEntry, of queue: Int, _ reason: DeadLetterReason) {
+    private mutating func moveToDeadLetters(_ entry: PendingEntry, of queue: Int, _ reason: DeadLetterReason) {
         let asked = queues[queue].verdicts.map(\.hook)
         queues[queue].search = nil
         settle([entry.id], of: QueueID(queue), .dead(reason))

@@ -1,8 +1,8 @@
-/// The right to post: gained at start for ever, or by lease among replicas; and the records that pass with it.
+/// The tenure: the right to post, permanent in a single process or leased among replicas, and its hook records.
 extension DeliveryMachine {
-    /// Continues with what the one before left of each hook; rows are read anew.
+    /// Gains the tenure. Continues with the hook records of the previous owner and reads all rows again.
     mutating func gain(_ tenure: Tenure, at now: Instant) {
-        // A frozen process may not have noticed that another posted in between.
+        // A suspended process may not have noticed that another replica posted in between.
         loseTenure()
         tenureEnd = tenure.validUntil
         for record in tenure.hooks where hooks.indices.contains(record.hook.index) {
@@ -12,7 +12,7 @@ extension DeliveryMachine {
 
     private mutating func restore(_ record: HookRecord, at now: Instant) {
         let index = record.hook.index
-        // A post of this process that is under way counts at its end.
+        // A current post of this process is counted at its end.
         if hooks[index].turn == .free {
             hooks[index].limiter = PostLimiter(
                 limit: hooks[index].limiter.limit, posts: record.posts, pausedUntil: record.pausedUntil, now: now)
@@ -25,7 +25,7 @@ extension DeliveryMachine {
         if unfinished.form != .notice { queues[unfinished.queue.index].setMark(mark) }
     }
 
-    /// What must outlive the process, to be stored before a post that is under way can be in the room.
+    /// The hook's record. It must be stored before the current post is sent, because it must survive a crash.
     public func record(of hook: HookID, until: Instant) -> HookRecord? {
         guard hooks.indices.contains(hook.index) else { return nil }
         let state = hooks[hook.index]
@@ -40,7 +40,7 @@ extension DeliveryMachine {
         switch state.turn {
         case .free: return nil
         case .followUp:
-            // Like a notice it shows no entry, but it counts against the budget until it has ended.
+            // Like a notice it shows no entry, but it counts against the budget.
             guard let first = state.followUps.underWay.first else { return nil }
             return HookRecord.Unfinished(queue: first.queue, through: first.id, form: .notice, until: until)
         case .queue(let queue):
@@ -51,8 +51,8 @@ extension DeliveryMachine {
         }
     }
 
-    /// Another replica goes on: what is known of rows and rooms is worth nothing any more. A post under way ends as
-    /// usual, and what it delivered is settled.
+    /// Drops all knowledge of rows and rooms, because another replica continues. A current post ends as usual, and the
+    /// entries that it delivers are settled.
     mutating func loseTenure() {
         tenureEnd = nil
         for index in queues.indices {

@@ -1,6 +1,6 @@
-/// Whose turn it is at each hook.
+/// Scheduling: which queue has the turn at each hook.
 extension DeliveryMachine {
-    /// Starts whatever may start now.
+    /// Starts every load, composition and post that may start now.
     mutating func advance(at now: Instant) {
         for queue in queues.indices { reconsider(queue, at: now) }
         for queue in queues.indices { gatherOn(queue, at: now) }
@@ -15,7 +15,7 @@ extension DeliveryMachine {
             for queue in queues.indices { readAhead(queue, at: now) }
         }
         for queue in queues.indices where queues[queue].isIdle {
-            // A batch that could not leave is made anew when it can, with what has come by then.
+            // A batch that could not be posted is composed again later, with the newer entries.
             if let batch = queues[queue].batch, !batch.hasBegun { queues[queue].batch = nil }
             queues[queue].trim(to: settings.window)
         }
@@ -34,9 +34,9 @@ extension DeliveryMachine {
 
     // MARK: Urgency
 
-    /// The most urgent queue that may post at this hook now. One that has waited longer than `patience` precedes it,
-    /// unless a more urgent one was already overtaken since its last post: each is overtaken once at most, and none
-    /// waits for ever.
+    /// The most urgent queue that may post at this hook now. A queue that has waited longer than `patience` precedes
+    /// it, unless a more urgent one was already overtaken since its last post. So each is overtaken at most once, and
+    /// no queue starves.
     private func nextQueue(at hook: HookID, _ now: Instant) -> Int? {
         var claimants: [Int] = []
         for queue in queues.indices where wantsTurn(queue, at: hook, now) { claimants.append(queue) }
@@ -45,7 +45,7 @@ extension DeliveryMachine {
         for queue in claimants where now - waitingSince(queue) > settings.patience {
             if mayOvertake(queues[queue].plan.urgency, claimants) { return queue }
         }
-        // Of equally urgent ones the first in line has waited longest.
+        // Among equally urgent queues, the one that has waited longest is first.
         var first = claimants[0]
         for queue in claimants where queues[queue].plan.urgency < queues[first].plan.urgency { first = queue }
         return first
@@ -62,7 +62,7 @@ extension DeliveryMachine {
         claimants.allSatisfy { queues[$0].plan.urgency >= urgency || !queues[$0].wasOvertaken }
     }
 
-    /// A post leaves: more urgent queues that wait here are overtaken.
+    /// Called when a post starts. Marks more urgent queues that wait at this hook as overtaken.
     private mutating func noteOvertaking(by urgency: Int, at hook: HookID, _ now: Instant) {
         for queue in queues.indices where queues[queue].plan.urgency < urgency {
             if wantsTurn(queue, at: hook, now) { queues[queue].wasOvertaken = true }
@@ -106,7 +106,8 @@ extension DeliveryMachine {
 
     // MARK: Follow-ups
 
-    /// Follow-ups are less urgent than any queue; like a queue, they overtake once they have waited for long.
+    /// Whether follow-ups precede all queues. They are the least urgent, but like a queue they may overtake once they
+    /// have waited longer than `patience`.
     private func followUpPrecedes(at hook: HookID, _ now: Instant) -> Bool {
         guard followUpsAreDue(at: hook, now),
             now - hooks[hook.index].followUps.waitingSince > settings.patience
@@ -114,7 +115,7 @@ extension DeliveryMachine {
         return queues.indices.allSatisfy { !queues[$0].wasOvertaken || !wantsTurn($0, at: hook, now) }
     }
 
-    /// A hook that a reload took out of every route has nobody to post there.
+    /// Whether follow-ups may be posted now. They may not if a reload removed the hook from all routes.
     private func followUpsAreDue(at hook: HookID, _ now: Instant) -> Bool {
         !hooks[hook.index].followUps.isEmpty && hooks[hook.index].readyAt(isSearching: false) <= now
             && queues.contains { $0.plan.routes.contains(hook) }

@@ -1,7 +1,8 @@
-/// Delivers all queues through all hooks: decides what is posted where, when, in which form, and what is given up.
+/// Delivers all queues through all hooks. Decides what is posted where, when and in which form, and which entries
+/// become dead letters.
 ///
-/// A pure value. After each event it derives from its whole state what starts and when to look again, so no wake-up
-/// can be lost. `docs/DELIVERY.md` describes the rules.
+/// A pure value. After each event it computes from its entire state what starts and when the timer must fire, so no
+/// wake-up can be lost. `docs/DELIVERY.md` describes the rules.
 public struct DeliveryMachine: Sendable {
     let settings: Settings
     var hooks: [HookState] = []
@@ -14,16 +15,16 @@ public struct DeliveryMachine: Sendable {
     private var hasStopped = false
     private var timer: Instant?
 
-    /// - Parameter seed: of the jitter between retries.
+    /// - Parameter seed: of the retries' jitter.
     public init(_ topology: Topology, settings: Settings = Settings(), seed: UInt64) {
         self.settings = settings
         random = SeededRandom(seed: seed)
         adopt(topology, at: .distantPast)
     }
 
-    /// Takes an event and returns what the shell must do, in order. `now` must not go back.
+    /// Applies an event and returns the shell's actions in order. `now` must not decrease.
     public mutating func apply(_ event: Event, at now: Instant) -> [Action] {
-        // The most frequent event of a storm: the queue knows that more waits, and how much more changes nothing.
+        // The most frequent event of a storm. The queue knows that rows are waiting; how many changes no decision.
         if case .available(let queue, let id) = event, queues.indices.contains(queue.index),
             queues[queue.index].isBehind
         {
@@ -33,7 +34,7 @@ public struct DeliveryMachine: Sendable {
         actions = []
         handle(event, at: now)
         advance(at: now)
-        setTimer(at: now, hasRung: event == .timer)
+        setTimer(at: now, hasFired: event == .timer)
         if isStopping, !hasStopped, hooks.allSatisfy({ $0.turn == .free }) {
             hasStopped = true
             actions.append(.stopped)
@@ -42,7 +43,7 @@ public struct DeliveryMachine: Sendable {
         return actions
     }
 
-    /// Posts may begin.
+    /// Whether posts may start.
     func mayPost(at now: Instant) -> Bool {
         guard !isStopping, let tenureEnd else { return false }
         return now < tenureEnd
@@ -86,10 +87,11 @@ public struct DeliveryMachine: Sendable {
         }
     }
 
-    /// What a server may ask for.
+    /// Limits a pause that a server requests.
     static func clamped(_ pause: Interval) -> Interval { pause.clamped(.seconds(1), .seconds(600)) }
 
-    /// Budgets, order and health stay; every probe is due, since the settings may have mended a hook.
+    /// Adopts the topology. Keeps budgets, order and health, and makes every probe due, since the new settings may have
+    /// repaired a hook.
     private mutating func adopt(_ topology: Topology, at now: Instant) {
         for (index, limit) in topology.limits.enumerated() {
             if index == hooks.count { hooks.append(HookState(limit: limit)) }
@@ -106,14 +108,14 @@ public struct DeliveryMachine: Sendable {
 
     // MARK: Time
 
-    private mutating func setTimer(at now: Instant, hasRung: Bool) {
+    private mutating func setTimer(at now: Instant, hasFired: Bool) {
         let next = mayPost(at: now) ? nextChange(after: now) : nil
-        guard next != timer || (hasRung && next != nil) else { return }
+        guard next != timer || (hasFired && next != nil) else { return }
         timer = next
         actions.append(.setTimer(next))
     }
 
-    /// The earliest time at which something may be decided otherwise, without an event.
+    /// The earliest time at which a decision may change without an event; nil if there is none.
     private func nextChange(after now: Instant) -> Instant? {
         var next = Instant.distantFuture
         func consider(_ time: Instant) { if time > now, time < next { next = time } }

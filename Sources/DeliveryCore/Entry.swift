@@ -1,4 +1,4 @@
-/// A row's number in the journal; ascends within a queue. 0 precedes every row.
+/// A row's number in the journal, ascending within a queue. 0 precedes all rows.
 public struct EntryID: Sendable, Hashable, Comparable {
     public var rawValue: Int64
 
@@ -12,15 +12,15 @@ public struct EntryID: Sendable, Hashable, Comparable {
 /// A journal row without its body.
 public struct PendingEntry: Sendable, Hashable {
     public var id: EntryID
-    /// The alert group whose state the entry tells.
+    /// The alert group whose state the entry reports.
     public var group: UInt64
-    /// The group is resolved by this entry; otherwise it fires.
+    /// The entry reports the group as resolved, otherwise as firing.
     public var isResolved: Bool
-    /// Put back from the dead letters.
+    /// Requeued from the dead letters.
     public var isReplayed: Bool
     /// How often the process crashed while this entry was in composition.
     public var crashes: UInt8
-    /// How many of these crashes happened while it was composed alone, and nothing else was being composed.
+    /// How many of these crashes happened while no other entry was in composition.
     public var crashesAlone: UInt8
 
     public init(
@@ -39,9 +39,9 @@ public struct PendingEntry: Sendable, Hashable {
 /// Rows of a queue in ascending order, as the journal read them.
 public struct Page: Sendable, Hashable {
     public var entries: [PendingEntry]
-    /// Everything up to here was read; read on from here.
+    /// All rows up to this one were read; the next read starts after it.
     public var cursor: EntryID
-    /// Nothing was pending behind the cursor when the journal was read.
+    /// No rows were pending after the cursor when the journal was read.
     public var isLast: Bool
 
     public init(entries: [PendingEntry], cursor: EntryID, isLast: Bool) {
@@ -51,27 +51,27 @@ public struct Page: Sendable, Hashable {
     }
 }
 
-/// How a batch is rendered, from the richest to the one that no room may refuse.
+/// How a batch is rendered, from the richest form to the simplest, which every working room accepts.
 public enum Form: UInt8, Sendable, Hashable, CaseIterable {
     case full
     /// As `full`, in smaller parts.
     case reduced
     /// Text only.
     case plain
-    /// A fixed sentence with the entry's ID. It finds out whether the room refuses the entry or everything.
+    /// A fixed sentence with the entry's ID. It shows whether the room refuses the entry or all messages.
     case notice
 }
 
-/// What the head of a message must say.
+/// Statements at the top of a message.
 public struct Banner: OptionSet, Sendable, Hashable {
     public let rawValue: UInt8
 
     public init(rawValue: UInt8) { self.rawValue = rawValue }
 
-    /// The message belongs to another room.
+    /// The message was intended for another room.
     public static let rerouted = Banner(rawValue: 1)
-    /// The entries were put back from the dead letters.
+    /// The entries were requeued from the dead letters.
     public static let replayed = Banner(rawValue: 2)
-    /// Another room takes other messages, but not this one.
+    /// Another room refused this message but accepts others.
     public static let refused = Banner(rawValue: 4)
 }

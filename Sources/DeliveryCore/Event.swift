@@ -1,46 +1,46 @@
-/// What happened, from the shell. An event about work that is not under way is ignored.
+/// An event from the shell. An event for work that is not in progress is ignored.
 public enum Event: Sendable, Equatable {
     /// Rows up to this one are committed.
     case available(QueueID, through: EntryID)
     case loaded(QueueID, Page)
-    /// The journal could not be read now.
+    /// Reading the journal failed temporarily.
     case loadFailed(QueueID)
-    /// The batch is rendered into `parts` messages, the last `copies` of which are copies in a thread. The entries in
-    /// `unreadable` and `expired` are not among them; with `parts` 0 nothing is left.
+    /// The batch is rendered into `parts` messages, of which the last `copies` are copies in a thread. The messages
+    /// omit the entries in `unreadable` and `expired`; `parts` is 0 if no entry is left.
     case composed(QueueID, parts: Int, copies: Int = 0, unreadable: [EntryID] = [], expired: [EntryID] = [])
-    /// The bodies could not be read now.
+    /// Reading the bodies failed temporarily.
     case composeFailed(QueueID)
-    /// An answer of any kind said that the hook takes nothing for this long; `ended` follows.
+    /// A response of any kind requested a pause of this length; `ended` follows.
     case paused(HookID, Interval)
-    /// The post under way for this queue has ended.
+    /// The queue's current post has ended.
     case ended(QueueID, PostResult)
-    /// The follow-up under way at this hook has ended.
+    /// The hook's current follow-up has ended.
     case followUpEnded(HookID, PostResult)
-    /// The time of the last `setTimer` has come.
+    /// The timer of the last `setTimer` has fired.
     case timer
-    /// Settings were read again.
+    /// The settings were reloaded.
     case reconfigured(Topology)
-    /// Begin no more posts, and say when the last one has ended.
+    /// Start no more posts, and send `stopped` when the last one has ended.
     case stop
-    /// The journal takes no more settlements; the process is about to end.
+    /// The journal can record no more settlements; the process is about to end.
     case journalFailed
-    /// This replica may post from now on. A process of its own gains it at start, for ever.
+    /// This replica may post from now on. A process without replicas gains the tenure at start, without an end.
     case tenureGained(Tenure)
     case tenureExtended(until: Instant)
     case tenureLost
 }
 
-/// What became of a post, by the classifier.
+/// The classified result of a post.
 public enum PostResult: Sendable, Hashable {
     /// Rocket.Chat confirmed the message.
     case delivered(messageID: String?)
-    /// Refused for now; the hook takes nothing for this long.
+    /// Refused temporarily; the hook accepts no messages for this long.
     case throttled(Interval)
-    /// There was no permit. Nothing left, and rows may have been settled elsewhere.
+    /// There was no permit. Nothing was sent, and another replica may have settled rows.
     case notSent
-    /// It passes by itself. `reachedServer`: it may count against the budget.
+    /// A temporary failure. `reachedServer`: the post may count against the budget.
     case failed(maybeDelivered: Bool, reachedServer: Bool)
-    /// A bare 500: an outage or a wrong token.
+    /// A 500 without details: an outage or a wrong token.
     case suspicious
     /// An operator must repair the hook.
     case hookBroken
@@ -48,13 +48,13 @@ public enum PostResult: Sendable, Hashable {
     case refused(Fix?)
 }
 
-/// What may make a refused message acceptable.
+/// A change that may make a refused message acceptable.
 public enum Fix: Sendable, Hashable {
     case smaller
     case plainText
 }
 
-/// The right to post, and what was known of the hooks by whoever posted before.
+/// The right to post, and the hook records of the previous owner.
 public struct Tenure: Sendable, Equatable {
     public var validUntil: Instant
     public var hooks: [HookRecord]
@@ -65,14 +65,14 @@ public struct Tenure: Sendable, Equatable {
     }
 }
 
-/// The state of a hook that outlives the process or the tenure.
+/// The state of a hook that persists across processes and tenures.
 public struct HookRecord: Sendable, Hashable {
-    /// A post whose end nobody recorded.
+    /// A post whose end was not recorded.
     public struct Unfinished: Sendable, Hashable {
         public var queue: QueueID
         public var through: EntryID
         public var form: Form
-        /// It may arrive until then; no other post may leave before.
+        /// The post may arrive until then; no other post may start before.
         public var until: Instant
 
         public init(queue: QueueID, through: EntryID, form: Form, until: Instant) {

@@ -1,10 +1,10 @@
-/// What the machine holds in memory, for gauges and for the check of its bounds.
+/// The machine's memory use, for gauges and bound checks.
 public struct Footprint: Sendable, Equatable {
-    /// Rows of the queue that holds most.
+    /// The largest number of rows in a queue.
     public var rows = 0
-    /// Groups of the queue that remembers most.
+    /// The largest number of groups in a queue.
     public var groups = 0
-    /// Follow-ups of the hook where most wait.
+    /// The largest number of follow-ups at a hook.
     public var followUps = 0
 }
 

@@ -1,19 +1,19 @@
-/// Whether a hook works, by the results of its posts, and when it may be tried again.
+/// A hook's health by the results of its posts, and the time of the next attempt.
 struct HookHealth: Sendable {
     enum State: Sendable, Equatable {
         case working
         case throttled(since: Instant)
         case failing(since: Instant)
-        /// An operator must repair it; it will not get better by itself.
+        /// An operator must repair it.
         case broken(since: Instant)
     }
 
     private(set) var state = State.working
-    /// No post before then, unless a search goes on here.
+    /// No post starts before then, except for a search at this hook.
     private(set) var retryAt = Instant.distantPast
     /// Changes when the hook starts or stops working. A verdict of another epoch is void.
     private(set) var epoch: UInt32 = 0
-    /// Changes with every failure and recovery. A search that began before is void.
+    /// Changes with every failure and recovery. A search that began earlier is void.
     private(set) var setbacks: UInt32 = 0
 
     private var failures = 0
@@ -23,7 +23,7 @@ struct HookHealth: Sendable {
     private static let failuresBeforeProbes = 5
     private static let suspiciousBeforeBroken = 5
 
-    /// Posts are not probes: nothing says that the next one will fail.
+    /// Whether the next post is expected to succeed or to be throttled, so that it is not a probe.
     var isWorking: Bool {
         switch state {
         case .working, .throttled: true
@@ -31,13 +31,13 @@ struct HookHealth: Sendable {
         }
     }
 
-    /// It is posted to by probes alone.
+    /// Only probes are posted to the hook.
     var isLeftAlone: Bool {
         if case .broken = state { return true }
         return !isWorking && failures >= Self.failuresBeforeProbes
     }
 
-    /// Since when it takes no messages; nil while it does.
+    /// When the hook stopped accepting messages; nil while it accepts them.
     var troubledSince: Instant? {
         switch state {
         case .working: nil
@@ -45,7 +45,7 @@ struct HookHealth: Sendable {
         }
     }
 
-    /// It works, or has not been in trouble for long enough to leave it.
+    /// Whether the hook works or has been in trouble for less than the failover delay.
     func isUsable(within delay: Interval, at now: Instant) -> Bool {
         switch state {
         case .working: true
@@ -67,7 +67,7 @@ struct HookHealth: Sendable {
     }
 
     /// - Parameters:
-    ///   - start: when the post left.
+    ///   - start: when the post started.
     mutating func throttled(from start: Instant, until end: Instant) {
         suspicious = 0
         switch state {
@@ -77,11 +77,12 @@ struct HookHealth: Sendable {
         }
     }
 
-    /// A refusal says nothing about the hook; others wait for the next probe while the search goes on.
+    /// A refusal does not change the hook's state, except that it ends throttling. Other queues wait for the next probe
+    /// while the search continues.
     mutating func refused(at now: Instant) {
         suspicious = 0
         if isWorking {
-            // It throttles no more.
+            // The throttling has ended.
             state = .working
             return
         }
@@ -105,10 +106,10 @@ struct HookHealth: Sendable {
         retryAt = now + pause(using: &random)
     }
 
-    /// The next probe is due now; settings that mend a hook need not wait for it.
+    /// Makes the next probe due now, so that a hook that new settings repair is used at once.
     mutating func makeProbeDue(at now: Instant) { retryAt = min(retryAt, now) }
 
-    /// Continues where another process left off.
+    /// Restores the state that another process recorded.
     mutating func restore(failingSince: Instant?, at now: Instant) {
         let (epoch, setbacks) = (epoch &+ 1, setbacks &+ 1)
         self = HookHealth()

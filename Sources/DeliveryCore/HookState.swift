@@ -1,4 +1,4 @@
-/// One hook: whose turn it is, its budget, its health, and what is to be said there late.
+/// One hook: its current turn, budget, health and follow-ups.
 struct HookState: Sendable {
     enum Turn: Sendable, Equatable {
         case free
@@ -9,21 +9,21 @@ struct HookState: Sendable {
     var turn = Turn.free
     var limiter: PostLimiter
     var health = HookHealth()
-    /// Another process's post may still arrive, or there was no permit.
+    /// No post starts before then: another process's post may still arrive, or there was no permit.
     var heldUntil = Instant.distantPast
     var followUps = FollowUpList()
     var postedAt = Instant.distantPast
 
     init(limit: PostLimit?) { limiter = PostLimiter(limit: limit) }
 
-    /// When the next post may leave; a search that goes on here does not wait for the next probe.
+    /// When the next post may start. A search at this hook does not wait for the next probe.
     func readyAt(isSearching: Bool) -> Instant {
         let slot = max(limiter.nextSlot, heldUntil)
         return isSearching ? slot : max(slot, health.retryAt)
     }
 }
 
-/// Resolves that were delivered elsewhere while this room may show the group as firing.
+/// Resolves that were delivered to other rooms while this room may show the group as firing.
 struct FollowUpList: Sendable {
     private(set) var waiting: [FollowUp] = []
     private(set) var underWay: [FollowUp] = []
@@ -31,7 +31,7 @@ struct FollowUpList: Sendable {
 
     var isEmpty: Bool { waiting.isEmpty }
 
-    /// Returns the one that had to make way.
+    /// Adds a follow-up. Returns the one that was dropped at the limit, if any.
     mutating func add(_ followUp: FollowUp, limit: Int, at now: Instant) -> FollowUp? {
         if waiting.isEmpty { waitingSince = now }
         waiting.append(followUp)
@@ -44,7 +44,7 @@ struct FollowUpList: Sendable {
         return underWay
     }
 
-    /// The post has ended; returns what was not cancelled in the meantime.
+    /// Ends the post and returns its follow-ups that were not cancelled meanwhile.
     mutating func end() -> [FollowUp] {
         defer { underWay = [] }
         return underWay
@@ -55,7 +55,8 @@ struct FollowUpList: Sendable {
         waitingSince = waiting.isEmpty ? .distantFuture : now
     }
 
-    /// The group fires again, or the room was told; returns whether something waited.
+    /// Cancels the group's follow-ups, because it fires again or the room shows the resolve. Returns whether there were
+    /// any.
     mutating func cancel(queue: QueueID, group: UInt64) -> Bool {
         guard !waiting.isEmpty || !underWay.isEmpty else { return false }
         let count = waiting.count + underWay.count
@@ -73,7 +74,7 @@ struct FollowUpList: Sendable {
 /// Whether a hook receives posts, for metrics.
 public enum HookCondition: Sendable, Hashable {
     case works
-    /// A post finds out whether it works again.
+    /// A probe is in progress.
     case isProbed
     case isLeftAlone
 }

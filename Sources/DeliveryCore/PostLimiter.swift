@@ -1,27 +1,28 @@
 /// Paces the posts to one hook.
 ///
-/// Rocket.Chat counts in fixed windows whose edges nobody outside knows, so the exact limit holds in every window,
-/// wherever it begins. A post counts from its end: one that was slow may have been counted any time before.
+/// Rocket.Chat counts in fixed windows whose start is unknown to clients, so the limit is kept in every window of that
+/// length. A post counts from its end, because the server may count a slow post at any time before.
 ///
-/// A token bucket inside the limit keeps a storm from spending the window at once: three tenths of the posts may
-/// leave in a burst, the others are spread evenly. For 10 in 60 s: 3 posts 1 s apart, then one in 8.6 s.
+/// A token bucket keeps a storm from using the whole window at once. Three tenths of the posts may form a burst; the
+/// others are spread evenly. With 10 posts in 60 s: 3 posts 1 s apart, then one every 8.6 s.
 struct PostLimiter: Sendable {
     private(set) var limit: PostLimit?
-    /// When the last posts ended, the oldest first. While one is under way, the last is its start.
+    /// The ends of the last posts, oldest first. During a post, the last element is its start.
     private(set) var posts: [Instant] = []
     private(set) var pausedUntil = Instant.distantPast
     private var isPosting = false
     private var lastStart = Instant.distantPast
-    /// The bucket is full from then on.
+    /// When the bucket will be full.
     private var fullAt = Instant.distantPast
     private var fullAtBefore = Instant.distantPast
 
     init(limit: PostLimit?) { self.limit = limit }
 
-    /// Continues where another process left off. Times after `now` are taken for now: a record's clock may be ahead.
+    /// Restores the state that another process recorded. Times after `now` become `now`, because its clock may be
+    /// ahead.
     init(limit: PostLimit?, posts: [Instant], pausedUntil: Instant?, now: Instant) {
         self.limit = limit
-        let known = posts.suffix(Self.memory(limit)).map { min($0, now) }
+        let known = posts.suffix(Self.historySize(limit)).map { min($0, now) }
         for post in known {
             start(at: post)
             finish(at: post, reachedServer: true)
@@ -29,11 +30,11 @@ struct PostLimiter: Sendable {
         if let pausedUntil { self.pausedUntil = pausedUntil }
     }
 
-    /// The earliest moment at which a post may leave; it may be past.
+    /// The earliest time at which a post may start; it may be in the past.
     var nextSlot: Instant {
         guard let limit else { return pausedUntil }
         var slot = max(pausedUntil, lastStart + limit.window / 60)
-        // The margin is for clocks that drift and servers that round.
+        // The margin allows for clock drift and for rounding by the server.
         if posts.count >= limit.posts {
             slot = max(slot, posts[posts.count - limit.posts] + limit.window + limit.window / 500)
         }
@@ -41,7 +42,7 @@ struct PostLimiter: Sendable {
         return fullAt == .distantPast ? slot : max(slot, fullAt + Interval(nanoseconds: -lead.nanoseconds))
     }
 
-    /// How many posts the bucket and the exact limit would let out now.
+    /// How many posts the bucket and the exact limit allow now.
     func tokens(at now: Instant) -> Int {
         guard let limit else { return .max }
         guard pausedUntil <= now else { return 0 }
@@ -61,7 +62,7 @@ struct PostLimiter: Sendable {
         forgetOldPosts()
     }
 
-    /// - Parameter reachedServer: false costs nothing of the budget.
+    /// - Parameter reachedServer: whether the post counts against the budget.
     mutating func finish(at now: Instant, reachedServer: Bool) {
         guard isPosting else { return }
         isPosting = false
@@ -69,16 +70,16 @@ struct PostLimiter: Sendable {
         if reachedServer { posts.append(now) } else { fullAt = fullAtBefore }
     }
 
-    /// The last post may be counted as late as that.
+    /// Moves the last post to a later time, until which the server may count it.
     mutating func extendLast(to instant: Instant) {
         guard let last = posts.last, last < instant else { return }
         posts[posts.count - 1] = instant
     }
 
-    /// Holds all posts until then; a pause is only ever made longer.
+    /// Pauses all posts. Never shortens an earlier pause.
     mutating func pause(until instant: Instant) { pausedUntil = max(pausedUntil, instant) }
 
-    /// Keeps to another limit from now on; past posts still count.
+    /// Changes the limit. Past posts still count.
     mutating func change(to limit: PostLimit?) {
         guard limit != self.limit else { return }
         self.limit = limit
@@ -87,7 +88,7 @@ struct PostLimiter: Sendable {
         forgetOldPosts()
     }
 
-    /// The bucket as these posts leave it. Posts made under a larger limit empty it, but put it into no debt.
+    /// Updates the bucket after a post. Posts under an earlier, larger limit empty the bucket but leave no debt.
     private mutating func refill(after post: Instant) {
         fullAtBefore = fullAt
         guard let limit else { return }
@@ -95,13 +96,13 @@ struct PostLimiter: Sendable {
     }
 
     private mutating func forgetOldPosts() {
-        // One more than the limit counts: the one under way may turn out not to count.
-        let excess = posts.count - Self.memory(limit) - 1
+        // Keep one more than the limit needs, because the current post may turn out not to count.
+        let excess = posts.count - Self.historySize(limit) - 1
         if excess > 0 { posts.removeFirst(excess) }
     }
 
     /// How many posts are remembered: enough for a larger limit after the next reload.
-    private static func memory(_ limit: PostLimit?) -> Int { max(limit?.posts ?? 1, 32) }
+    private static func historySize(_ limit: PostLimit?) -> Int { max(limit?.posts ?? 1, 32) }
 
     private static func burst(_ limit: PostLimit) -> Int { max(1, limit.posts * 3 / 10) }
 

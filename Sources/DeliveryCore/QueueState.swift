@@ -1,8 +1,8 @@
-/// One queue: the rows that it holds, and what it is doing.
+/// One queue: its loaded rows and its current work.
 struct QueueState: Sendable {
     enum Work: Sendable, Equatable {
         case idle
-        /// Reads rows for a batch, with the hook's turn held.
+        /// Loads rows for a batch while it holds the hook's turn.
         case gathering(HookID, since: Instant)
         case composing(HookID)
         case posting(HookID)
@@ -17,44 +17,44 @@ struct QueueState: Sendable {
 
     private enum Load: Sendable {
         case none
-        /// `newest` at its beginning: an empty last page accounts for everything up to it. It reads behind all rows that
-        /// are held, and none starts while a post is under way: no settlement contradicts its page.
+        /// A load is in progress. `newest` is the value at its start: the last page covers all rows up to it. It reads
+        /// after all loaded rows and never during a post, so that no settlement contradicts its page.
         case underWay(newest: EntryID)
-        /// The position was changed after its beginning.
+        /// The cursor has changed since the load started, so its page must be ignored.
         case void
     }
 
     var plan: QueuePlan
     var work = Work.idle
-    /// Ascending; nothing of them is settled.
+    /// In ascending order; none is settled.
     private(set) var entries: [PendingEntry] = []
     var batch: Batch?
     var search: Search?
     var rooms = RoomMemory()
     var marks: [Mark] = []
-    /// On the first entry. Only of interest once one of them is a rejection.
+    /// Verdicts on the first entry. Used only once one of them is a rejection.
     var verdicts: [Verdict] = []
     /// How often the first entry was posted.
     var attempts = 0
-    /// Since its last post, or since something waits; nil while nothing does.
+    /// The start of the wait: the last post, or the arrival of an entry; nil if there is no entry.
     var waitingSince: Instant?
-    /// A less urgent queue went before since this one's last post.
+    /// A less urgent queue has posted since this queue's last post.
     var wasOvertaken = false
-    /// The route in use that is not the first, as reported.
+    /// The last reported route; nil for the first one.
     var reroutedTo: HookID?
-    /// The journal failed: nothing is read or composed before.
+    /// No rows are loaded or composed before then, because the journal failed.
     var pausedUntil = Instant.distantPast
 
     private var newest = EntryID.zero
-    /// Rows up to here are in `entries` or settled.
+    /// Rows up to this one are in `entries` or settled.
     private(set) var cursor = EntryID.zero
-    /// The journal may hold rows that no commit of this process told of.
+    /// The journal may hold rows that this process did not commit.
     private var isRecovering = true
     private var load = Load.none
 
     init(plan: QueuePlan) { self.plan = plan }
 
-    /// The journal may hold rows that `entries` does not.
+    /// The journal may hold rows that are not in `entries`.
     var isBehind: Bool { isRecovering || newest > cursor }
     var isLoading: Bool { if case .none = load { false } else { true } }
     var isIdle: Bool { work == .idle }
@@ -63,11 +63,11 @@ struct QueueState: Sendable {
 
     mutating func noteCommit(through id: EntryID, at now: Instant) {
         newest = max(newest, id)
-        // What was delivered long ago may be told of again.
+        // The commit of a delivered row may be reported again.
         if waitingSince == nil, isBehind { waitingSince = now }
     }
 
-    /// Where to read on, if there is reason to.
+    /// Starts a load and returns its position; nil if no load is needed or possible.
     mutating func beginLoad(below window: Int, at now: Instant) -> EntryID? {
         guard isBehind, !isLoading, pausedUntil <= now, entries.count <= window / 2 else { return nil }
         load = .underWay(newest: newest)
@@ -95,7 +95,7 @@ struct QueueState: Sendable {
         pausedUntil = max(pausedUntil, retryAt)
     }
 
-    /// Forgets the rows: they may have been settled elsewhere.
+    /// Drops the loaded rows, because another replica may have settled them.
     mutating func reload() {
         entries = []
         cursor = .zero
@@ -105,12 +105,12 @@ struct QueueState: Sendable {
         waitingSince = nil
         attempts = 0
         if isLoading { load = .void }
-        // A batch whose post is under way still has to be settled.
+        // Keep a batch during its post: it must still be settled.
         if case .posting = work { return }
         batch = nil
     }
 
-    /// Keeps no more than a window of rows outside a turn.
+    /// Drops rows beyond the window.
     mutating func trim(to window: Int) {
         guard entries.count > window, let last = entries.last else { return }
         newest = max(newest, last.id)
@@ -119,7 +119,7 @@ struct QueueState: Sendable {
         if isLoading { load = .void }
     }
 
-    /// These are settled.
+    /// Removes settled rows.
     mutating func remove(_ ids: [EntryID]) {
         guard let highest = ids.last else { return }
         let head = entries.first?.id
@@ -136,9 +136,9 @@ struct QueueState: Sendable {
         if let first = entries.first?.id { marks.removeAll { $0.through < first } }
     }
 
-    // MARK: What rooms are known to think
+    // MARK: Marks and verdicts
 
-    /// nil once everything that the room may show is settled.
+    /// The mark at a hook; nil if there is none or all entries up to it are settled.
     func mark(at hook: HookID) -> Mark? {
         guard let first = entries.first?.id else { return nil }
         return marks.first { $0.hook == hook && $0.through >= first }

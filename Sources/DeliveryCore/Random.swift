@@ -1,4 +1,4 @@
-/// SplitMix64: the only randomness of the machine and of its simulator, from a seed, so that a schedule can be repeated.
+/// SplitMix64 with a seed, the only randomness of the machine and its simulator, so that a schedule can be repeated.
 package struct SeededRandom: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
@@ -12,7 +12,7 @@ package struct SeededRandom: RandomNumberGenerator, Sendable {
         return mixed ^ (mixed >> 31)
     }
 
-    /// Full jitter: anywhere from zero to the limit.
+    /// Full jitter: uniform between zero and the limit.
     mutating func interval(upTo limit: Interval) -> Interval {
         Interval(nanoseconds: Int64(next() % UInt64(max(limit.nanoseconds, 1))))
     }

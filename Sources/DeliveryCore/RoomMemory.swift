@@ -1,7 +1,7 @@
-/// Which rooms may show a queue's groups as firing, and where their threads begin.
+/// The rooms that may show a queue's groups as firing, and the groups' threads.
 struct RoomMemory: Sendable {
     private struct Group: Sendable {
-        /// Rooms that may show it as firing, and the newest entry that they may show.
+        /// Rooms that may show the group as firing, each with the newest entry that it may show.
         var firingIn: [(hook: HookID, newest: EntryID)] = []
         var thread: (hook: HookID, message: String)?
         var newest: EntryID
@@ -11,7 +11,7 @@ struct RoomMemory: Sendable {
 
     var count: Int { groups.count }
 
-    /// The room shows the entry, or may show it.
+    /// Records that the room shows or may show the entry.
     mutating func mayShowFiring(_ entry: PendingEntry, in hook: HookID) {
         guard !entry.isResolved else { return }
         var group = groups[entry.group] ?? Group(newest: entry.id)
@@ -22,8 +22,8 @@ struct RoomMemory: Sendable {
         groups[entry.group] = group
     }
 
-    /// The room certainly shows this resolve; returns the other rooms that may still show the group as firing. A room
-    /// that may show a newer firing is none of them.
+    /// Records that the room shows this resolve. Returns the other rooms that may still show the group as firing,
+    /// without those that may show a newer firing entry.
     mutating func showsResolved(_ entry: PendingEntry, in hook: HookID) -> [HookID] {
         guard var group = groups[entry.group] else { return [] }
         let stale = group.firingIn.filter { $0.newest < entry.id }.map(\.hook)
@@ -41,7 +41,7 @@ struct RoomMemory: Sendable {
         return thread.message
     }
 
-    /// Forgets the groups that were shown longest ago. A quarter at once, since it looks at all of them.
+    /// Drops the oldest groups above the limit. Drops a quarter at once, because each call sorts all groups.
     mutating func trim(to limit: Int) {
         guard groups.count > limit else { return }
         let oldest = groups.sorted { $0.value.newest < $1.value.newest }.prefix(groups.count - limit * 3 / 4)

@@ -1,11 +1,11 @@
-/// A length of time in nanoseconds. Arithmetic saturates, so that no value from outside can trap.
+/// A length of time in nanoseconds. Arithmetic saturates, so that no external value can trap.
 public struct Interval: Sendable, Hashable, Comparable {
     public var nanoseconds: Int64
 
     public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
 
     public static let zero = Interval(nanoseconds: 0)
-    /// Longer than any process runs.
+    /// Longer than the lifetime of any process.
     public static let unlimited = Interval(nanoseconds: .max)
 
     public static func milliseconds(_ count: Int64) -> Interval {
@@ -47,7 +47,7 @@ public struct Instant: Sendable, Hashable, Comparable {
     public static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
 
     public static func + (left: Instant, right: Interval) -> Instant {
-        // Never stays never: a distant past moved forward must not become a date.
+        // The distant past is a sentinel and must not become a date.
         if left == .distantPast { return left }
         return Instant(nanoseconds: saturatingSum(left.nanoseconds, right.nanoseconds))
     }

@@ -16,7 +16,7 @@ public struct QueueID: Sendable, Hashable, Comparable {
     public static func < (left: QueueID, right: QueueID) -> Bool { left.index < right.index }
 }
 
-/// At most `posts` in any stretch of time of length `window`. Both are clamped to what the limiter can keep.
+/// At most `posts` in any interval of length `window`. Both are clamped to the limiter's range.
 public struct PostLimit: Sendable, Hashable {
     public let posts: Int
     public let window: Interval
@@ -26,15 +26,15 @@ public struct PostLimit: Sendable, Hashable {
         self.window = window.clamped(.milliseconds(1), .seconds(86_400))
     }
 
-    /// Rocket.Chat's default for each URL.
+    /// Rocket.Chat's default limit per URL.
     public static let rocketChat = PostLimit(posts: 10, per: .seconds(60))
 }
 
-/// How one queue is delivered.
+/// The delivery settings of one queue.
 public struct QueuePlan: Sendable, Hashable {
-    /// The lower, the more urgent.
+    /// Lower values are more urgent.
     public var urgency: Int
-    /// The hooks that may carry this queue, the best first. Without any the queue keeps its entries.
+    /// The hooks of this queue in order of preference. A queue without routes keeps its entries.
     public var routes: [HookID]
     /// How long a hook may fail or throttle before the next route takes over.
     public var failoverDelay: Interval
@@ -46,9 +46,9 @@ public struct QueuePlan: Sendable, Hashable {
     }
 }
 
-/// All hooks and queues. A reload may add some and change the others; none is removed while the process runs.
+/// All hooks and queues. A reload may add or change them; none is removed while the process runs.
 public struct Topology: Sendable, Hashable {
-    /// By `HookID.index`; nil means that the hook is not paced.
+    /// By `HookID.index`; nil disables pacing.
     public var limits: [PostLimit?]
     /// By `QueueID.index`.
     public var queues: [QueuePlan]
@@ -59,23 +59,23 @@ public struct Topology: Sendable, Hashable {
     }
 }
 
-/// Constants of the machine. The defaults are what ships; tests choose smaller ones.
+/// The machine's constants. Tests use smaller values than the defaults.
 public struct Settings: Sendable, Hashable {
-    /// Rows kept of a queue outside its turn.
+    /// The most rows that a queue keeps outside its turn.
     public var window = 256
-    /// Rows that one batch may hold.
+    /// The most rows in one batch.
     public var foldLimit = 20_000
-    /// How long a queue may hold a hook while it reads rows for a batch.
+    /// How long a queue may hold a hook while it loads rows for a batch.
     public var gatherTime = Interval.seconds(2)
     /// A queue that has waited longer may precede more urgent ones.
     public var patience = Interval.seconds(30)
-    /// A hook that throttles this long counts as asked before an entry is given up.
+    /// A hook that has throttled this long counts as tried when an entry may become a dead letter.
     public var throttleVerdict = Interval.seconds(60)
-    /// Until the journal is asked again after it failed, and until a post without permit is tried again.
+    /// The delay before the next attempt after a journal failure or a post without permit.
     public var retryPause = Interval.seconds(1)
-    /// Groups that a queue remembers.
+    /// The most groups that a queue tracks.
     public var groups = 4_096
-    /// Follow-ups that wait at a hook.
+    /// The most follow-ups that wait at a hook.
     public var followUps = 256
 
     public init() {}

@@ -3,10 +3,10 @@ import Glibc
 import Support
 import Synchronization
 
-/// One libevent base on its own thread, and the inbox through which other threads hand it work.
+/// A libevent base on its own thread, with a queue of work from other threads.
 ///
-/// The base is made without locks: only its own thread touches it from start to end. Other threads append to the inbox
-/// and write an eventfd; `event_active` across threads is not used, since 2.1.12 can lose that wake-up (libevent #1530).
+/// The base has no locks: only its own thread uses it. Other threads append to the inbox and write an eventfd.
+/// `event_active` is not called across threads, because libevent 2.1.12 can lose that wake-up (libevent #1530).
 // @unchecked because `base` is written before the thread starts and used by that thread only; the inbox is `Locked`.
 final class EventLoop: SerialExecutor, @unchecked Sendable {
     private enum Work {
@@ -16,23 +16,23 @@ final class EventLoop: SerialExecutor, @unchecked Sendable {
 
     private struct Inbox {
         var work: [Work] = []
-        /// The eventfd was written and the loop has not yet taken the inbox.
+        /// The eventfd was written and the loop has not drained the inbox since.
         var isWoken = false
     }
 
     let base: OpaquePointer
     private let inbox = Locked(Inbox())
     private let wakeUpDescriptor: Int32
-    /// The loop's thread; 0, which no thread is, before it runs.
+    /// The loop's thread; 0, which is no valid thread, before it runs.
     private let thread = Atomic<pthread_t>(0)
 
     init() {
         LibeventLog.install()
         let configuration = event_config_new()
         defer { event_config_free(configuration) }
-        // evhttp turns reading and writing on and off four times a request. The change list hands the kernel only what
-        // is left of that at the end of a turn; its one condition, that no descriptor is watched by two events through
-        // a dup, holds here.
+        // evhttp enables and disables reading and writing four times per request. The change list passes only the net
+        // change of each loop iteration to the kernel. It requires that no two events watch dup'ed descriptors of one
+        // file, which holds here.
         let flags = EVENT_BASE_FLAG_NOLOCK.rawValue | EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST.rawValue
         event_config_set_flag(configuration, Int32(flags))
         guard let base = event_base_new_with_config(configuration) else {
@@ -41,7 +41,7 @@ final class EventLoop: SerialExecutor, @unchecked Sendable {
         self.base = base
         wakeUpDescriptor = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
         precondition(wakeUpDescriptor >= 0, "eventfd failed: errno \(errno)")
-        // A client that is gone, and a file at its size limit, are errors of a call, not ends of the process.
+        // A disconnected client or a file at its size limit must fail the system call, not end the process.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
         startThread()
@@ -51,7 +51,7 @@ final class EventLoop: SerialExecutor, @unchecked Sendable {
         thread.load(ordering: .relaxed) == pthread_self()
     }
 
-    // MARK: Doors in
+    // MARK: Enqueueing
 
     func enqueue(_ work: @escaping @LoopActor @Sendable () -> Void) {
         append(.closure(work))
@@ -76,7 +76,7 @@ final class EventLoop: SerialExecutor, @unchecked Sendable {
             return !inbox.isWoken
         }
         guard mustWake else { return }
-        // An eventfd takes eight bytes or refuses with EAGAIN at 2^64-2, which one write a turn never reaches.
+        // The write fails with EAGAIN only at a count of 2^64-2, which one write per loop iteration never reaches.
         eventfd_write(wakeUpDescriptor, 1)
     }
 
@@ -103,14 +103,14 @@ final class EventLoop: SerialExecutor, @unchecked Sendable {
     }
 
     private func run() {
-        // Stored by the thread itself, before anything of the loop runs; any other thread compares unequal until then,
-        // as it does after.
+        // The thread stores its own ID before it runs loop code. Other threads compare unequal before and after.
         thread.store(pthread_self(), ordering: .relaxed)
         event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY)
         preconditionFailure("the event loop ended by itself")
     }
 
-    /// Takes the whole inbox at once; what is posted meanwhile waits a turn, so that sockets are not starved.
+    /// Runs all work that is in the inbox now. Work posted meanwhile waits for the next iteration, so that sockets are
+    /// not starved.
     private func drain() {
         var count: eventfd_t = 0
         eventfd_read(wakeUpDescriptor, &count)

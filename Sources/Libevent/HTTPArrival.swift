@@ -1,10 +1,10 @@
 import CLibevent
 
-/// A request whose head is complete and whose body has not been read: the program admits it or answers it now, before
-/// anything of the body takes memory.
+/// A request whose head is complete and whose body has not been read. The program admits or answers it before the body
+/// uses memory.
 ///
-/// One of `admit` and `refuse` is to be called once, at once or later; until then the client waits. A verdict on a
-/// request whose client has gone, or that was cut for time, does nothing.
+/// The program must call either `admit` or `refuse` once, now or later; the client waits until then. Both do nothing if
+/// the client has disconnected or the request has timed out.
 @LoopActor
 public struct HTTPArrival {
     private let request: HTTPRequest
@@ -26,15 +26,15 @@ public struct HTTPArrival {
     /// The address of the peer, without its port; empty for a Unix socket.
     public var remoteAddress: String { connection.peer.address }
 
-    /// The value of the first header field of a name, nil where there is none.
+    /// The value of the first header field with this name; nil if there is none.
     public func header(_ name: String) -> String? { request.fields.first(name) }
 
-    /// The values of all header fields of a name, in the order of the request.
+    /// The values of all header fields with this name, in the order of the request.
     public func headers(_ name: String) -> [String] { request.fields.all(name) }
 
-    /// Lets the request go on: its body is read, and the handler gets it whole.
+    /// Accepts the request: the server reads its body and passes the complete request to the handler.
     ///
-    /// - Parameter bodyLimit: in bytes; never more than the server's own limit.
+    /// - Parameter bodyLimit: in bytes; the server's own limit applies if it is smaller.
     public func admit(bodyLimit: Int) {
         if isCurrent { connection.admit(bodyLimit: bodyLimit) }
     }
@@ -44,15 +44,15 @@ public struct HTTPArrival {
         if isCurrent { connection.answer(answer) }
     }
 
-    /// The sender has shown that it may post here: its connection makes way for nobody, and the part of the memory that
-    /// is kept for such senders is open to it.
+    /// Marks the sender as authenticated. Its connection is not evicted while unproven ones exist, and it may use the
+    /// reserved part of the memory budget.
     public func trust() {
         if isCurrent { connection.trust() }
     }
 
-    /// Counts this connection for another client than its peer, which is a proxy.
+    /// Counts this connection for the given client address instead of the peer, which is a proxy.
     ///
-    /// - Returns: false where that client has as many connections as one may have.
+    /// - Returns: false if that client has reached its connection limit.
     public func attribute(to address: String) -> Bool {
         !isCurrent || connection.attribute(to: address)
     }

@@ -1,16 +1,16 @@
 import Support
 
-/// The chunked coding of a body (RFC 9112 section 7.1), read byte by byte between the chunks' data.
+/// Parser for the chunked transfer coding (RFC 9112 section 7.1). It reads all bytes between the chunks' data.
 ///
-/// Sizes are hexadecimal digits and nothing else, lines end in CRLF, extensions and trailers are checked and dropped.
-/// A size, an extension or a trailer without an end is refused as soon as it is longer than an honest one.
+/// Sizes consist of hexadecimal digits only and lines end in CRLF. Extensions and trailers are validated and dropped.
+/// An endless size, extension or trailer is refused at its length limit.
 struct HTTPChunks {
     enum Step: Equatable {
-        /// All bytes given were taken; more are awaited.
+        /// All given bytes were consumed; the body is incomplete.
         case needsMore
-        /// The bytes from here on are the body's, this many.
+        /// The next bytes, this many, are body data.
         case data(Int)
-        /// The body is complete; bytes from here on are another request's.
+        /// The body is complete; the next bytes belong to another request.
         case end
     }
 
@@ -30,7 +30,7 @@ struct HTTPChunks {
     /// Bytes of extensions and trailers so far.
     private var overhead = 0
     private var trailers = 0
-    /// Bytes of the body that the size lines so far have announced, complete ones.
+    /// Body bytes announced by all complete size lines so far.
     private(set) var total = 0
     private let bodyLimit: Int
     private let overheadLimit: Int
@@ -46,15 +46,15 @@ struct HTTPChunks {
         self.trailerLimit = trailerLimit
     }
 
-    /// Goes on until data begins, the body ends or the bytes are used up. After `.data` the caller takes that many
-    /// bytes before it calls again.
+    /// Parses until data begins, the body ends or the bytes are used up. After `.data` the caller must consume that
+    /// many bytes before the next call.
     ///
-    /// - Parameter index: where to begin; afterwards behind the last byte taken.
+    /// - Parameter index: the first byte to parse; set to the index after the last consumed byte.
     mutating func advance(
         over bytes: UnsafeBufferPointer<UInt8>, from index: inout Int
     ) throws(HTTPRefusal) -> Step {
         while index < bytes.count {
-            try take(bytes[index])
+            try parse(bytes[index])
             index += 1
             if state == .data { return finishSizeLine() }
             if state == .done { return .end }
@@ -67,17 +67,17 @@ struct HTTPChunks {
         return .data(size)
     }
 
-    private mutating func take(_ byte: UInt8) throws(HTTPRefusal) {
+    private mutating func parse(_ byte: UInt8) throws(HTTPRefusal) {
         switch state {
-        case .sizeStart, .size, .sizeEnd: try takeSize(byte)
+        case .sizeStart, .size, .sizeEnd: try parseSize(byte)
         case .extensionStart, .extensionName, .extensionNameEnd, .valueStart, .valueToken, .valueQuoted, .valueEscape,
             .valueEnd:
             overhead += 1
             if overhead > overheadLimit { throw .malformed("the chunk extensions are too long") }
-            try takeExtension(byte)
+            try parseExtension(byte)
         case .sizeLineFeed:
             try expect(byte, .lineFeed)
-            // Not before: until its line has ended, what follows is none of the chunk's data.
+            // Only now: the chunk's data begins after its size line.
             total += size
             (state, digits) = size > 0 ? (.data, 0) : (.trailerStart, 0)
         case .dataEnd:
@@ -89,7 +89,7 @@ struct HTTPChunks {
         case .trailerStart, .trailerName, .trailerValue, .trailerLineFeed:
             overhead += 1
             if overhead > overheadLimit { throw .malformed("the trailers are too long") }
-            try takeTrailer(byte)
+            try parseTrailer(byte)
         case .endLineFeed:
             try expect(byte, .lineFeed)
             state = .done
@@ -101,10 +101,10 @@ struct HTTPChunks {
         if byte != expected { throw .malformed("a chunk or its size does not end in CRLF (RFC 9112 section 7.1)") }
     }
 
-    private mutating func takeSize(_ byte: UInt8) throws(HTTPRefusal) {
+    private mutating func parseSize(_ byte: UInt8) throws(HTTPRefusal) {
         if state != .sizeEnd, byte.isHexDigit {
             digits += 1
-            // 15 digits fit an Int; more are zeros, or beyond any limit.
+            // 15 digits fit an Int. Longer sizes have leading zeros or exceed every limit.
             guard digits <= 15 else { throw .malformed("a chunk's size has too many digits") }
             size = size << 4 | (byte.isDigit ? Int(byte & 0x0F) : Int(byte & 0x0F) + 9)
             state = .size
@@ -129,7 +129,7 @@ struct HTTPChunks {
     }
 
     /// RFC 9112 section 7.1.1: `*( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )`.
-    private mutating func takeExtension(_ byte: UInt8) throws(HTTPRefusal) {
+    private mutating func parseExtension(_ byte: UInt8) throws(HTTPRefusal) {
         switch (state, byte) {
         case (.extensionStart, _) where byte.isBlank: break
         case (.extensionStart, _) where byte.isToken: state = .extensionName
@@ -155,7 +155,7 @@ struct HTTPChunks {
         }
     }
 
-    private mutating func takeTrailer(_ byte: UInt8) throws(HTTPRefusal) {
+    private mutating func parseTrailer(_ byte: UInt8) throws(HTTPRefusal) {
         switch (state, byte) {
         case (.trailerStart, .carriageReturn): state = .endLineFeed
         case (.trailerStart, _) where byte.isToken:

@@ -2,7 +2,7 @@ import CLibevent
 import Glibc
 import Support
 
-/// The callbacks that libevent has for a bufferevent.
+/// The callbacks that are set on a bufferevent.
 struct BufferEventCallbacks {
     var read: bufferevent_data_cb?
     var write: bufferevent_data_cb?
@@ -18,16 +18,16 @@ struct BufferEventCallbacks {
     }
 }
 
-/// How a connection ends: with an answer in evhttp's place, at once, or by evhttp.
+/// Ends of a connection: with a response from the gate, at once, or by evhttp.
 extension HTTPConnection {
-    /// Answers what cannot go on, by the rules of HTTP alone, and closes.
+    /// Responds to a request that the server itself refuses, and closes the connection.
     func refuse(_ refusal: HTTPRefusal) {
         guard phase.isReading else { return }
         answer(table.answer(to: refusal, on: self))
     }
 
-    /// Answers in evhttp's place and closes, in a way that lets the client read the answer: the connection is read on
-    /// for a while, since a reset would take away what the client has not read yet (RFC 9112 section 9.6).
+    /// Responds without evhttp and closes the connection. Reading continues for `lingerTimeout`, because a reset would
+    /// discard the response before the client has read it (RFC 9112 section 9.6).
     func answer(_ answer: HTTPReply) {
         guard phase.isReading else { return }
         phase = .refused
@@ -40,34 +40,34 @@ extension HTTPConnection {
         table.fellSilent(self)
     }
 
-    /// More than an honest client has under way when it is refused.
+    /// The client has sent more since its refusal than a well-behaved client can have in flight.
     var hasDroppedEnough: Bool { dropped > 32 << 20 }
 
-    /// The answer is written: nothing follows it.
+    /// Shuts down the write side after the response has been written.
     func announceRefusalsEnd() {
         bufferevent_disable(bufferEvent, Int16(EV_WRITE))
         tls?.announceEnd()
         shutdown(descriptor, Int32(SHUT_WR))
     }
 
-    /// Puts the gate's callbacks in the place of evhttp's, which would take the gate's writing for its own.
+    /// Replaces evhttp's callbacks with the gate's: evhttp would mistake the gate's output for its own.
     func takeCallbacks() {
         guard evhttpCallbacks == nil else { return }
         evhttpCallbacks = BufferEventCallbacks(of: bufferEvent)
-        // Unretained: evhttp, whose end clears the callbacks, is ended before this object goes.
+        // Unretained: evhttp clears the callbacks at its end, which precedes this object's end.
         bufferevent_setcb(
             bufferEvent, nil,
             { _, context in
                 guard let context else { return }
                 let connection = Unmanaged<HTTPConnection>.fromOpaque(context).takeUnretainedValue()
-                // libevent may have put the call off until more was written.
+                // libevent may have deferred the call until more output was added.
                 guard evbuffer_get_length(bufferevent_get_output(connection.bufferEvent)) == 0 else { return }
                 connection.outputWritten()
             },
             { _, what, context in
                 guard let context else { return }
                 let connection = Unmanaged<HTTPConnection>.fromOpaque(context).takeUnretainedValue()
-                // libevent can report a finished handshake after the bytes that came with it.
+                // libevent can report a finished handshake after the bytes that arrived with it.
                 if Int32(what) & BEV_EVENT_CONNECTED != 0 { connection.handshakeFinished() } else { connection.end() }
             }, Unmanaged.passUnretained(self).toOpaque())
     }
@@ -79,18 +79,18 @@ extension HTTPConnection {
         bufferevent_disable(bufferEvent, Int16(EV_WRITE))
     }
 
-    /// Whether something has arrived that the loop has yet to read.
+    /// Whether the socket holds bytes that the loop has not read yet.
     var hasUnreadBytes: Bool {
         var count: Int32 = 0
         return withUnsafeMutablePointer(to: &count) { ioctl(descriptor, UInt(FIONREAD), $0) } == 0 && count > 0
     }
 
-    /// Ends the connection at once. evhttp hears of it as of any end, and frees its side itself; freeing an evhttp
-    /// connection by hand is what libevent issues 509 and 997 are about.
+    /// Ends the connection at once. evhttp sees an end of file and frees its side itself; freeing an evhttp connection
+    /// directly triggers libevent issues 509 and 997.
     func end() {
         guard phase != .ended else { return }
         if phase != .refused { tls?.announceEnd() }
-        // A request that waits for its reply is evhttp's to end: it notices at the write.
+        // A request that awaits its reply is ended by evhttp, which notices the shutdown when it writes.
         guard phase != .handedOver else {
             shutdown(descriptor, Int32(SHUT_RDWR))
             return
@@ -102,7 +102,7 @@ extension HTTPConnection {
         table.remove(self)
     }
 
-    /// evhttp has ended the connection.
+    /// Called when evhttp has ended the connection.
     func closed() {
         phase = .ended
         tls?.announceEnd()

@@ -1,11 +1,11 @@
 import CLibevent
 import Support
 
-/// What becomes of a request that evhttp has: its exchange, its reply, and the next one.
+/// Handling of a request that evhttp has received: its exchange, its reply, and the start of the next request.
 extension HTTPConnection {
-    /// evhttp has read the request and is about to call the handler.
+    /// Called when evhttp has read the request, before the handler is called.
     ///
-    /// - Returns: nil for a request that was never handed over.
+    /// - Returns: nil for a request that the gate did not hand over.
     func begin(_ makeExchange: (HTTPRequest) -> HTTPExchange, on connection: OpaquePointer) -> HTTPExchange? {
         guard phase == .handedOver, let request else { return nil }
         self.request = nil
@@ -13,7 +13,7 @@ extension HTTPConnection {
         tls?.rest()
         requests += 1
         self.exchange = exchange
-        // Unretained: the table keeps this object until the close callback, or the sweep after it, removes it.
+        // Unretained: the table retains this object until the close callback or a later sweep removes it.
         let context = Unmanaged.passUnretained(self).toOpaque()
         evhttp_connection_set_closecb(
             connection,
@@ -30,9 +30,10 @@ extension HTTPConnection {
         return exchange
     }
 
-    /// evhttp has begun to write a reply, and would read on to see the client leave. It may see that before the reply is
-    /// written, and drop the reply: for clients that end their side after a request (RFC 9112 section 9.6 lets them), and
-    /// so that nothing piles up behind a reply that is not taken, reading waits until it is written.
+    /// Called when evhttp has begun to write a reply. Disables reading until the reply is written.
+    ///
+    /// evhttp would otherwise read on and drop the reply of a client that has shut down its side, which RFC 9112
+    /// section 9.6 permits. Requests must also not accumulate behind a reply that the client does not read.
     func replyQueued(bytes: Int) {
         since = table.clock.now
         inbox.charge(bytes)
@@ -40,7 +41,7 @@ extension HTTPConnection {
     }
 
     private func replyWritten() {
-        // Bytes of a pipelined request must be out of the input before evhttp looks at it again.
+        // Removes bytes of a pipelined request from the input before evhttp reads it again.
         inbox.finishRequest()
         since = table.clock.now
         tls?.rest()

@@ -2,80 +2,80 @@ import CLibevent
 import Glibc
 import Support
 
-/// One accepted connection, and the gate that its bytes pass before evhttp.
+/// One accepted connection, and the gate that filters its bytes before evhttp.
 ///
-/// evhttp 2.1.12 reads bodies before anybody may refuse them, reads on without bound while a client does not take its
-/// answers, cuts values at a NUL, takes a body of HEAD or TRACE for another request, and answers some errors itself. So
-/// it is given nothing that a client wrote but bodies: what arrives is taken out of the bufferevent's input before
-/// evhttp is called, a head is parsed and screened when it is complete, the body is collected under a budget, and only
-/// then does evhttp get one whole request with a head of our own. Until the reply is written no other one is looked at.
+/// evhttp 2.1.12 reads bodies before they can be refused, reads without bound while a client reads no replies,
+/// truncates values at a NUL, parses the body of HEAD or TRACE as a request, and answers some errors itself. The gate
+/// therefore passes only bodies to evhttp. It removes the input before evhttp is called, parses and screens each head,
+/// and buffers the body under the memory budget. Then evhttp receives one complete request with a head that the gate
+/// wrote. The next request waits until the reply is written.
 ///
-/// evhttp tells of a connection's end only once a request has reached the handler. So this object holds a reference of
-/// its own to the bufferevent, which keeps memory and descriptor valid until the end is seen: at once through the close
-/// callback, else by the table's sweep, which recognises a bufferevent that evhttp has let go by its missing callbacks.
+/// evhttp reports a connection's end only once a request has reached the handler. This object therefore holds its own
+/// reference to the bufferevent, which keeps memory and descriptor valid. It learns of the end by the close callback,
+/// or by the table's sweep, which recognises a bufferevent that evhttp has freed by its missing callbacks.
 @LoopActor
 final class HTTPConnection {
     enum Phase {
-        /// Nothing has arrived since the last reply, or at all.
+        /// Nothing has arrived since the last reply or since acceptance.
         case idle
-        /// A part of a head has arrived.
+        /// Part of a head has arrived.
         case head
-        /// The head is complete, and the program has yet to say whether the request may go on.
+        /// The head is complete; the program has not admitted or refused the request yet.
         case screening
-        /// The request may go on, and a part of its body has arrived.
+        /// The request is admitted, and its body is incomplete.
         case body
-        /// evhttp has the request; until its reply is written.
+        /// evhttp has the request; lasts until the reply is written.
         case handedOver
-        /// Answered by the server itself; what the client still sends is dropped until it leaves (RFC 9112 section 9.6).
+        /// Answered by the server itself; further input is dropped until the client closes (RFC 9112 section 9.6).
         case refused
         case ended
 
-        /// A request is being read, and evhttp knows nothing of it.
+        /// A request is being read and has not been passed to evhttp.
         var isReading: Bool { self == .head || self == .screening || self == .body }
     }
 
-    /// The neighbours among those that make way for newcomers.
+    /// The neighbours in the list of unproven connections.
     struct Links {
         var previous: HTTPConnection?
         var next: HTTPConnection?
     }
 
     let bufferEvent: OpaquePointer
-    private var arrivals: OpaquePointer?
+    private var inputCallback: OpaquePointer?
     unowned let table: HTTPConnectionTable
     private var limits: HTTPLimits { table.limits }
     var tls: TLSSession?
 
-    // What is set by this file and the other two of this type alone.
+    // Written only by this type's files.
     var phase = Phase.idle
-    /// When the phase's clock began: acceptance, the last reply, a request's first byte, a refusal.
+    /// The start of the phase's timeout: acceptance, the last reply, a request's first byte or a refusal.
     var since: ContinuousClock.Instant
     var links = Links()
-    /// The client that this connection counts for.
+    /// The client whose connection count includes this connection.
     var countedFor: HTTPPeer.Source?
-    /// Whether a request on this connection has shown that its sender may post here.
+    /// Whether a request on this connection was authenticated.
     private(set) var isTrusted = false
     var requests = 0
     private(set) lazy var peer = HTTPPeer(descriptor: descriptor)
 
     let inbox: HTTPInbox
-    /// Where the line begins that is not complete, in the head that is being read.
+    /// The start of the incomplete line in the head that is being read.
     private var line = 0
     var hasSkippedEmptyLine = false
-    /// Once its head has been parsed, until evhttp gives it to the handler.
+    /// Set from the parsing of its head until evhttp passes it to the handler.
     var request: HTTPRequest?
     private var bodyLimit = 0
     private var chunkedBody: HTTPChunkedBody?
-    /// Grows with each request, so that a late verdict on another one is not taken for this one's.
+    /// Increases with each request, so that a late verdict on an earlier request is ignored.
     private(set) var generation: UInt64 = 0
     private var isScreeningNow = false
     private var isInReadCallback = false
-    private var isContinueUnwritten = false
-    /// evhttp's callbacks, while the gate's own are in their place.
+    private var isContinuePending = false
+    /// evhttp's callbacks while the gate's callbacks replace them.
     var evhttpCallbacks: BufferEventCallbacks?
     /// Bytes dropped since the connection was refused.
     private(set) var dropped = 0
-    /// The request that awaits its reply, or whose reply is being written.
+    /// The request whose reply is awaited or being written.
     var exchange: HTTPExchange?
 
     init(bufferEvent: OpaquePointer, table: HTTPConnectionTable, tls: TLSSession?) {
@@ -85,10 +85,10 @@ final class HTTPConnection {
         inbox = HTTPInbox(bufferEvent, memory: table.memory)
         since = table.clock.now
         bufferevent_incref(bufferEvent)
-        // What is pipelined behind a request waits in the kernel beyond this.
+        // Pipelined input beyond this stays in the kernel.
         bufferevent_setwatermark(bufferEvent, Int16(EV_READ), 0, table.limits.headerSize)
-        // Unretained: `deinit` takes the callback off again.
-        arrivals = evbuffer_add_cb(
+        // Unretained: `deinit` removes the callback.
+        inputCallback = evbuffer_add_cb(
             bufferevent_get_input(bufferEvent),
             { _, info, context in
                 guard let context, let info, info.pointee.n_added > 0 else { return }
@@ -102,22 +102,22 @@ final class HTTPConnection {
         bufferevent_decref(bufferEvent)
     }
 
-    /// Looks at no more bytes. The bufferevent goes on reading for as long as it lives, and this object may be freed later
-    /// than it is let go.
+    /// Stops reading. Needed because the bufferevent would read on, and this object may be freed some time after its
+    /// removal from the table.
     func detach() {
-        guard let arrivals else { return }
-        self.arrivals = nil
-        evbuffer_remove_cb_entry(bufferevent_get_input(bufferEvent), arrivals)
+        guard let inputCallback else { return }
+        self.inputCallback = nil
+        evbuffer_remove_cb_entry(bufferevent_get_input(bufferEvent), inputCallback)
         bufferevent_disable(bufferEvent, Int16(EV_READ | EV_WRITE))
     }
 
     var descriptor: Int32 { bufferevent_getfd(bufferEvent) }
 
-    /// evhttp has freed its side: `bufferevent_free` clears the callbacks, of which evhttp always sets the one for
-    /// events (the one for reading it takes off while it writes), and so does the gate.
+    /// evhttp has freed its side. `bufferevent_free` clears the callbacks, and both evhttp and the gate always set the
+    /// event callback (evhttp removes its read callback while it writes).
     var isReleasedByServer: Bool { BufferEventCallbacks(of: bufferEvent).event == nil }
 
-    /// Whether a newcomer may have its place: no request of it is being handled.
+    /// Whether the connection may be evicted: none of its requests is being handled.
     var mayMakeWay: Bool { phase != .screening && phase != .handedOver && phase != .ended }
 
     func trust() {
@@ -126,14 +126,14 @@ final class HTTPConnection {
         table.becameTrusted(self)
     }
 
-    /// Counts the connection for the client that a proxy names; false where that one has too many.
+    /// Counts the connection for the client that a proxy names. Returns false if that client is at its limit.
     func attribute(to address: String) -> Bool {
         HTTPPeer.Source(address).map { table.count(self, for: $0) } ?? true
     }
 
     // MARK: Reading
 
-    /// Called by libevent from within its read, before evhttp's own callback.
+    /// Called by libevent during its read, before evhttp's callback.
     private func bytesArrived() {
         if tls != nil { handshakeFinished() }
         switch phase {
@@ -149,7 +149,7 @@ final class HTTPConnection {
         }
     }
 
-    /// Goes on with a request that had arrived behind another one, once evhttp is back in its state of reading.
+    /// Continues with a pipelined request after evhttp has returned to its reading state.
     func resume() {
         if phase == .head { advance() }
     }
@@ -161,7 +161,7 @@ final class HTTPConnection {
         line = 0
     }
 
-    /// Goes on as far as what has arrived allows, and leaves nothing in the input that evhttp is not to see.
+    /// Processes all input that has arrived, and leaves no bytes in the input that evhttp must not see.
     private func advance() {
         do throws(HTTPRefusal) {
             if phase == .head { try readHead() }
@@ -203,7 +203,7 @@ final class HTTPConnection {
         try screen()
     }
 
-    /// One empty line before a request is nothing (RFC 9112 section 2.2).
+    /// Ignores one empty line before a request (RFC 9112 section 2.2).
     private func skipEmptyLine() throws(HTTPRefusal) {
         if hasSkippedEmptyLine || line > 0 { return }
         let isEmptyLine = try inbox.withBytes(upTo: 2) { $0.elementsEqual([.carriageReturn, .lineFeed]) }
@@ -224,11 +224,11 @@ final class HTTPConnection {
         isScreeningNow = true
         table.screen(HTTPArrival(request, on: self))
         isScreeningNow = false
-        // The verdict comes later: the client waits, and so do its bytes.
+        // The verdict comes later: stop reading until then.
         if phase == .screening { bufferevent_disable(bufferEvent, Int16(EV_READ)) }
     }
 
-    /// The program lets the request go on.
+    /// Called when the program accepts the request.
     func admit(bodyLimit: Int) {
         guard phase == .screening, let request else { return }
         self.bodyLimit = min(bodyLimit, limits.bodySize)
@@ -247,13 +247,13 @@ final class HTTPConnection {
         switch request?.framing.body {
         case .length(let length):
             if inbox.count < length { return askForBody() }
-            if !isContinueUnwritten { handOver(length) { inbox.putBack(bodyOf: length) } }
+            if !isContinuePending { handOver(length) { inbox.putBack(bodyOf: length) } }
         case .chunked:
             let body = chunkedBody ?? HTTPChunkedBody(bodyLimit: bodyLimit, limits: limits)
             chunkedBody = body
             try inbox.decode(into: body)
             if !body.isComplete { return askForBody() }
-            if isContinueUnwritten { return }
+            if isContinuePending { return }
             chunkedBody = nil
             handOver(body.length) { inbox.putBack(body) }
         case .some(.none), nil:
@@ -261,39 +261,39 @@ final class HTTPConnection {
         }
     }
 
-    /// Sends 100 Continue to a client that awaits it, and has sent nothing of its body.
+    /// Sends 100 Continue if the client expects it and has sent none of its body.
     private func askForBody() {
         guard request?.framing.expectsContinue == true else { return }
         request?.framing.expectsContinue = false
         guard inbox.count == 0, chunkedBody.map({ $0.length == 0 }) ?? true else { return }
-        isContinueUnwritten = true
+        isContinuePending = true
         takeCallbacks()
         let interim = "HTTP/1.1 100 Continue\r\n\r\n"
         bufferevent_write(bufferEvent, interim, interim.utf8.count)
         bufferevent_enable(bufferEvent, Int16(EV_WRITE))
     }
 
-    /// All of the gate's output is written.
+    /// Called when all output of the gate is written.
     func outputWritten() {
         if phase == .refused { return announceRefusalsEnd() }
-        guard isContinueUnwritten else { return }
-        isContinueUnwritten = false
+        guard isContinuePending else { return }
+        isContinuePending = false
         giveCallbacksBack()
         if phase == .body { advance() }
     }
 
     // MARK: evhttp
 
-    /// Gives evhttp one whole request: the body, and before it a head of our own. The connection's end, the method and all
-    /// fields are the gate's to know.
+    /// Passes one complete request to evhttp: the body behind a head that the gate wrote. evhttp never sees the method
+    /// or the header fields, nor decides whether to keep the connection.
     private func handOver(_ length: Int, putBack: () -> Void) {
-        // First: what is put into the input is announced like bytes of the client's.
+        // Set first: adding to the input calls `bytesArrived`.
         phase = .handedOver
         giveCallbacksBack()
         putBack()
         inbox.prepend(
             length == 0 ? "GET / HTTP/1.1\r\n\r\n" : "POST / HTTP/1.1\r\nContent-Length: \(length)\r\n\r\n")
-        // From within a read libevent calls evhttp next, by itself.
+        // During a read, libevent calls evhttp next anyway.
         if !isInReadCallback { bufferevent_trigger(bufferEvent, Int16(EV_READ), 0) }
     }
 }

@@ -1,7 +1,7 @@
 import CLibevent
 
-/// The open connections of one server: their number in all and for each client, their deadlines, and who makes way when
-/// there are too many.
+/// The open connections of one server. Enforces the total and per-client limits and the deadlines, and evicts
+/// connections at the limit.
 @LoopActor
 final class HTTPConnectionTable {
     private var connections: [OpaquePointer: HTTPConnection] = [:]
@@ -11,34 +11,34 @@ final class HTTPConnectionTable {
     private var sweeper: LoopEvent?
     let clock = ContinuousClock()
     private static let newcomersPerTurn = 64
-    /// Deadlines are kept to within this.
+    /// The precision of deadlines.
     private static let sweepInterval = Duration.milliseconds(250)
 
-    /// Called when the number of connections reaches the limit and none can make way, and when it has fallen to nine
-    /// tenths of it.
+    /// Called when the number of connections reaches the limit and none can be evicted, and again when it has fallen to
+    /// nine tenths of the limit.
     var onCrowded: (@LoopActor (_ isCrowded: Bool) -> Void)?
-    /// Called when as many connections have been accepted as one turn of the loop may, and when the next may accept again.
+    /// Called when one loop iteration has accepted its maximum of connections, and again when accepting may resume.
     var onTurnFull: (@LoopActor (_ isFull: Bool) -> Void)?
-    /// Called for an exchange whose reply is overdue; it must be replied to now.
+    /// Called for an exchange whose reply is overdue; must reply before it returns.
     var onReplyOverdue: (@LoopActor (HTTPExchange) -> Void)?
-    /// Asked about each request when its head is complete.
+    /// Called for each request when its head is complete.
     var onArrival: (@LoopActor (HTTPArrival) -> Void)?
-    /// Makes the answer to what the server refuses by itself.
+    /// Returns the response to a request that the server itself refuses.
     var onRefusal: (@LoopActor (HTTPRefusal, HTTPServer.Origin) -> HTTPReply)?
-    /// Told of connections that the server ends without an answer.
+    /// Called for each connection that the server closes without a response.
     var onClose: (@LoopActor (HTTPServer.Closing, HTTPServer.Origin) -> Void)?
-    /// Whether a peer may have any number of connections, since it is a proxy.
+    /// Whether a peer is a proxy, which may have any number of connections.
     var isProxy: (@LoopActor (_ address: String) -> Bool)?
     private var isCrowded = false
-    /// What new connections are accepted with; nil for plain ones.
+    /// The TLS context of new connections; nil for plain HTTP.
     var tls: TLSContext?
-    /// Connections of clients that began a TLS handshake and did not finish it.
+    /// Connections whose client began a TLS handshake and did not finish it.
     private(set) var failedHandshakes = 0
 
-    /// Accepted in this turn of the loop; evhttp gives them their descriptors after `accept`.
+    /// Accepted in this loop iteration; evhttp sets their descriptors after `accept`.
     private var newcomers: [HTTPConnection] = []
     private var acceptedSinceSweep = 0
-    /// Connections with a request staged whose turn has come.
+    /// Connections with a staged request that may start now.
     private var resuming: [HTTPConnection] = []
     private var resumption: LoopEvent?
     private var counts: [HTTPPeer.Source: Int] = [:]
@@ -52,7 +52,7 @@ final class HTTPConnectionTable {
 
     var count: Int { connections.count }
 
-    /// The connection that a request came over; nil once its client is gone.
+    /// The connection of a request; nil once its client has disconnected.
     func connection(of request: HTTPExchange.Request) -> HTTPConnection? {
         evhttp_request_get_connection(request).flatMap { evhttp_connection_get_bufferevent($0) }
             .flatMap { connections[$0] }
@@ -60,15 +60,15 @@ final class HTTPConnectionTable {
 
     // MARK: Accepting
 
-    /// Makes the bufferevent of a connection that evhttp is about to set up.
+    /// Makes the bufferevent of a connection that evhttp is about to set up. Returns nil if memory is short.
     func accept() -> OpaquePointer? {
         let session = tls?.makeSession()
-        // Where memory is short evhttp goes on with a bufferevent of its own, a plain one even where TLS is asked for;
-        // the server answers 400 to what has no record here.
+        // evhttp replaces nil by a bufferevent of its own, a plain one even for TLS. The server answers 400 to requests
+        // whose connection is not in this table.
         guard (session == nil) == (tls == nil), let bufferEvent = makeBufferEvent(session) else { return nil }
-        // Before the new one is in the table: until evhttp has set its callbacks it looks like one let go.
+        // Evict before the new connection is in the table: without callbacks it looks like a freed one to the sweep.
         acceptedSinceSweep += 1
-        if connections.count + 1 >= limits.connections { makeRoom() }
+        if connections.count + 1 >= limits.connections { evictOne() }
         while session != nil, let displaced = handshakes.displaced { close(displaced, .crowded) }
         let connection = HTTPConnection(
             bufferEvent: bufferEvent, table: self, tls: session.map { TLSSession($0, now: clock.now) })
@@ -79,22 +79,22 @@ final class HTTPConnectionTable {
         scheduleSweep()
         if newcomers.isEmpty { LoopActor.post { [weak self] in self?.countNewcomers() } }
         newcomers.append(connection)
-        // libevent accepts until nobody is waiting, and would do nothing else while clients come as fast as it accepts.
+        // libevent accepts until the backlog is empty. Fast arrivals would otherwise starve the open connections.
         if newcomers.count == Self.newcomersPerTurn { onTurnFull?(true) }
         return bufferEvent
     }
 
     private func makeBufferEvent(_ session: OpaquePointer?) -> OpaquePointer? {
-        // Closing with the last reference, which is ours: the descriptor cannot be reused while we may still use it.
+        // Closes the descriptor with the last reference, which this table holds: it is not reused while still in use.
         let options = Int32(BEV_OPT_CLOSE_ON_FREE.rawValue)
         let base = LoopActor.loop.base
         guard let session else { return bufferevent_socket_new(base, -1, options) }
-        // Owns the session from here on, even where it fails. It keeps to its default of taking an end without
-        // close_notify for an error.
+        // Takes ownership of the session, even on failure. By default it treats an end without close_notify as an
+        // error.
         return bufferevent_openssl_socket_new(base, -1, session, BUFFEREVENT_SSL_ACCEPTING, options)
     }
 
-    /// One address has a share of the connections, or a single stranger could take them all.
+    /// Enforces the limit per address, so that a single client cannot use all connections.
     private func countNewcomers() {
         let arrived = newcomers
         newcomers = []
@@ -104,8 +104,8 @@ final class HTTPConnectionTable {
             let peer = connection.peer
             guard let source = peer.source, isProxy?(peer.address) != true else { continue }
             if count(connection, for: source) { continue }
-            // The address's own longest silent one makes way, or whoever keeps its share with connections that say nothing
-            // would shut out its honest neighbours. Not one that the loop has yet to read.
+            // Evict the longest silent connection of the same address: idle connections must not exclude other clients
+            // behind that address. Connections with unread bytes are exempt.
             if let silent = unproven.longestSilent(where: { $0.countedFor == source && !$0.hasUnreadBytes }) {
                 close(silent, .tooManyOfAddress)
             }
@@ -113,9 +113,9 @@ final class HTTPConnectionTable {
         }
     }
 
-    /// Counts a connection for a client, and no longer for the one that it was counted for.
+    /// Counts a connection for a client instead of the client that it was counted for.
     ///
-    /// - Returns: false, and nothing changes, where the client has as many as one may have.
+    /// - Returns: false, without a change, if the client has reached its limit.
     func count(_ connection: HTTPConnection, for source: HTTPPeer.Source) -> Bool {
         if connection.countedFor == source { return true }
         let count = counts[source] ?? 0
@@ -133,17 +133,16 @@ final class HTTPConnectionTable {
         counts[source] = count > 0 ? count : nil
     }
 
-    /// The place is the newcomer's: what has been silent longest makes way, those who have yet to show that they may
-    /// post here before the others.
-    private func makeRoom() {
-        // Clients that are gone make way first, and evhttp lets them go without a word. Looking at all of them has its
-        // cost, which so many newcomers share.
+    /// Evicts the connection that has been silent longest; unproven connections come before trusted ones.
+    private func evictOne() {
+        // Remove disconnected clients first, which evhttp frees without a callback. The sweep visits all connections;
+        // the newcomers since the last one amortize its cost.
         if acceptedSinceSweep >= max(1, limits.connections / 8) {
             sweep()
             guard connections.count + 1 >= limits.connections else { return }
         }
         if let connection = unproven.longestSilent() { return close(connection, .crowded) }
-        // Looking at all of them is for the rare case that all have proven who they are.
+        // Only trusted connections are left, which is rare: visit all of them.
         sweep()
         guard connections.count + 1 >= limits.connections else { return }
         let idle = connections.values.filter { $0.phase == .idle }.min { $0.since < $1.since }
@@ -166,7 +165,7 @@ final class HTTPConnectionTable {
         updateCrowded()
     }
 
-    /// Lets all connections go: evhttp has ended those that it knew.
+    /// Releases all connections. evhttp must have been freed before.
     func removeAll() {
         for connection in connections.values {
             connection.detach()
@@ -190,8 +189,8 @@ final class HTTPConnectionTable {
         connection.end()
     }
 
-    /// Has a connection go on later in this turn: before the loop reads again, and may find the client's end, evhttp has
-    /// to have the request that had arrived before it.
+    /// Resumes a connection later in this loop iteration. evhttp must receive the pipelined request before the loop
+    /// reads again, because that read may report the client's end.
     func resume(_ connection: HTTPConnection) {
         resuming.append(connection)
         // unowned: the event is freed with this table.
@@ -206,7 +205,7 @@ final class HTTPConnectionTable {
         for connection in connections { connection.resume() }
     }
 
-    // MARK: What the program says
+    // MARK: Callbacks to the program
 
     func screen(_ arrival: HTTPArrival) {
         guard let onArrival else { return arrival.admit(bodyLimit: limits.bodySize) }
@@ -256,7 +255,7 @@ final class HTTPConnectionTable {
                     close(connection, .silent)
                 }
             } else if connection.requests == 0 && connection.tls == nil && age > limits.firstByteTimeout {
-                // After a turn of the loop that took long, it is the server that is late.
+                // After a slow loop iteration the bytes may have arrived unread.
                 if !connection.hasUnreadBytes { close(connection, .silent) }
             } else if age > limits.idleTimeout {
                 connection.end()
@@ -276,7 +275,7 @@ final class HTTPConnectionTable {
             if exchange.isAwaitingReply {
                 if now - exchange.arrival > limits.replyTimeout { onReplyOverdue?(exchange) }
             } else if age > limits.requestTimeout {
-                // The client does not take its answer.
+                // The client does not read its reply.
                 close(connection, .stalled)
             }
         case .refused:

@@ -2,19 +2,19 @@ import CLibevent
 import Glibc
 import Support
 
-/// One request with its one reply.
+/// A request and its reply.
 ///
-/// It can be replied to later, from any loop code that holds it; exactly once. A client that leaves meanwhile is not
-/// noticed until the reply is written: evhttp stops reading while a request is handled.
+/// `reply` or `drop` must be called exactly once, now or later, on the loop. A client that disconnects meanwhile goes
+/// unnoticed until the reply is written, because evhttp stops reading while a request is handled.
 @LoopActor
 public final class HTTPExchange {
     typealias Request = UnsafeMutablePointer<evhttp_request>
 
     private enum State {
         case awaitingReply
-        /// The reply is with evhttp, which frees the request itself.
+        /// evhttp has the reply and frees the request.
         case replied
-        /// Written out, or the connection is gone.
+        /// The reply is written, or the connection has ended.
         case finished
     }
 
@@ -46,10 +46,10 @@ public final class HTTPExchange {
 
     // MARK: The request
 
-    /// The value of the first header field of a name, nil where there is none.
+    /// The value of the first header field with this name; nil if there is none.
     public func header(_ name: String) -> String? { fields.first(name) }
 
-    /// The values of all header fields of a name, in the order of the request.
+    /// The values of all header fields with this name, in the order of the request.
     public func headers(_ name: String) -> [String] { fields.all(name) }
 
     public var bodySize: Int {
@@ -65,21 +65,20 @@ public final class HTTPExchange {
         }
     }
 
-    /// The body, as `body` gives it; what the server held of it is freed.
+    /// Returns the body as `body` does, and frees the server's copy.
     public func takeBody() -> [UInt8] {
         let body = body()
         evbuffer_drain(evhttp_request_get_input_buffer(request), body.count)
         return body
     }
 
-    /// The sender has shown that it may post here; see `HTTPArrival.trust`.
+    /// Marks the sender as authenticated; see `HTTPArrival.trust`.
     public func trust() { connection?.trust() }
 
-    /// The address of the peer, without its port; empty for a Unix socket, and once the client is gone.
+    /// The address of the peer, without its port; empty for a Unix socket or a disconnected client.
     public var remoteAddress: String { isAwaitingReply ? connection?.peer.address ?? "" : "" }
 
-    /// The user that the process at the other end of a Unix socket runs as (unix(7), SO_PEERCRED); nil where there is
-    /// no such process.
+    /// The user ID of the peer process on a Unix socket (unix(7), SO_PEERCRED); nil if there is no such process.
     public var peerUser: UInt32? {
         guard isAwaitingReply, let descriptor = connection?.descriptor else { return nil }
         return UnixSocket.peerUser(of: descriptor)
@@ -87,16 +86,16 @@ public final class HTTPExchange {
 
     // MARK: The reply
 
-    /// Replies; where the client is gone, only lets go of the request.
+    /// Sends the reply. If the client has disconnected, only frees the request.
     ///
     /// - precondition: the exchange awaits its reply.
     public func reply(status: Int, headers: [(name: String, value: String)] = [], body: some Collection<UInt8>) {
         precondition(isAwaitingReply, "replied twice")
         let fields = evhttp_request_get_output_headers(request)
         for header in headers { evhttp_add_header(fields, header.name, header.value) }
-        // Given even to HEAD, for which no body is written (RFC 9110 §9.3.2).
+        // Also for HEAD, whose reply has no body (RFC 9110 §9.3.2).
         evhttp_add_header(fields, "Content-Length", String(body.count))
-        // evhttp knows the request as one of HTTP/1.1 that keeps its connection.
+        // evhttp sees every request as a persistent HTTP/1.1 request.
         if !keepsAlive || server.mustClose(after: self) {
             evhttp_add_header(fields, "Connection", "close")
         } else if isHTTP10 {
@@ -110,17 +109,17 @@ public final class HTTPExchange {
                 ?? Array(body).withUnsafeBufferPointer { evbuffer_add(buffer, $0.baseAddress, $0.count) }
         }
         state = .replied
-        // Asked now: a request whose client left while it waited has no connection any more; evhttp_send_reply then only
-        // frees it, and no callback follows.
+        // Read before the call: without a connection, because its client has disconnected, evhttp_send_reply only frees
+        // the request and no callback follows.
         let (connection, hasConnection) = (connection, evhttp_request_get_connection(request) != nil)
         evhttp_send_reply(request, Int32(status), nil, buffer)
         if hasConnection { connection?.replyQueued(bytes: body.count) } else { connectionIsDone() }
     }
 
-    /// The reply is written out, or the connection has ended before.
+    /// Called when the reply is written or the connection has ended.
     func connectionIsDone() {
         switch state {
-        case .awaitingReply: break  // Detached by evhttp: `reply` is still owed, and frees the request.
+        case .awaitingReply: break  // Detached by evhttp: `reply` must still be called, and frees the request.
         case .replied:
             state = .finished
             server.exchangeFinished()
@@ -128,9 +127,9 @@ public final class HTTPExchange {
         }
     }
 
-    // MARK: Faults, for servers that play broken ones
+    // MARK: Fault injection
 
-    /// Writes bytes to the socket as they are, past evhttp and past TLS. To be followed by `drop`.
+    /// Writes raw bytes to the socket, bypassing evhttp and TLS. `drop` must be called afterwards.
     public func writeRaw(_ bytes: [UInt8]) {
         guard let descriptor = connection?.descriptor else { return }
         _ = bytes.withUnsafeBytes {
@@ -138,17 +137,17 @@ public final class HTTPExchange {
         }
     }
 
-    /// Ends the connection without a reply: with a reset, or with an orderly close.
+    /// Ends the connection without a reply, by a reset or an orderly close.
     ///
     /// - precondition: the exchange awaits its reply.
     public func drop(reset: Bool) {
         precondition(isAwaitingReply, "replied twice")
-        // evhttp shuts the socket down before it closes it, which ends it in order; connecting a TCP socket to no address
-        // is what resets it at once (connect(2), AF_UNSPEC).
+        // evhttp shuts the socket down before it closes it, which is orderly. Connecting a TCP socket to AF_UNSPEC
+        // resets it at once (connect(2)).
         if reset, let descriptor = connection?.descriptor {
-            var nowhere = sockaddr(
+            var unspecified = sockaddr(
                 sa_family: sa_family_t(AF_UNSPEC), sa_data: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
-            connect(descriptor, &nowhere, socklen_t(MemoryLayout<sockaddr>.size))
+            connect(descriptor, &unspecified, socklen_t(MemoryLayout<sockaddr>.size))
         }
         state = .replied
         if let connection = evhttp_request_get_connection(request) {

@@ -1,10 +1,9 @@
 import Support
 
-/// The head of one request, checked against RFC 9110 and RFC 9112 before anything else sees its bytes.
+/// The head of one request, validated against RFC 9110 and RFC 9112 before any other component sees its bytes.
 ///
-/// Parsers that disagree on where a message ends can be made to take part of one request for another (request
-/// smuggling). So every head is either beyond doubt or refused: lines end in CRLF, nothing is folded, no byte is NUL,
-/// the body's length is given at most once and in one way.
+/// Parsers that disagree on the end of a message allow request smuggling. Ambiguous heads are therefore refused: lines
+/// end in CRLF, nothing is folded, no byte is NUL, and the body's length is given at most once and in one way.
 struct HTTPHead: Equatable {
     enum Body: Equatable {
         case none
@@ -13,18 +12,18 @@ struct HTTPHead: Equatable {
     }
 
     var method: HTTPMethod
-    /// Where the path and query stand in the head's bytes; of an absolute URI the part after its authority.
+    /// The range of the path and query in the head's bytes; of an absolute URI the part after its authority.
     var target: Range<Int>
     var isHTTP10: Bool
     var body = Body.none
     var expectsContinue = false
-    /// Whether the client keeps the connection for another request.
+    /// Whether the connection is persistent.
     var keepsAlive = true
 
-    /// Finds the end of the head: the index behind the empty line that ends it; nil while it has not arrived.
+    /// Returns the end of the head, the index after its empty line; nil if the head is incomplete.
     ///
-    /// - Parameter line: where the first line begins that was incomplete at the last call; 0 at first.
-    /// - Throws: a refusal as soon as a line ends in a bare LF.
+    /// - Parameter line: the start of the first incomplete line of the last call; 0 at first.
+    /// - Throws: a refusal if a line ends in a bare LF.
     static func end(in bytes: UnsafeBufferPointer<UInt8>, line: inout Int) throws(HTTPRefusal) -> Int? {
         var index = line
         while index < bytes.count {
@@ -75,7 +74,7 @@ struct HTTPHead: Equatable {
         }
         if body != .none && !method.mayHaveBody { throw .malformed("\(method.rawValue) has no body") }
         if fields.closes { keepsAlive = false } else if fields.keepsAlive { keepsAlive = true }
-        // A client of HTTP/1.0 cannot know what it asks for (RFC 9110 section 10.1.1).
+        // Expect is ignored in HTTP/1.0 (RFC 9110 section 10.1.1).
         if let expectation = fields.expectation, !isHTTP10 {
             guard expectation else {
                 throw HTTPRefusal(.expectation, status: 417, "Expect is not \"100-continue\"")
@@ -107,18 +106,18 @@ struct HTTPHead: Equatable {
         else { throw .malformed("the request line is not \"METHOD target HTTP/1.1\" (RFC 9112 section 3)") }
         switch version[5] {
         case UInt8(ascii: "1"): return version[7] == UInt8(ascii: "0")
-        // There was none in a request line of that version.
+        // HTTP/0.9 request lines have no version.
         case UInt8(ascii: "0"): throw .malformed("HTTP/0.9 is not served")
         default: throw HTTPRefusal(.malformed, status: 505, "only HTTP/1.1 and HTTP/1.0 are served")
         }
     }
 
-    /// The lines of a head, up to the empty one.
+    /// The lines of a head, up to the empty line.
     private struct Lines {
         let bytes: UnsafeBufferPointer<UInt8>
         var start = 0
 
-        /// The next line without its CRLF; nil for the empty one, which must be the last.
+        /// The next line without its CRLF; nil for the empty line, which must be the last.
         mutating func next() throws(HTTPRefusal) -> Range<Int>? {
             guard let end = bytes[start...].firstIndex(of: .carriageReturn), end + 1 < bytes.count,
                 bytes[end + 1] == .lineFeed, end > start || end + 2 == bytes.count
@@ -130,12 +129,12 @@ struct HTTPHead: Equatable {
     }
 }
 
-/// One header field: where its name and its value stand, without the white space around the value.
+/// One header field: the ranges of its name and of its value without surrounding white space.
 struct HTTPField {
     let name: Range<Int>
     let value: Range<Int>
 
-    /// - Throws: a refusal for what is no field line of RFC 9112 section 5.
+    /// - Throws: a refusal if the line is not a field line of RFC 9112 section 5.
     init(_ bytes: UnsafeBufferPointer<UInt8>, _ line: Range<Int>) throws(HTTPRefusal) {
         var index = line.lowerBound
         while index < line.upperBound, bytes[index].isToken { index += 1 }
@@ -157,14 +156,14 @@ struct HTTPField {
     }
 }
 
-/// What the fields of one head say about the message's end.
+/// The header fields of one head that determine the message's framing.
 private struct FramingFields {
     var hosts = 0
     var length: Int?
     var isChunked = false
     var closes = false
     var keepsAlive = false
-    /// Whether `Expect` is 100-continue; nil without one.
+    /// Whether `Expect` is 100-continue; nil if there is no such field.
     var expectation: Bool?
 
     mutating func add(_ field: HTTPField, in bytes: UnsafeBufferPointer<UInt8>) throws(HTTPRefusal) {
@@ -211,7 +210,7 @@ extension UInt8 {
     var asciiLowercased: UInt8 { self &- 0x41 < 26 ? self | 0x20 : self }
     /// A space or a tab, which RFC 9110 calls OWS.
     var isBlank: Bool { self == 0x20 || self == 0x09 }
-    /// What a field's value may hold (RFC 9110 section 5.5): visible characters, blanks and obs-text.
+    /// Allowed in a field's value (RFC 9110 section 5.5): visible characters, blanks and obs-text.
     var isFieldContent: Bool { self >= 0x20 ? self != 0x7F : self == 0x09 }
 
     /// RFC 9110 section 5.6.2.
@@ -228,7 +227,7 @@ extension UInt8 {
 }
 
 extension UnsafeBufferPointer<UInt8> {
-    /// Equal to a lower-case ASCII word, without regard to case.
+    /// Whether the bytes equal a lower-case ASCII word, ignoring case.
     func matches(_ word: StaticString) -> Bool {
         guard count == word.utf8CodeUnitCount else { return false }
         for index in 0..<count {

@@ -1,19 +1,19 @@
 import CLibevent
 import Support
 
-/// What has arrived on one connection and is not with evhttp yet, charged to the server's budget of memory.
+/// Received bytes of one connection that evhttp does not have yet, charged to the server's memory budget.
 ///
-/// Bytes stay in the bufferevent's input while a request may be whole at once, which is the usual case and moves nothing.
-/// Else they are staged: evhttp must not see them when libevent calls it next.
+/// Usually a request arrives complete and its bytes stay in the bufferevent's input. Bytes of an incomplete request are
+/// staged, because evhttp must not see them when libevent calls it next.
 @LoopActor
 final class HTTPInbox {
     private let bufferEvent: OpaquePointer
     private let memory: HTTPMemory
-    /// Nil while nothing is staged.
+    /// The staged bytes; nil if there are none.
     private var stage: OpaquePointer?
     private var charged = 0
     private var ticket: UInt64?
-    /// Since when the connection waits for memory; nil while it does not.
+    /// The start of the wait for memory; nil if the connection does not wait.
     private(set) var waitingSince: ContinuousClock.Instant?
 
     init(_ bufferEvent: OpaquePointer, memory: HTTPMemory) {
@@ -23,7 +23,7 @@ final class HTTPInbox {
 
     private var input: OpaquePointer? { bufferevent_get_input(bufferEvent) }
 
-    /// Where the request in progress is.
+    /// The buffer that holds the request in progress.
     private var buffer: OpaquePointer? {
         if stage != nil { stageInput() }
         return stage ?? input
@@ -35,21 +35,20 @@ final class HTTPInbox {
 
     // MARK: Bytes
 
-    /// Moves what the input holds behind what is staged already.
+    /// Appends the input to the staged bytes.
     func stageInput() {
         let input = input
         let count = evbuffer_get_length(input)
         guard count > 0 else { return }
         if stage == nil { stage = evbuffer_new() }
-        // Copied: libevent reads 4096 bytes into a block of 8192, and a byte into one of 512. Moved, each piece would keep
-        // its block; copied, the pieces fill the stage's blocks.
+        // Copied instead of moved: libevent reads 4096 bytes into a block of 8192, and one byte into a block of 512. A
+        // moved piece would keep its block; copies fill the stage's blocks.
         evbuffer_add(stage, evbuffer_pullup(input, count), count)
         evbuffer_drain(input, count)
         charge(count)
     }
 
-    /// Calls `body` with the first bytes of what has arrived, in one piece. A head that came in one piece is read where it
-    /// is; another is copied together.
+    /// Calls `body` with the first received bytes in contiguous memory. Copies them only if they are not contiguous.
     func withBytes<Result>(
         upTo limit: Int, _ body: (UnsafeBufferPointer<UInt8>) throws(HTTPRefusal) -> Result
     ) throws(HTTPRefusal) -> Result {
@@ -59,14 +58,14 @@ final class HTTPInbox {
         return try body(UnsafeBufferPointer(start: start, count: start == nil ? 0 : count))
     }
 
-    /// Takes bytes away from the front.
+    /// Removes bytes from the front.
     func drop(_ count: Int) {
         guard let stage else { return _ = evbuffer_drain(input, count) }
         evbuffer_drain(stage, count)
         discharge(count)
     }
 
-    /// Drops everything, and gives back what was charged. To be called before the bufferevent is let go.
+    /// Drops all bytes and releases their charge. Must be called before the bufferevent is released.
     func empty() {
         stopWaiting()
         if let stage { evbuffer_free(stage) }
@@ -77,14 +76,14 @@ final class HTTPInbox {
 
     // MARK: Handing over
 
-    /// Puts a request's body at the front of the input, where evhttp reads it; what is pipelined behind it is staged.
+    /// Puts a request's body at the front of the input for evhttp. Pipelined bytes behind it are staged.
     func putBack(bodyOf length: Int) {
         stopWaiting()
         guard let stage else { return putBackInput(length) }
         move(length, from: stage)
     }
 
-    /// The same for a body that was decoded.
+    /// Puts a decoded body at the front of the input for evhttp.
     func putBack(_ decoded: HTTPChunkedBody) {
         stopWaiting()
         move(decoded.length, from: decoded.buffer)
@@ -112,12 +111,12 @@ final class HTTPInbox {
         evbuffer_free(body)
     }
 
-    /// Puts a head of our own before the body.
+    /// Puts the gate's head before the body.
     func prepend(_ head: String) {
         evbuffer_prepend(input, head, head.utf8.count)
     }
 
-    /// The request is over: only what is staged for the next one is charged from here on.
+    /// Ends the request: only bytes staged for the next request remain charged.
     func finishRequest() {
         if evbuffer_get_length(input) > 0 { stageInput() }
         let rest = stagedCount
@@ -130,7 +129,7 @@ final class HTTPInbox {
 
     // MARK: Decoding
 
-    /// Decodes chunks as far as they have arrived.
+    /// Decodes all chunks that have arrived.
     func decode(into body: HTTPChunkedBody) throws(HTTPRefusal) {
         stageInput()
         while let stage, !body.isComplete, evbuffer_get_length(stage) > 0 {
@@ -151,9 +150,9 @@ final class HTTPInbox {
         memory.release(bytes)
     }
 
-    /// Has the connection wait where the budget is used up: `resume` is called once when reading may go on.
+    /// Waits if the budget is exhausted: `resume` is called once when reading may continue.
     ///
-    /// - Returns: whether it waits.
+    /// - Returns: whether the connection waits.
     func waitIfExhausted(
         isTrusted: Bool, now: ContinuousClock.Instant, resume: @escaping @LoopActor () -> Void
     ) -> Bool {
@@ -173,7 +172,7 @@ final class HTTPInbox {
     }
 }
 
-/// The body of a chunked request, as far as it is decoded.
+/// The decoded part of a chunked body.
 @LoopActor
 final class HTTPChunkedBody {
     let buffer = evbuffer_new()
@@ -190,16 +189,16 @@ final class HTTPChunkedBody {
         evbuffer_free(buffer)
     }
 
-    /// Bytes of all chunks whose sizes are known.
+    /// Total size of all chunks whose size is known.
     var length: Int { chunks.total }
 
-    /// Takes what it can of the front of `stage`: a chunk's data, or what lies between two in one piece of memory.
+    /// Consumes the front of `stage`: chunk data, or the coding between two chunks within one contiguous piece.
     ///
-    /// - Returns: the bytes that are of the coding, and gone.
+    /// - Returns: the number of removed bytes that belong to the coding.
     fileprivate func read(from stage: OpaquePointer) throws(HTTPRefusal) -> Int {
         // `total` counts a chunk's data as soon as its size is known.
         let missing = chunks.total - evbuffer_get_length(buffer)
-        // What is in one piece; a little is copied together, so that an empty piece at the front does not stop it.
+        // The first contiguous piece, but at least 64 bytes, so that an empty piece at the front does not stop parsing.
         let count = max(evbuffer_get_contiguous_space(stage), min(evbuffer_get_length(stage), 64))
         if missing > 0 {
             // Copied, as in `stageInput`.

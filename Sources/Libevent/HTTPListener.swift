@@ -1,10 +1,10 @@
 import CLibevent
 import Glibc
 
-/// One listening socket, which pauses rather than spins when descriptors run out.
+/// One listening socket. It pauses when file descriptors run out.
 @LoopActor
 final class HTTPListener {
-    /// Why no connections are taken for now; each reason ends by itself.
+    /// Why accepting is paused; each reason ends by itself.
     enum Pause { case crowded, outOfDescriptors, turnFull }
 
     let address: SocketAddress
@@ -18,7 +18,7 @@ final class HTTPListener {
         try self.init(adopting: descriptor, address: bound)
     }
 
-    /// Takes over a socket that listens already.
+    /// Takes ownership of a listening socket.
     init(adopting descriptor: Int32, address: SocketAddress) throws(SocketError) {
         let flags = UInt32(LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC)
         guard let listener = evconnlistener_new(LoopActor.loop.base, nil, nil, flags, 0, descriptor) else {
@@ -29,11 +29,11 @@ final class HTTPListener {
         self.listener = listener
     }
 
-    /// From here on the evhttp owns the listener and frees it.
+    /// Passes ownership of the listener to evhttp.
     func attach(to http: OpaquePointer) {
         bound = evhttp_bind_listener(http, listener)
-        // Set after binding, and with evhttp as the listener's context, so the object is found through its descriptor's
-        // owner: the error callback shares the one context pointer, which belongs to evhttp.
+        // The error callback shares the listener's one context pointer, which evhttp sets when it binds. The object is
+        // therefore found by the listener's pointer.
         HTTPListener.byPointer[listener] = Unowned(self)
         evconnlistener_set_error_cb(
             listener,
@@ -57,7 +57,7 @@ final class HTTPListener {
         _ = pauses.isEmpty ? evconnlistener_enable(listener) : evconnlistener_disable(listener)
     }
 
-    /// EMFILE leaves the connection in the backlog and the socket readable: without a pause the loop would spin
+    /// Pauses accepting. EMFILE leaves the connection in the backlog and the socket readable, so the loop would spin
     /// (measured: a whole core and 370,000 log lines/s).
     private func acceptFailed() {
         setPaused(true, because: .outOfDescriptors)

@@ -3,11 +3,11 @@ import Dispatch
 import Glibc
 import Support
 
-/// The one budget, in bytes, of what all requests and replies of a server hold in memory at once.
+/// The memory budget, in bytes, of all requests and replies of a server.
 ///
-/// A quarter of it is kept for connections that have proven who they are, so that those who have not cannot shut them
-/// out. What a connection has read is charged to it at once; a connection that finds the budget used up reads no more
-/// until others have given back, so the budget is exceeded by one read a connection at most.
+/// A quarter is reserved for trusted connections, so that others cannot exclude them. Bytes are charged when they are
+/// read. A connection stops reading while the budget is exhausted, so it is exceeded by at most one read per
+/// connection.
 @LoopActor
 final class HTTPMemory {
     let limit: Int
@@ -19,7 +19,7 @@ final class HTTPMemory {
 
     private var waiting: [UInt64: Waiting] = [:]
     private var lastTicket: UInt64 = 0
-    /// The most in use since memory was last given back to the system.
+    /// The highest use since memory was last returned to the system.
     private var peak = 0
 
     /// - Parameter limit: in bytes.
@@ -44,7 +44,7 @@ final class HTTPMemory {
         guard bytes > 0 else { return }
         used -= bytes
         if !waiting.isEmpty { resumeWaiting() }
-        // The allocator keeps what was freed in small pieces: after much was in use, the system gets it back.
+        // The allocator keeps small freed blocks: return them to the system after high use.
         if peak > Self.trimThreshold && used < Self.trimThreshold / 8 {
             peak = used
             DispatchQueue.global(qos: .utility).async { @Sendable in malloc_trim(0) }
@@ -53,9 +53,9 @@ final class HTTPMemory {
 
     private static let trimThreshold = 8 << 20
 
-    /// Calls `action` once when some of the budget is free again.
+    /// Calls `action` once when part of the budget is free again.
     ///
-    /// - Returns: a ticket to cancel the wait with.
+    /// - Returns: a ticket for `cancel`.
     func wait(isTrusted: Bool, then action: @escaping @LoopActor () -> Void) -> UInt64 {
         lastTicket += 1
         waiting[lastTicket] = Waiting(isTrusted: isTrusted, action: action)
@@ -67,12 +67,12 @@ final class HTTPMemory {
     }
 
     private func resumeWaiting() {
-        // A sixteenth must be free, or each release would wake all for a share that the first of them uses up.
+        // Require a free sixteenth: otherwise each release would wake all waiters for what the first of them uses up.
         let ready = waiting.filter { used <= share(forTrusted: $0.value.isTrusted) / 16 * 15 }
         guard !ready.isEmpty else { return }
         for ticket in ready.keys { waiting[ticket] = nil }
         let actions = ready.sorted { $0.key < $1.key }.map(\.value.action)
-        // In a turn of its own: this is called from within another connection's end.
+        // Posted, because this is called while another connection ends.
         LoopActor.post { for action in actions { action() } }
     }
 }

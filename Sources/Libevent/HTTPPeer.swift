@@ -2,19 +2,19 @@ import CLibevent
 import Glibc
 import Support
 
-/// Who is at the other end of a connection, as the kernel says.
+/// The remote end of a connection, as reported by the kernel.
 struct HTTPPeer {
-    /// The address without its port; empty for a Unix socket, or where the client is gone.
+    /// The address without its port; empty for a Unix socket or a disconnected client.
     let address: String
-    /// What connections are counted by; nil for a Unix socket.
+    /// The key of the connection count; nil for a Unix socket.
     let source: Source?
 
-    /// An IPv4 address, or an IPv6 network of 64 bits, which one subscriber has at the least.
+    /// An IPv4 address, or an IPv6 /64 network, the smallest that a subscriber has.
     struct Source: Hashable {
         private let bits: UInt64
         private let isIPv6: Bool
 
-        /// - Returns: nil for what is no address.
+        /// - Returns: nil if the text is not an IP address.
         init?(_ text: String) {
             var four = in_addr()
             var six = in6_addr()
@@ -22,11 +22,11 @@ struct HTTPPeer {
                 (bits, isIPv6) = (UInt64(four.s_addr), false)
                 return
             }
-            // A zone is this machine's name for a link, and no part of the address.
+            // A zone is this machine's name for a link, not part of the address.
             guard inet_pton(AF_INET6, String(text.prefix { $0 != "%" }), &six) == 1 else { return nil }
             let bytes = withUnsafeBytes(of: &six) { Array($0) }
             if bytes.prefix(10).allSatisfy({ $0 == 0 }), bytes[10] == 0xFF, bytes[11] == 0xFF {
-                // IPv4 over a socket for both.
+                // An IPv4-mapped address (::ffff:0:0/96).
                 bits = bytes[12...].reversed().reduce(0) { $0 << 8 | UInt64($1) }
                 isIPv6 = false
             } else {

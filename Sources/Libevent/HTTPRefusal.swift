@@ -1,21 +1,21 @@
 import Support
 
-/// Why a request is answered by the server itself and its connection closed.
+/// Why the server itself answers a request and closes its connection.
 ///
-/// The explanation is for the client: it names the rule and holds nothing that the client sent.
+/// The explanation is sent to the client. It names the rule and contains no data from the request.
 public struct HTTPRefusal: Error, Equatable, Sendable {
     public enum Kind: String, Sendable, CaseIterable {
         /// The request breaks a rule of RFC 9110 or 9112.
         case malformed
         /// The body is larger than the limit.
         case tooLarge
-        /// The method is unknown, or never served.
+        /// The method is unknown or not supported.
         case method
         /// `Expect` asks for something other than 100-continue.
         case expectation
         /// The request was not complete in time.
         case timeout
-        /// The memory for bodies is in use.
+        /// The memory budget is exhausted.
         case memory
     }
 
@@ -42,7 +42,7 @@ public struct HTTPRefusal: Error, Equatable, Sendable {
         .memory, status: 503, "the memory for request bodies is in use; send the request again")
 }
 
-/// A complete answer of the server itself: status, fields without Content-Length and Connection, body.
+/// A complete response from the server itself. `headers` must not contain Content-Length or Connection.
 public struct HTTPReply: Sendable {
     public var status: Int
     public var headers: [(name: String, value: String)]
@@ -59,9 +59,9 @@ public struct HTTPReply: Sendable {
         self.init(status: refusal.status, headers: [type], body: Array(refusal.explanation.utf8))
     }
 
-    /// The bytes on the wire; the connection is closed after them.
+    /// The serialized response; the connection is closed after it.
     ///
-    /// - Parameter toHEAD: whether the body is left out (RFC 9110 section 9.3.2).
+    /// - Parameter toHEAD: whether to omit the body (RFC 9110 section 9.3.2).
     func bytes(toHEAD: Bool) -> [UInt8] {
         var head = "HTTP/1.1 \(status) \(Self.phrase(status))\r\n"
         for header in headers { head += "\(header.name): \(header.value)\r\n" }

@@ -1,8 +1,7 @@
 import Glibc
 import Support
 
-/// A request up to its body: what the gate needs of it, and what the program does. One object, which the connection, the
-/// arrival and the exchange share.
+/// A request without its body, shared by the connection, the arrival and the exchange.
 final class HTTPRequest {
     var framing: HTTPHead
     let head: HTTPRequestHead
@@ -17,7 +16,7 @@ final class HTTPRequest {
     }
 }
 
-/// The header fields of one request, in the bytes that the client sent; the head was found valid before.
+/// The header fields of one request, read from the client's bytes. The head must have been validated.
 struct HTTPFields: Sendable {
     let bytes: [UInt8]
 
@@ -39,7 +38,7 @@ struct HTTPFields: Sendable {
         return values
     }
 
-    /// Calls `body` with the value of each field of a name until it returns false.
+    /// Calls `body` with the value of each field with this name until it returns false.
     private func forEach(_ name: String, _ body: (String) -> Bool) {
         bytes.withUnsafeBufferPointer { bytes in
             var name = name
@@ -58,7 +57,7 @@ struct HTTPFields: Sendable {
         }
     }
 
-    /// The index behind the LF of the line at an index.
+    /// The index after the LF that ends the line at `index`.
     private static func endOfLine(_ bytes: UnsafeBufferPointer<UInt8>, from index: Int) -> Int {
         guard index < bytes.count, let start = UnsafeRawPointer(bytes.baseAddress),
             let end = memchr(start + index, Int32(UInt8.lineFeed), bytes.count - index)

@@ -1,6 +1,6 @@
 import Support
 
-/// The methods that are known; anything else is answered 501 (RFC 9110 section 9.1).
+/// The known methods; any other is answered 501 (RFC 9110 section 9.1).
 public enum HTTPMethod: String, Sendable, CaseIterable {
     case get = "GET"
     case post = "POST"
@@ -12,16 +12,16 @@ public enum HTTPMethod: String, Sendable, CaseIterable {
     case connect = "CONNECT"
     case patch = "PATCH"
 
-    /// Whether a request of it may have a body that evhttp reads; that of another would be taken for the next request.
+    /// Whether evhttp reads a body for this method; otherwise it would parse the body as the next request.
     var mayHaveBody: Bool { self != .head && self != .trace && self != .connect }
 }
 
-/// What routing needs of a request; the other header fields are read from the exchange while it awaits its reply.
+/// The request line, as routing needs it. Header fields are read from the arrival or the exchange.
 public struct HTTPRequestHead: Sendable, Equatable {
     public var method: HTTPMethod
-    /// The path as sent, percent-encoding and all. Of an absolute URI only its path.
+    /// The path as sent, still percent-encoded. Of an absolute URI only its path.
     public var path: String
-    /// What follows `?`, without it; nil where there is none.
+    /// The query without its `?`; nil if there is none.
     public var query: String?
 }
 

@@ -1,35 +1,35 @@
 import CLibevent
 
-/// libevent's evhttp as a server behind a gate of our own: strict framing, limits, screening before the body is read,
-/// deferred replies.
+/// An HTTP server: libevent's evhttp behind a gate (`HTTPConnection`) that adds strict framing, limits, screening
+/// before the body is read and deferred replies.
 @LoopActor
 public final class HTTPServer {
     public typealias Handler = @LoopActor (HTTPExchange) -> Void
 
-    /// Where a request or a connection came from, as far as that is known.
+    /// The known origin of a request or a connection.
     public struct Origin: Sendable {
         /// The address of the peer, without its port; empty for a Unix socket.
         public let remoteAddress: String
-        /// Nil where no head was read whole.
+        /// Nil if no complete head was read.
         public let head: HTTPRequestHead?
         let fields: HTTPFields?
 
-        /// The value of the first header field of a name, nil where there is none.
+        /// The value of the first header field with this name; nil if there is none.
         public func header(_ name: String) -> String? { fields?.first(name) }
 
-        /// The values of all header fields of a name; none where no head was read whole.
+        /// The values of all header fields with this name; empty if no complete head was read.
         public func headers(_ name: String) -> [String] { fields?.all(name) ?? [] }
     }
 
-    /// Why the server ends a connection without an answer.
+    /// Why the server closes a connection without a response.
     public enum Closing: String, Sendable, CaseIterable {
-        /// Its place was needed for a newcomer, and it was silent longest.
+        /// Evicted for a new connection because it was silent longest.
         case crowded
-        /// Its client has as many connections as one may have.
+        /// Its client exceeds the limit of connections per address.
         case tooManyOfAddress
-        /// It was opened, and nothing came.
+        /// Its client sent nothing.
         case silent
-        /// Its client does not take the reply.
+        /// Its client does not read the reply.
         case stalled
     }
 
@@ -40,40 +40,40 @@ public final class HTTPServer {
     private var listeners: [HTTPListener] = []
     private var onIdle: (@LoopActor () -> Void)?
 
-    /// Exchanges without a finished reply.
+    /// Exchanges whose reply is not finished.
     public private(set) var unfinished = 0
-    /// Set when draining: each connection is closed with its next reply.
+    /// Set when draining: each connection is closed after its next reply.
     public var closesConnections = false
-    /// Decides on each request when its head is complete, before its body is read; without it all are admitted.
+    /// Called when a request's head is complete and before its body is read. If nil, every request is admitted.
     public var onArrival: (@LoopActor (HTTPArrival) -> Void)? {
         didSet { table.onArrival = onArrival }
     }
-    /// Makes the answers to requests that the server refuses by itself; without it they are plain text.
+    /// Returns the response to a request that the server itself refuses. If nil, the response is plain text.
     public var onRefusal: (@LoopActor (HTTPRefusal, Origin) -> HTTPReply)? {
         didSet { table.onRefusal = onRefusal }
     }
-    /// Called for connections that the server ends without an answer.
+    /// Called for each connection that the server closes without a response.
     public var onClose: (@LoopActor (Closing, Origin) -> Void)? {
         didSet { table.onClose = onClose }
     }
-    /// Whether a peer is a proxy that may have any number of connections; without it none is.
+    /// Whether a peer is a proxy, which may have any number of connections. If nil, no peer is.
     public var isProxy: (@LoopActor (_ address: String) -> Bool)? {
         didSet { table.isProxy = isProxy }
     }
-    /// Must reply to an exchange that has waited `limits.replyTimeout`.
+    /// Called when an exchange has waited `limits.replyTimeout`; must reply to it.
     public var onReplyOverdue: (@LoopActor (HTTPExchange) -> Void)? {
         didSet { table.onReplyOverdue = onReplyOverdue }
     }
     public var connectionCount: Int { table.count }
     /// Bytes of requests and replies in memory.
     public var memoryUsed: Int { table.memory.used }
-    /// What new connections are accepted with; nil, as at first, for plain HTTP. Those that are open go on with theirs.
+    /// The TLS context of new connections; nil, the default, for plain HTTP. Open connections keep theirs.
     public var tls: TLSContext? {
         get { table.tls }
         set { table.tls = newValue }
     }
-    /// Connections whose client began a TLS handshake and did not finish it: no certificate that is asked for, an old
-    /// version, plain HTTP. Only ever rises; counted once the connection is found closed.
+    /// Connections whose client began a TLS handshake and did not finish it: a missing client certificate, an old TLS
+    /// version, plain HTTP. Only increases; counted once the connection is found closed.
     public var failedHandshakes: Int { table.failedHandshakes }
 
     public init(limits: HTTPLimits, handler: @escaping Handler) {
@@ -82,12 +82,12 @@ public final class HTTPServer {
         self.limits = limits
         self.handler = handler
         table = HTTPConnectionTable(limits: limits)
-        // The gate has limits and deadlines of its own, and evhttp sees a head that it made.
+        // The gate enforces the limits and deadlines, and evhttp sees only heads that the gate wrote.
         evhttp_set_max_headers_size(http, 1024)
         evhttp_set_max_body_size(http, limits.bodySize)
         evhttp_set_timeout(http, -1)
         evhttp_set_allowed_methods(http, UInt16(EVHTTP_REQ_GET.rawValue | EVHTTP_REQ_POST.rawValue))
-        // Unretained: `deinit` frees the evhttp, and with it whatever could call these.
+        // Unretained: `deinit` frees the evhttp and with it these callbacks.
         let context = Unmanaged.passUnretained(self).toOpaque()
         evhttp_set_bevcb(
             http,
@@ -118,7 +118,7 @@ public final class HTTPServer {
 
     // MARK: Listening
 
-    /// Listens on one more address and returns the address bound, with its port where 0 was asked for.
+    /// Listens on an additional address and returns the bound address, with the chosen port if `port` was 0.
     @discardableResult
     public func listen(on address: SocketAddress, acceptsIPv4: Bool = true) throws(SocketError) -> SocketAddress {
         let listener = try HTTPListener(address: address, acceptsIPv4: acceptsIPv4)
@@ -127,21 +127,21 @@ public final class HTTPServer {
         return listener.address
     }
 
-    /// Serves a socket that listens already; it is closed with the others.
+    /// Takes ownership of a listening socket and serves it.
     public func listen(adopting descriptor: Int32) throws(SocketError) {
         let listener = try HTTPListener(adopting: descriptor, address: SocketAddress(host: "", port: 0))
         listener.attach(to: http)
         listeners.append(listener)
     }
 
-    /// Takes no more connections; open ones are closed with their next reply.
+    /// Stops accepting connections. Open ones are closed after their next reply.
     public func stopListening() {
         closesConnections = true
         for listener in listeners { listener.detach(from: http) }
         listeners = []
     }
 
-    /// Calls `action` once no reply is owed or being written, now or later.
+    /// Calls `action` once, now or later, when no reply is awaited or being written.
     public func whenIdle(_ action: @escaping @LoopActor () -> Void) {
         onIdle = action
         notifyIfIdle()
@@ -176,8 +176,8 @@ public final class HTTPServer {
 
     private func notifyIfIdle() {
         guard unfinished == 0, onIdle != nil else { return }
-        // Not from within evhttp's callback: the action may free this server. By then a request that had arrived behind the
-        // last one may be under way, whose end is another occasion.
+        // Posted, because this is evhttp's callback and the action may free this server. If a pipelined request has
+        // begun by then, its end notifies again.
         LoopActor.post { [self] in
             guard unfinished == 0, let action = onIdle else { return }
             onIdle = nil

@@ -2,12 +2,12 @@ import CLibevent
 import Glibc
 import Support
 
-/// The rules of RFC 3986 and RFC 9112 section 3.2 for what a request names: its target and its host.
+/// Validation of a request's target and host (RFC 3986 and RFC 9112 section 3.2).
 enum HTTPTarget {
-    /// Checks a request's target.
+    /// Validates a request's target.
     ///
-    /// - Returns: where its path and query stand; empty for an absolute URI without a path.
-    /// - Throws: a refusal for what is none of the forms of RFC 9112 section 3.2.
+    /// - Returns: the range of its path and query; empty for an absolute URI without a path.
+    /// - Throws: a refusal if the target has none of the forms of RFC 9112 section 3.2.
     static func pathAndQuery(
         of bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ method: HTTPMethod
     ) throws(HTTPRefusal) -> Range<Int> {
@@ -43,7 +43,7 @@ enum HTTPTarget {
         return UnsafeBufferPointer(rebasing: target.prefix(8)).matches("https://") ? 8 : nil
     }
 
-    /// Whether bytes are a host with or without a port (RFC 3986 sections 3.2.2 and 3.2.3); an empty host is one.
+    /// Whether the bytes are a host with an optional port (RFC 3986 sections 3.2.2 and 3.2.3). The host may be empty.
     static func isAuthority(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
         var hostEnd = bytes.count
         if bytes.first == UInt8(ascii: "[") {
@@ -61,7 +61,7 @@ enum HTTPTarget {
         return port.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) } <= 65535
     }
 
-    /// What stands between brackets: an IPv6 address, or an address of a version to come.
+    /// Whether the bytes are valid between brackets: an IPv6 address or an IPvFuture (RFC 3986 section 3.2.2).
     private static func isLiteral(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
         if bytes.first.map({ $0 | 0x20 }) == UInt8(ascii: "v") {
             guard let dot = bytes.firstIndex(of: UInt8(ascii: ".")), dot > 1, dot + 1 < bytes.count else {
@@ -71,13 +71,13 @@ enum HTTPTarget {
                 && bytes[(dot + 1)...].allSatisfy { $0.isUnreserved || $0.isSubDelimiter || $0 == UInt8(ascii: ":") }
         }
         var address = in6_addr()
-        // The characters first: inet_pton reads a string that ends at a NUL.
+        // Check the characters first: inet_pton stops at a NUL.
         return bytes.count <= 45
             && bytes.allSatisfy { $0.isHexDigit || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".") }
             && inet_pton(AF_INET6, String(decoding: bytes, as: UTF8.self), &address) == 1
     }
 
-    /// Whether all bytes are allowed or percent-encoded.
+    /// Whether each byte is allowed or percent-encoded.
     private static func isMadeOf(
         _ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ isAllowed: (UInt8) -> Bool
     ) -> Bool {

@@ -2,7 +2,7 @@ import CLibevent
 import Glibc
 import Support
 
-/// Where libevent's own messages go, and what happens when it declares a fatal error.
+/// Routes libevent's log messages to a handler, and aborts on its fatal errors.
 public enum LibeventLog {
     public enum Level: Sendable {
         case debug, message, warning, error
@@ -15,22 +15,22 @@ public enum LibeventLog {
     }
 
     private static let state = Locked(State())
-    /// libevent warns in a tight loop when, say, descriptors run out (measured: 370,000 lines/s).
+    /// libevent warns in a tight loop, for example without file descriptors (measured: 370,000 lines/s).
     private static let linesPerSecond = 5
 
-    /// Receives libevent's messages, at most five a second; called on the loop's thread.
+    /// Sets the handler of libevent's messages. It is called on the loop's thread, at most five times a second.
     public static func setHandler(_ handler: @escaping @Sendable (Level, String) -> Void) {
         state.withLock { $0.handler = handler }
     }
 
-    /// The version of the library that runs, for example `2.1.12-stable`.
+    /// The version of the loaded library, for example `2.1.12-stable`.
     public static var libraryVersion: String { String(cString: event_get_version()) }
 
     static func install() {
         event_set_log_callback { severity, text in
             LibeventLog.write(severity, text.map { String(cString: $0) } ?? "")
         }
-        // libevent's default is exit(1): no trace of why. An abort leaves one, and the supervisor restarts us.
+        // libevent's default is exit(1), which looks like an ordinary failure. The supervisor reports an abort.
         event_set_fatal_callback { code in
             LibeventLog.write(EVENT_LOG_ERR, "fatal libevent error \(code)")
             abort()

@@ -1,10 +1,10 @@
 import CLibevent
 import Glibc
 
-/// A timer or a signal watched by the loop; it is cancelled when the object is released.
+/// A timer or a signal handler on the loop. It is cancelled when the object is released.
 @LoopActor
 public final class LoopEvent {
-    /// What C is given: `event_new` wants its context before `self` is complete.
+    /// The callback's context: `event_new` needs it before `self` is initialized.
     private final class Callback {
         let action: @LoopActor () -> Void
         init(_ action: @escaping @LoopActor () -> Void) { self.action = action }
@@ -13,9 +13,9 @@ public final class LoopEvent {
     private let event: OpaquePointer
     private let callback: Callback
 
-    /// Calls `action` whenever the process receives `signal`.
+    /// Calls `action` each time the process receives `signal`.
     public static func signal(_ signal: Int32, _ action: @escaping @LoopActor () -> Void) -> LoopEvent {
-        // A parent can leave it blocked, as Dispatch's worker threads do; then it would never arrive.
+        // The parent process may have blocked the signal, and Dispatch's worker threads block it.
         var set = sigset_t()
         sigemptyset(&set)
         sigaddset(&set, signal)
@@ -25,7 +25,7 @@ public final class LoopEvent {
         return event
     }
 
-    /// Calls `action` once after `delay`, or every `delay` when it repeats.
+    /// Calls `action` once after `delay`, or every `delay` if `repeats` is true.
     public static func timer(
         after delay: Duration, repeats: Bool = false, _ action: @escaping @LoopActor () -> Void
     ) -> LoopEvent {
@@ -34,12 +34,12 @@ public final class LoopEvent {
         return event
     }
 
-    /// Calls `action` whenever `activate` was called, later in the same turn of the loop.
+    /// Calls `action` after each `activate`, later in the same loop iteration.
     static func manual(_ action: @escaping @LoopActor () -> Void) -> LoopEvent {
         LoopEvent(descriptor: -1, kind: 0, action)
     }
 
-    /// Has the action called after what runs now, and before the loop looks at any descriptor again.
+    /// Schedules the action after the current callback and before the loop polls descriptors again.
     func activate() {
         event_active(event, Int32(EV_TIMEOUT), 0)
     }
@@ -47,7 +47,7 @@ public final class LoopEvent {
     private init(descriptor: Int32, kind: Int16, _ action: @escaping @LoopActor () -> Void) {
         let callback = Callback(action)
         self.callback = callback
-        // Unretained: `deinit` frees the event before the callback object goes.
+        // Unretained: `deinit` frees the event before the callback object.
         let context = Unmanaged.passUnretained(callback).toOpaque()
         let function: event_callback_fn = { _, _, context in
             guard let context else { return }
@@ -64,7 +64,7 @@ public final class LoopEvent {
         event_free(event)
     }
 
-    /// Starts a timer anew, `delay` from now.
+    /// Restarts a timer to fire `delay` from now.
     public func schedule(after delay: Duration) {
         var interval = timeval(delay)
         event_add(event, &interval)

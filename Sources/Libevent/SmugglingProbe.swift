@@ -3,19 +3,18 @@ import Dispatch
 import Glibc
 import Support
 
-/// Finds out whether requests can be smuggled, by trying it: first on the libevent that runs, then on a server with the
-/// gate in front of it, as the program serves.
+/// Tests for request smuggling by attempting it: first on the loaded libevent, then on an `HTTPServer` with its gate.
 ///
-/// 2.1.12-stable-8 and the patched -8+deb12u1 give the same version string, so only behaviour tells them apart: a
-/// request with both Content-Length and Transfer-Encoding must be refused (RFC 9112 §6.1), where the old one takes the
-/// rest of the body for a second request.
+/// libevent 2.1.12-stable-8 and the patched -8+deb12u1 report the same version string, so only their behaviour differs.
+/// A request with both Content-Length and Transfer-Encoding must be refused (RFC 9112 §6.1). The unpatched version
+/// parses the rest of the body as a second request.
 public enum SmugglingProbe {
     public enum Verdict: Sendable, Equatable {
         case safe
         case vulnerable
-        /// The gate lets this through, or answers it twice.
+        /// The gate passes this request or answers it twice.
         case leaking(String)
-        /// No loopback to try it on, or no answer within a second.
+        /// There is no loopback interface, or no response within a second.
         case unknown(String)
     }
 
@@ -23,7 +22,7 @@ public enum SmugglingProbe {
         "POST /first HTTP/1.1\r\nHost: probe\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
         + "0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: probe\r\n\r\n"
 
-    /// Requests whose bodies another parser takes for requests. Each must be answered once, with 400, and reach nobody.
+    /// Requests whose bodies some parsers treat as requests. Each must get one response, 400, and reach no handler.
     private static let gateAttacks = [
         attack,
         "HEAD /first HTTP/1.1\r\nHost: probe\r\nContent-Length: \(smuggled.utf8.count)\r\n\r\n" + smuggled,
@@ -35,20 +34,20 @@ public enum SmugglingProbe {
     private static let smuggled = "GET /smuggled HTTP/1.1\r\nHost: probe\r\n\r\n"
     private static let chunked = "\(String(smuggled.utf8.count, radix: 16))\r\n\(smuggled)\r\n0\r\n\r\n"
 
-    /// Attacks a bare evhttp and a server of its own, on free loopback ports; blocks for some milliseconds.
+    /// Attacks a bare evhttp and an `HTTPServer` on free loopback ports. Blocks for some milliseconds.
     ///
-    /// - precondition: not called on the loop, which has to answer.
+    /// - precondition: not called on the loop, which must respond.
     public static func run() -> Verdict {
         precondition(!LoopActor.loop.isCurrentThread, "the loop cannot wait for itself")
         do {
-            let verdict = try attempt()
+            let verdict = try attackBareEvhttp()
             return verdict == .safe ? try attackGate() : verdict
         } catch {
             return .unknown(error.description)
         }
     }
 
-    /// A server on the loop that counts what gets through.
+    /// A server on the loop that counts the requests that reach its handler.
     @LoopActor
     private final class Target {
         private var server: HTTPServer?
@@ -69,7 +68,7 @@ public enum SmugglingProbe {
         private let counter: Counter
         var count: Int { counter.count }
 
-        /// Ends once no reply is owed, since a server cannot be freed before.
+        /// Frees the server once no reply is awaited, as it must not be freed before.
         func stop() {
             server?.stopListening()
             server?.whenIdle { self.server = nil }
@@ -111,7 +110,7 @@ public enum SmugglingProbe {
         return try outcome.get()
     }
 
-    /// What a server sends until it closes, for a second at the most between two pieces.
+    /// Reads until the server closes, or sends nothing for a second.
     private static func wholeAnswer(on client: Int32) -> String {
         var timeout = timeval(tv_sec: 1, tv_usec: 0)
         setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
@@ -125,14 +124,14 @@ public enum SmugglingProbe {
         return String(decoding: answer, as: UTF8.self)
     }
 
-    private static func attempt() throws(SocketError) -> Verdict {
+    private static func attackBareEvhttp() throws(SocketError) -> Verdict {
         let address = SocketAddress(host: "127.0.0.1", port: 0)
         let (listening, bound) = try address.makeListeningSocket(acceptsIPv4: true)
         guard let base = event_base_new(), let http = evhttp_new(base) else {
             close(listening)
             throw SocketError(description: "libevent cannot make a server to probe")
         }
-        // Freed in this order: the server closes its listener and connections while the base still lives.
+        // In this order: freeing the server needs the base to close its listener and connections.
         defer {
             evhttp_free(http)
             event_base_free(base)
@@ -159,7 +158,7 @@ public enum SmugglingProbe {
         target.sin_port = address.port.bigEndian
         inet_pton(AF_INET, address.host, &target.sin_addr)
         let size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        // The listener's backlog takes the connection at once; nothing has to accept it first.
+        // The listener's backlog completes the connection before it is accepted.
         let code = withUnsafePointer(to: &target) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { Glibc.connect(client, $0, size) }
         }
@@ -179,8 +178,8 @@ public enum SmugglingProbe {
             let count = recv(client, &buffer, buffer.count, Int32(MSG_DONTWAIT))
             if count > 0 { return String(decoding: buffer[..<count], as: UTF8.self) }
             if count == 0 { return "" }
-            var turn = pollfd(fd: client, events: Int16(POLLIN), revents: 0)
-            poll(&turn, 1, 1)
+            var entry = pollfd(fd: client, events: Int16(POLLIN), revents: 0)
+            poll(&entry, 1, 1)
         }
         return ""
     }

@@ -2,7 +2,7 @@ import CLibevent
 import Glibc
 import Support
 
-/// What the system said when a socket could not be made ready.
+/// A failure to set up a socket, with the system's error message.
 public struct SocketError: Error, Equatable, CustomStringConvertible {
     public var description: String
 
@@ -11,10 +11,10 @@ public struct SocketError: Error, Equatable, CustomStringConvertible {
     }
 }
 
-/// An IP address and port to listen on: `0.0.0.0:8093`, `[::]:8093`, `localhost:8093`, and for every
-/// address of the machine `:8093` or `*:8093`.
+/// An IP address and port to listen on, such as `0.0.0.0:8093`, `[::]:8093` or `localhost:8093`. `:8093` and `*:8093`
+/// mean all addresses of the machine.
 public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
-    /// Without brackets; empty for every address of the machine.
+    /// Without brackets; empty for all addresses of the machine.
     public var host: String
     public var port: UInt16
 
@@ -23,7 +23,7 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
         self.port = port
     }
 
-    /// Reads `host:port`; an IPv6 host stands in brackets.
+    /// Parses `host:port`. An IPv6 host must be in brackets. Returns nil if the text is malformed.
     public init?(_ text: String) {
         guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
             return nil
@@ -35,7 +35,7 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
         } else if host.contains(where: { ":[]/ ".contains($0) }) {
             return nil
         }
-        // Common for every address, and no name that a resolver knows.
+        // `*` commonly means all addresses, but resolvers do not know it.
         self.init(host: host == "*" ? "" : String(host), port: port)
     }
 
@@ -47,9 +47,9 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     public var isWildcard: Bool { host.isEmpty || host == "0.0.0.0" || host == "::" }
     public var isIPv6: Bool { host.contains(":") }
 
-    /// Makes a socket that listens here.
+    /// Makes a socket that listens on this address.
     ///
-    /// - Parameter acceptsIPv4: whether an IPv6 wildcard takes IPv4 connections too.
+    /// - Parameter acceptsIPv4: whether an IPv6 wildcard also accepts IPv4 connections.
     func makeListeningSocket(acceptsIPv4: Bool) throws(SocketError) -> (descriptor: Int32, bound: SocketAddress) {
         var hints = addrinfo()
         hints.ai_family = AF_UNSPEC
@@ -64,7 +64,7 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
         do {
             return try listeningSocket(info.pointee, acceptsIPv4: acceptsIPv4)
         } catch  where host.isEmpty && error.isFamilyMissing {
-            // A machine without IPv6: every address then means every IPv4 address.
+            // Without IPv6, all addresses are all IPv4 addresses.
             return try SocketAddress(host: "0.0.0.0", port: port).makeListeningSocket(acceptsIPv4: true)
         }
     }
@@ -81,7 +81,7 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
             var only: Int32 = acceptsIPv4 ? 0 : 1
             setsockopt(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, &only, 4)
         }
-        // The kernel cuts the backlog to net.core.somaxconn; libevent's own default is 128.
+        // The kernel reduces the backlog to net.core.somaxconn; libevent's default is 128.
         guard bind(descriptor, info.ai_addr, info.ai_addrlen) == 0, Glibc.listen(descriptor, 4096) == 0 else {
             let error = SocketError.failed("cannot listen on \(self)")
             close(descriptor)
@@ -95,7 +95,7 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
         var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
         return withUnsafeMutablePointer(to: &storage) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { _ = getsockname(descriptor, $0, &size) }
-            // The port stands at the same place in sockaddr_in and sockaddr_in6.
+            // The port has the same offset in sockaddr_in and sockaddr_in6.
             return pointer.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
                 UInt16(bigEndian: $0.pointee.sin_port)
             }

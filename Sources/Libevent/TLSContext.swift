@@ -2,13 +2,13 @@ import CLibevent
 import Glibc
 import Support
 
-/// The files of a TLS server's identity, all in PEM form.
+/// The paths of a TLS server's PEM files.
 public struct TLSFiles: Sendable, Hashable {
-    /// The server's certificate, followed by those between it and the root.
+    /// The server's certificate, followed by its intermediate certificates.
     public var certificate: String
     /// The private key of that certificate, without a passphrase.
     public var key: String
-    /// The authorities of which every client must show a certificate; nil where clients need none.
+    /// The CA certificates for client certificates, which are then required; nil if clients need none.
     public var clientCA: String?
 
     public init(certificate: String, key: String, clientCA: String? = nil) {
@@ -18,23 +18,22 @@ public struct TLSFiles: Sendable, Hashable {
     }
 }
 
-/// Why files are no TLS identity: which file, what is wrong with it and OpenSSL's reason, never anything of a key.
+/// Why TLS files cannot be used: the file, the fault and OpenSSL's reason. Contains no key material.
 public struct TLSError: Error, Equatable, CustomStringConvertible {
     public var description: String
 }
 
-/// What a server shows its TLS clients and asks of them: TLS 1.2 or later, forward secrecy, HTTP/1.1 only, no
-/// renegotiation.
+/// A TLS server's configuration: TLS 1.2 or later, forward secrecy, HTTP/1.1 only, no renegotiation.
 ///
-/// It never changes. New files make a new context; connections keep the one that they began with, and no session is
-/// resumed under another, since each context has ticket keys of its own.
-// @unchecked because the SSL_CTX is changed in `init` only; SSL_new and SSL_CTX_free are safe on any thread.
+/// Immutable. New files need a new context, and open connections keep theirs. Sessions cannot be resumed under another
+/// context, because each has its own ticket keys.
+// @unchecked because only `init` changes the SSL_CTX; SSL_new and SSL_CTX_free are thread-safe.
 public final class TLSContext: @unchecked Sendable {
     private let context: OpaquePointer
 
-    /// Reads the files; blocks while it does.
+    /// Reads the files. Blocks.
     public init(_ files: TLSFiles) throws(TLSError) {
-        // Errors that somebody left on this thread would be taken for reasons of ours.
+        // Earlier errors in this thread's queue would appear as the reason.
         ERR_clear_error()
         guard let context = SSL_CTX_new(TLS_server_method()) else { throw .openSSL("cannot make a TLS context") }
         self.context = context
@@ -50,7 +49,7 @@ public final class TLSContext: @unchecked Sendable {
         SSL_CTX_free(context)
     }
 
-    /// A session that awaits a client's handshake; nil where memory is short.
+    /// Makes a session for a new connection. Returns nil if memory is short.
     func makeSession() -> OpaquePointer? { SSL_new(context) }
 
     // MARK: Files
@@ -66,7 +65,7 @@ public final class TLSContext: @unchecked Sendable {
         try Self.checkReadable(path, "private key")
         var wasAskedForPassphrase = false
         let code = withUnsafeMutablePointer(to: &wasAskedForPassphrase) { wasAsked in
-            // OpenSSL's own callback asks on the terminal, and the program would hang there.
+            // OpenSSL's default callback prompts on the terminal and would block the program.
             SSL_CTX_set_default_passwd_cb(context) { _, _, _, wasAsked in
                 wasAsked?.storeBytes(of: true, as: Bool.self)
                 return -1
@@ -79,7 +78,7 @@ public final class TLSContext: @unchecked Sendable {
             ERR_clear_error()
             throw TLSError(description: "the private key \(path) has a passphrase, and nobody can be asked for it")
         }
-        // Loading compares the two where their kinds agree; the check finds an EC key with an RSA certificate.
+        // Loading compares key and certificate of the same type; the check finds an EC key with an RSA certificate.
         let isMismatch = code != 1 && ERR_GET_REASON(ERR_peek_error()) == X509_R_KEY_VALUES_MISMATCH
         guard code == 1 || isMismatch else {
             throw .openSSL("cannot use the private key \(path), which must be in PEM form")
@@ -97,14 +96,14 @@ public final class TLSContext: @unchecked Sendable {
         // The context owns the names from here on.
         SSL_CTX_set_client_CA_list(context, names)
         SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
-        // Without one, OpenSSL ends every handshake that resumes a session of a client with a certificate.
+        // Without a session ID context, OpenSSL fails resumed handshakes of clients with a certificate.
         let name = Array("relay".utf8)
         SSL_CTX_set_session_id_context(context, name, UInt32(name.count))
     }
 
-    /// Whether a file can be read is the system's to say: of OpenSSL's reasons the first may be any.
+    /// Throws the system's error if the file cannot be read. OpenSSL's first error would not name that reason reliably.
     private static func checkReadable(_ path: String, _ role: String) throws(TLSError) {
-        // Not blocking, so that a FIFO is an empty file rather than a hang.
+        // Non-blocking, so that a FIFO counts as an empty file.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         var byte: UInt8 = 0
         let count = descriptor < 0 ? -1 : read(descriptor, &byte, 1)
@@ -118,7 +117,7 @@ public final class TLSContext: @unchecked Sendable {
 
     // MARK: ALPN
 
-    /// A client that names protocols must name HTTP/1.1; to one that names only others RFC 7301 §3.2 owes an alert.
+    /// Selects HTTP/1.1. A client that offers only other protocols gets an alert (RFC 7301 §3.2).
     private func acceptOnlyHTTP1() {
         SSL_CTX_set_alpn_select_cb(
             context,
@@ -128,7 +127,7 @@ public final class TLSContext: @unchecked Sendable {
                 while start < list.count {
                     let name = list[(start + 1)...].prefix(Int(list[start]))
                     if name.elementsEqual("http/1.1".utf8) {
-                        // It may point into the client's list, which OpenSSL copies from.
+                        // May point into the client's list: OpenSSL copies the name.
                         chosen?.pointee = offered?.advanced(by: name.startIndex)
                         chosenLength?.pointee = UInt8(name.count)
                         return SSL_TLSEXT_ERR_OK
@@ -141,7 +140,7 @@ public final class TLSContext: @unchecked Sendable {
 }
 
 extension TLSError {
-    /// Takes the reason from OpenSSL's queue of errors, of which the first is the cause, and leaves the queue empty.
+    /// Makes an error with the first reason in OpenSSL's error queue, which is the cause. Clears the queue.
     fileprivate static func openSSL(_ what: String) -> TLSError {
         let reason = ERR_reason_error_string(ERR_peek_error()).map { String(cString: $0) } ?? "no reason given"
         ERR_clear_error()

@@ -2,14 +2,14 @@ import CLibevent
 
 /// The connections with an unfinished TLS handshake, oldest first. Bounds their number and charges their memory.
 ///
-/// A handshake takes far more memory than an open connection: OpenSSL keeps a record's buffer until the record is whole,
-/// and allocates a message's announced size at once.
+/// A handshake needs far more memory than an open connection: OpenSSL keeps a record's buffer until the record is
+/// complete, and allocates a message's announced size at once.
 @LoopActor
 final class TLSHandshakes {
-    /// Bytes charged for a handshake. Measured with OpenSSL 3.0: 50 KiB after any first byte, 63 KiB within a message of
-    /// 16 KiB, at most 160 KiB after a message that announces 128 KiB, the most OpenSSL accepts.
+    /// Bytes charged for a handshake. Measured with OpenSSL 3.0: 50 KiB after the first byte, 63 KiB within a message
+    /// of 16 KiB, and 160 KiB after the announcement of 128 KiB, OpenSSL's maximum.
     static let cost = 64 << 10
-    /// At an eighth of the memory limit there are 256 by default.
+    /// An eighth of the memory limit, between 16 and 256 handshakes; 256 by default.
     let limit: Int
     private let memory: HTTPMemory
     private var connections: [HTTPConnection] = []
@@ -36,9 +36,10 @@ final class TLSHandshakes {
         for connection in connections { remove(connection) }
     }
 
-    /// The connection to close before another handshake begins: the oldest of the address with the most handshakes, so
-    /// that one client's flood displaces its own. Skips connections whose bytes the loop has yet to read. Returns nil
-    /// below the limit.
+    /// The connection to close before another handshake begins; nil below the limit.
+    ///
+    /// It is the oldest of the address with the most handshakes, so that a flood from one client displaces its own.
+    /// Connections with unread bytes are exempt.
     var displaced: HTTPConnection? {
         guard connections.count >= limit else { return nil }
         var counts: [HTTPPeer.Source: Int] = [:]
@@ -55,8 +56,9 @@ final class TLSHandshakes {
 }
 
 extension HTTPConnection {
-    /// Sees a failed handshake at once, by taking evhttp's place until the handshake ends: evhttp would free its side
-    /// silently, and OpenSSL's buffers would stay until the next sweep. Called once evhttp has set its callbacks.
+    /// Installs the gate's callbacks until the handshake ends, so that its failure is noticed at once. evhttp would
+    /// free its side without a callback and leave OpenSSL's buffers until the next sweep. Called after evhttp has set
+    /// its callbacks.
     func watchHandshake() {
         guard let tls, tls.isHandshaking, phase != .ended else { return }
         if isReleasedByServer {

@@ -1,13 +1,13 @@
 import CLibevent
 import Glibc
 
-/// Sockets of this machine alone (unix(7)).
+/// Unix domain sockets (unix(7)).
 public enum UnixSocket {
-    /// The longest path that an address holds, without its NUL (unix(7)).
+    /// The longest path in a socket address, without its NUL (unix(7)).
     private static let pathLimit = 107
 
-    /// Calls `body` with a path of the socket that an address can hold: its own, or where that is too long one through
-    /// an open descriptor of its folder, which is good for this process and this call.
+    /// Calls `body` with a path that fits a socket address. If the socket's path is too long, this is a path through an
+    /// open descriptor of its folder, valid only in this process and during the call.
     public static func withShortPath<Value>(_ path: String, _ body: (String) -> Value) throws(SocketError) -> Value {
         guard path.utf8.count > pathLimit, let slash = path.lastIndex(of: "/") else { return body(path) }
         let folder = open(String(path[...slash]), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -16,10 +16,10 @@ public enum UnixSocket {
         return body("/proc/self/fd/\(folder)/" + path[path.index(after: slash)...])
     }
 
-    /// The user that the process listening at `path` ran as when it began to; nil where none does (unix(7),
+    /// The user ID of the process that listens at `path`, at the time it began to; nil if none does (unix(7),
     /// SO_PEERCRED).
     public static func server(at path: String) -> UInt32? {
-        // Not blocking: a process that hangs accepts nobody, and a full backlog would be waited for.
+        // Non-blocking: connecting would wait for a full backlog of a hanging process.
         let flags = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
         let descriptor = socket(AF_UNIX, flags, 0)
         guard descriptor >= 0 else { return nil }
@@ -30,18 +30,18 @@ public enum UnixSocket {
         return isConnected == true ? peerUser(of: descriptor) : nil
     }
 
-    /// The user of the process at the other end; nil where there is no such process.
+    /// The user ID of the peer process; nil if there is no such process.
     static func peerUser(of descriptor: Int32) -> UInt32? {
-        // struct ucred, which Glibc's module leaves out: process, user, group.
+        // The layout of struct ucred, which Swift's Glibc module does not import.
         var peer: (pid: Int32, uid: UInt32, gid: UInt32) = (0, .max, .max)
         var size = socklen_t(MemoryLayout.size(ofValue: peer))
         guard getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 else { return nil }
-        // What a socket of another kind says.
+        // Sockets of other families report -1.
         return peer.uid == .max ? nil : peer.uid
     }
 
-    /// Listens at `path`, for the owner only; a socket that is there is replaced, so the caller must know that nobody
-    /// serves it.
+    /// Listens at `path` with access for the owner only. An existing socket is replaced; the caller must ensure that it
+    /// is not in use.
     public static func listen(at path: String) throws(SocketError) -> Int32 {
         let flags = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
         let descriptor = socket(AF_UNIX, flags, 0)
@@ -57,17 +57,17 @@ public enum UnixSocket {
         return descriptor
     }
 
-    /// Returns 0, or what errno says.
+    /// Returns 0 or an errno code.
     private static func bind(_ descriptor: Int32, to path: String) -> Int32 {
         guard path.utf8.count <= pathLimit else { return ENAMETOOLONG }
         unlink(path)
-        // The mode must be right from the first moment on, not after a chmod.
+        // Restrict the mode from creation on, not with a later chmod.
         let mask = umask(0o177)
         defer { umask(mask) }
         return withAddress(path) { Glibc.bind(descriptor, $0, $1) } == 0 ? 0 : errno
     }
 
-    /// Sends one datagram and never blocks; what cannot be sent is lost.
+    /// Sends one datagram. Never blocks; a datagram that cannot be sent is dropped.
     ///
     /// - Parameter name: a path, or a name in the abstract namespace, which begins with `@`.
     public static func send(_ datagram: [UInt8], to name: String) {
@@ -80,9 +80,9 @@ public enum UnixSocket {
         }
     }
 
-    /// Hands on the address of a path, or of a name in the abstract namespace, which begins with `@`.
+    /// Calls `body` with the address of a path, or of a name in the abstract namespace, which begins with `@`.
     ///
-    /// - precondition: it has at most `pathLimit` bytes.
+    /// - precondition: the name has at most `pathLimit` bytes.
     private static func withAddress<Result>(
         _ name: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
     ) -> Result {
@@ -91,7 +91,7 @@ public enum UnixSocket {
         address.sun_family = sa_family_t(AF_UNIX)
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name.utf8) }
         if name.hasPrefix("@") { address.sun_path.0 = 0 }
-        // An abstract name ends with the address; a NUL in it would count.
+        // An abstract name extends to the end of the address, so a trailing NUL would be part of it.
         let size = socklen_t(MemoryLayout<sa_family_t>.size + name.utf8.count)
         return withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, size) }

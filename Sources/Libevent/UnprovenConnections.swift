@@ -1,10 +1,10 @@
-/// The connections whose senders have yet to show that they may post here, in the order in which they fell silent.
+/// The connections without an authenticated request, in the order in which they became silent.
 @LoopActor
 struct UnprovenConnections {
     private var first: HTTPConnection?
     private var last: HTTPConnection?
 
-    /// Puts a connection at the end, wherever it was.
+    /// Moves or adds a connection to the end.
     mutating func moveToEnd(_ connection: HTTPConnection) {
         if last === connection { return }
         remove(connection)
@@ -21,10 +21,10 @@ struct UnprovenConnections {
         connection.links = HTTPConnection.Links()
     }
 
-    /// The one that has been silent longest and awaits no reply, of those that `isMeant` is true of.
-    func longestSilent(where isMeant: @LoopActor (HTTPConnection) -> Bool = { _ in true }) -> HTTPConnection? {
+    /// The connection that has been silent longest, awaits no reply and satisfies the predicate.
+    func longestSilent(where isCandidate: @LoopActor (HTTPConnection) -> Bool = { _ in true }) -> HTTPConnection? {
         var candidate = first
-        while let connection = candidate, !(connection.mayMakeWay && isMeant(connection)) {
+        while let connection = candidate, !(connection.mayMakeWay && isCandidate(connection)) {
             candidate = connection.links.next
         }
         return candidate

@@ -40,7 +40,7 @@ struct AttachmentRules {
         "webview_height_ratio": .string, "msg": .string, "msg_in_chat_window": .boolean,
     ]
 
-    /// The error of the first thing wrong, nil where all is well.
+    /// The error for the first violation; nil if there is none.
     func violation(in attachments: [JSONValue]) -> String? {
         attachments.lazy.compactMap(violation(inAttachment:)).first
     }
@@ -67,7 +67,7 @@ struct AttachmentRules {
         "Match error: Expected \(kind.name), got \(value.typeName) in field \(key)"
     }
 
-    /// Lower-case schemes only; not even the empty string passes (issue #24099).
+    /// Accepts lower-case schemes only, and refuses the empty string (issue #24099).
     static func isURL(_ text: String) -> Bool {
         ["http://", "https://", "data:", "/file-upload/"].contains { text.hasPrefix($0) }
     }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// The wall clock and its written forms.
+/// The wall clock and its text formats.
 enum Clock {
     /// Milliseconds since 1970.
     static var now: Int {

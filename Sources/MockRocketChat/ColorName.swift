@@ -1,4 +1,4 @@
-/// A word for a CSS colour.
+/// Names of hexadecimal CSS colours, for the transcript.
 enum ColorName {
     static func of(_ color: String) -> String {
         guard color.utf8.count == 7, color.hasPrefix("#"), let value = Int(color.dropFirst(), radix: 16) else {

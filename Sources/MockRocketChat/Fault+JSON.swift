@@ -1,10 +1,10 @@
-/// What is wrong with a fault that was put.
+/// Why the JSON of a fault is invalid.
 struct FaultError: Error, Equatable {
     var reason: String
 }
 
 extension Fault {
-    /// Reads one fault; a member it does not know is an error, so that a test cannot misspell one unnoticed.
+    /// Parses one fault. An unknown member is an error, so that a test cannot misspell one unnoticed.
     init(_ value: JSONValue) throws(FaultError) {
         guard let members = value.members else { throw FaultError(reason: "a fault is a JSON object") }
         var hasMode = false
@@ -94,7 +94,7 @@ extension Fault {
 }
 
 extension JSONValue {
-    /// The value as the type asked for.
+    /// The value as the required type. Throws if it has another type.
     fileprivate func required<Value>(
         _ name: String, _ read: (JSONValue) -> Value?
     ) throws(FaultError) -> Value {
@@ -102,7 +102,7 @@ extension JSONValue {
         return value
     }
 
-    /// A whole number; a test that orders more than the mock can do is told so.
+    /// A whole number. Throws if it is out of range.
     fileprivate func number(_ name: String, in range: ClosedRange<Int>) throws(FaultError) -> Int {
         let number = try required(name, \.intValue)
         if range.contains(number) { return number }

@@ -1,20 +1,20 @@
-/// What is done to a connection in place of a plain answer.
+/// How a request is answered.
 enum FaultEffect: Equatable, Sendable {
     enum Transport: Sendable {
         case plain, chunked, http10, connectionClose, closeAfterReply
     }
 
-    /// Rocket.Chat's own answer, by some transport.
+    /// Rocket.Chat's own response.
     case genuine(Transport)
     case reply(HookReply)
-    /// These bytes, then the connection's end.
+    /// These bytes, followed by the end of the connection.
     case raw([UInt8])
     case drip
     case reset
     case close
     case hang
 
-    /// The status that the client sees, 0 for none; nil where Rocket.Chat decides.
+    /// The response's status, 0 for no response; nil if Rocket.Chat decides.
     var status: Int? {
         switch self {
         case .genuine: nil
@@ -67,7 +67,7 @@ extension Fault {
         }
     }
 
-    /// `status` and `body` as given, or what nginx would say.
+    /// A response with `status` and `body`; by default an error page like nginx's.
     private var plainReply: HookReply {
         let status = status ?? 500
         let page =

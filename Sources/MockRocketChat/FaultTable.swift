@@ -1,8 +1,8 @@
-/// The faults in force.
+/// The active faults.
 struct FaultTable: Sendable {
     private(set) var faults: [Fault] = []
 
-    /// Puts a fault in place of the one for the same hook.
+    /// Adds a fault. It replaces the fault for the same hook.
     mutating func put(_ fault: Fault) {
         faults.removeAll { $0.hook == fault.hook }
         faults.append(fault)
@@ -13,7 +13,8 @@ struct FaultTable: Sendable {
         for fault in faults { put(fault) }
     }
 
-    /// The fault that a request meets, the hook's own before the one for all; it heals with its last time.
+    /// Returns the fault for a request and counts it: the hook's own fault, else the one for all hooks. Removes the
+    /// fault after its last request.
     mutating func take(hook: String, body: [UInt8] = []) -> Fault {
         func index(_ name: String?) -> Int? { faults.firstIndex { $0.hook == name && $0.isFor(body) } }
         guard let index = index(hook) ?? index(nil) else { return Fault() }
@@ -27,7 +28,7 @@ struct FaultTable: Sendable {
         return fault
     }
 
-    /// For `GET /faults`: each as it was put, with the times that are left.
+    /// The response to `GET /faults`: each fault as received, with the remaining `times`.
     var listing: JSONValue {
         .array(
             faults.map { fault in

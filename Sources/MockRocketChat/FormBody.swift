@@ -16,7 +16,7 @@ struct FormBody {
         fields.last { $0.name == name }?.value
     }
 
-    /// `+` is a space; a `%` without two digits after it stays.
+    /// Decodes `+` as a space. A `%` without two hexadecimal digits is kept.
     private static func decode(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
         PercentEncoding.decode(bytes.map { $0 == UInt8(ascii: "+") ? 0x20 : $0 }).bytes
     }

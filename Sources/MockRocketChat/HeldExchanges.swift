@@ -1,12 +1,12 @@
 import Libevent
 
-/// The exchanges whose reply waits for a time, or for ever.
+/// The exchanges whose reply is delayed or never sent.
 @LoopActor
 final class HeldExchanges {
     private struct Held {
         var exchange: HTTPExchange
         var timer: LoopEvent?
-        /// Will be answered by itself.
+        /// A timer will answer the exchange.
         var isDelayed = false
     }
 
@@ -19,7 +19,7 @@ final class HeldExchanges {
         held[lastNumber] = Held(exchange: exchange)
     }
 
-    /// Goes on with an exchange after a time; at once where there is none to wait.
+    /// Calls `action` after `duration`, or at once if it is zero.
     func delay(
         _ exchange: HTTPExchange, for duration: Duration, then action: @escaping @LoopActor () -> Void
     ) {
@@ -33,7 +33,7 @@ final class HeldExchanges {
         held[number] = Held(exchange: exchange, timer: timer, isDelayed: true)
     }
 
-    /// Writes the head of an answer byte by byte; its last byte never comes.
+    /// Writes an endless response head, one byte at a time.
     func drip(_ exchange: HTTPExchange) {
         lastNumber += 1
         let head = Array("HTTP/1.1 200 OK\r\nX-Slow: ".utf8)
@@ -45,7 +45,7 @@ final class HeldExchanges {
         held[lastNumber] = Held(exchange: exchange, timer: timer)
     }
 
-    /// Ends the connections of all that hang or drip; of those that would be answered later too, where the server stops.
+    /// Ends the connections of hanging and dripping exchanges, and optionally of delayed ones.
     func drop(includingDelayed: Bool) {
         for (number, entry) in held where includingDelayed || !entry.isDelayed {
             held[number] = nil

@@ -4,7 +4,7 @@ struct HookMessage: Equatable, Sendable {
     var alias: String?
     var avatar: String?
     var emoji: String?
-    /// The rooms asked for; empty for the integration's own.
+    /// The requested rooms; empty for the integration's own.
     var channels: [String]
     var attachments: [JSONValue]
     var parsesURLs: Bool
@@ -19,13 +19,13 @@ struct HookMessage: Equatable, Sendable {
         let channel = Self.firstTruthy(body, "channel", "roomId") ?? .array([])
         channels = (channel.elements ?? [channel]).map(\.coercedToString)
         attachments = body["attachments"]?.elements ?? []
-        // Without the attachments key previews are on; even an empty list turns them off.
+        // Previews are on unless the body has an `attachments` key; even an empty list turns them off.
         parsesURLs = body["parseUrls"]?.boolValue ?? !(body["attachments"]?.isTruthy ?? false)
         threadID = body["tmid"]?.stringValue
         wantsSeparateResponse = body["separateResponse"] == .bool(true)
     }
 
-    /// Attachments that are saved: one with `message_link` is taken for a quote and removed.
+    /// The saved attachments. Rocket.Chat treats one with `message_link` as a quote and removes it.
     var keptAttachments: [JSONValue] {
         attachments.filter { !($0["message_link"]?.isTruthy ?? false) }
     }
@@ -41,7 +41,7 @@ extension HookMessage {
     /// Message_MaxAllowedSize counts JavaScript characters, that is UTF-16 code units.
     var textLength: Int { text.utf16.count }
 
-    /// What `sendMessage` refuses whatever the room.
+    /// The error of `sendMessage` that does not depend on the room; nil if there is none.
     func violation(profile: ServerProfile, integration: Integration, textLimit: Int) -> String? {
         if profile.limitsTextSize && textLength > textLimit { return "error-message-size-exceeded" }
         if (alias != nil || avatar != nil) && !integration.mayImpersonate { return "Not enough permission" }

@@ -1,4 +1,4 @@
-/// One answer of a hook, before it becomes an HTTP response.
+/// One reply of a hook, before it becomes an HTTP response.
 struct HookReply: Equatable, Sendable {
     struct Header: Equatable, Sendable {
         var name: String
@@ -8,7 +8,7 @@ struct HookReply: Equatable, Sendable {
     var status: Int
     var headers: [Header]
     var body: [UInt8]
-    /// How long the server takes before it answers.
+    /// The delay before the server responds.
     var delay = Duration.zero
 
     init(status: Int, headers: [Header] = [], body: some Sequence<UInt8>, delay: Duration = .zero) {
@@ -64,7 +64,7 @@ extension HookReply {
             ? failure("Service Unavailable", status: 503) : json(503, .string("Service Unavailable"))
     }
 
-    /// Restivus takes half a second to a second for it.
+    /// Restivus delays this response by half a second to a second.
     static func userMissing(_ profile: ServerProfile) -> HookReply {
         let error = JSONValue.string("You must be logged in to do this.")
         if profile.isHono {
@@ -90,17 +90,17 @@ extension HookReply {
         json(status, .object(["status": .string("error"), "message": .string("API endpoint does not exist")]))
     }
 
-    /// Meteor's web server, for what is neither a hook nor the API.
+    /// The reply of Meteor's web server to paths outside the hooks and the API.
     static let outsideHooks = HookReply(
         status: 405, headers: [Header(name: "Allow", value: "OPTIONS, GET, HEAD")], body: [])
 
-    /// The single page application, which Meteor serves for any path.
+    /// The single-page application, which Meteor serves for any path.
     static let application = html(
         200,
         "<!DOCTYPE html>\n<html><head><title>Rocket.Chat</title></head><body><div id=\"react-root\"></div></body></html>\n"
     )
 
-    /// The body that connect's JSON reader cannot parse.
+    /// The reply of connect's JSON parser to malformed JSON.
     static func malformedJSON(_ error: JSONError) -> HookReply {
         html(
             400,

@@ -1,4 +1,4 @@
-/// One request to a hook, as the server's handler sees it.
+/// One request to a hook, as Rocket.Chat's handler receives it.
 struct IncomingWebhook: Equatable, Sendable {
     enum Method: String, Sendable {
         case get = "GET"
@@ -8,7 +8,7 @@ struct IncomingWebhook: Equatable, Sendable {
     var method: Method
     var hook: String
     var token: String
-    /// Path and query, which with the method are the limiter's key.
+    /// Path and query. With the method, they are the rate limiter's key.
     var target: String
     var contentType: String?
     var body: [UInt8]
@@ -16,6 +16,6 @@ struct IncomingWebhook: Equatable, Sendable {
     var client: String
     /// Milliseconds since 1970.
     var receivedAt: Int
-    /// Another request to the same hook was being processed at the same time.
+    /// Another request to the same hook was in progress at the same time.
     var overlaps = false
 }

@@ -1,4 +1,4 @@
-/// How an administrator has set up an integration, its user and its rooms.
+/// The administrator's configuration of an integration, its user and its rooms.
 struct Integration: Equatable, Sendable {
     /// What becomes of a message to a room (docs/rocketchat.md section 1.5).
     enum Room: String, Sendable, CaseIterable {
@@ -23,15 +23,15 @@ struct Integration: Equatable, Sendable {
         }
     }
 
-    /// What the integration's script returns.
+    /// The result of the integration's script.
     enum Script: Equatable, Sendable {
-        /// The body as it is.
+        /// The unchanged body.
         case none
-        /// Nothing: success is answered, nothing is posted.
+        /// Nothing: the response is success and no message is posted.
         case noContent
         case error(String)
         case fails
-        /// Members that go into the answer, before `success`.
+        /// Members of the response, before `success`.
         case response([JSONValue.Member])
     }
 
@@ -44,9 +44,9 @@ struct Integration: Equatable, Sendable {
     var mayOverrideChannel = false
     /// mention-all and mention-here, which bots do not have by default.
     var mayMentionAll = false
-    /// The room the integration posts to; messages to it are recorded under the hook's id.
+    /// The integration's own room. Messages to it are recorded under the hook's id.
     var room = Room.open
-    /// Rooms named in `channel` or `roomId`; those not listed are open.
+    /// Rooms named in `channel` or `roomId`; others are open.
     var rooms: [String: Room] = [:]
     var script = Script.none
 }

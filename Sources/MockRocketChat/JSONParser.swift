@@ -1,12 +1,12 @@
-/// Where and why a text is not JSON.
+/// The position and the reason of a JSON syntax error.
 struct JSONError: Error, Equatable {
     var offset: Int
     var reason: String
 }
 
-/// A strict JSON reader (RFC 8259): one document, nothing around it but white space.
+/// A strict JSON parser (RFC 8259) for one document, with white space around it.
 ///
-/// Like Node.js it takes invalid UTF-8 and lone surrogates inside strings, as U+FFFD.
+/// Like Node.js it replaces invalid UTF-8 and lone surrogates in strings by U+FFFD.
 struct JSONParser {
     private let bytes: ArraySlice<UInt8>
     private var position: Int
@@ -47,7 +47,7 @@ struct JSONParser {
         var members: [JSONValue.Member] = []
         try expect("{")
         skipSpace()
-        if take("}") { return .object(members) }
+        if consume("}") { return .object(members) }
         repeat {
             skipSpace()
             let name = try string()
@@ -55,7 +55,7 @@ struct JSONParser {
             try expect(":")
             members.append(.init(name: name, value: try value(depth: depth + 1)))
             skipSpace()
-        } while take(",")
+        } while consume(",")
         try expect("}")
         return .object(members)
     }
@@ -64,11 +64,11 @@ struct JSONParser {
         var elements: [JSONValue] = []
         try expect("[")
         skipSpace()
-        if take("]") { return .array(elements) }
+        if consume("]") { return .array(elements) }
         repeat {
             elements.append(try value(depth: depth + 1))
             skipSpace()
-        } while take(",")
+        } while consume(",")
         try expect("]")
         return .array(elements)
     }
@@ -85,11 +85,11 @@ struct JSONParser {
 
     private mutating func number() throws(JSONError) -> String {
         let start = position
-        _ = take("-")
-        if !take("0") { try digits() }
-        if take(".") { try digits() }
-        if take("e") || take("E") {
-            _ = take("+") || take("-")
+        _ = consume("-")
+        if !consume("0") { try digits() }
+        if consume(".") { try digits() }
+        if consume("e") || consume("E") {
+            _ = consume("+") || consume("-")
             try digits()
         }
         return String(decoding: bytes[start..<position], as: UTF8.self)
@@ -142,12 +142,12 @@ struct JSONParser {
         }
     }
 
-    /// One scalar, or U+FFFD for a surrogate without its other half.
+    /// One scalar, or U+FFFD for a lone surrogate.
     private mutating func escapedScalar() throws(JSONError) -> Unicode.Scalar {
         let unit = try hexadecimal()
         if let scalar = Unicode.Scalar(unit) { return scalar }
         let afterFirst = position
-        guard UTF16.isLeadSurrogate(unit), take("\\"), take("u") else {
+        guard UTF16.isLeadSurrogate(unit), consume("\\"), consume("u") else {
             position = afterFirst
             return "\u{FFFD}"
         }
@@ -178,14 +178,14 @@ struct JSONParser {
         position < bytes.endIndex ? bytes[position] : nil
     }
 
-    private mutating func take(_ character: Unicode.Scalar) -> Bool {
+    private mutating func consume(_ character: Unicode.Scalar) -> Bool {
         guard peek() == UInt8(ascii: character) else { return false }
         position += 1
         return true
     }
 
     private mutating func expect(_ character: Unicode.Scalar) throws(JSONError) {
-        guard !take(character) else { return }
+        guard !consume(character) else { return }
         throw peek().map(unexpected) ?? error("unexpected end")
     }
 

@@ -1,7 +1,6 @@
-/// A JSON document as Rocket.Chat's JavaScript sees it.
+/// A JSON document with JavaScript's semantics.
 ///
-/// Numbers keep the text they were written with. An object keeps the order of its members; of members with one name,
-/// the last counts.
+/// Numbers keep their text. Objects keep the order of their members; of members with the same name, the last counts.
 enum JSONValue: Equatable, Sendable {
     case null
     case bool(Bool)
@@ -23,7 +22,7 @@ enum JSONValue: Equatable, Sendable {
         .number(String(value))
     }
 
-    /// A member's value; nil where this is no object or has no such member.
+    /// A member's value; nil if this is not an object or has no such member.
     subscript(name: String) -> JSONValue? {
         guard case .object(let members) = self else { return nil }
         return members.last { $0.name == name }?.value
@@ -50,10 +49,10 @@ enum JSONValue: Equatable, Sendable {
     }
 }
 
-// MARK: JavaScript's view
+// MARK: JavaScript semantics
 
 extension JSONValue {
-    /// What `typeof` and Meteor's `check` call it.
+    /// The type's name in error messages of Meteor's `check`.
     var typeName: String {
         switch self {
         case .null: "null"
@@ -76,7 +75,7 @@ extension JSONValue {
         }
     }
 
-    /// What JavaScript's `String(value)` gives.
+    /// The result of JavaScript's `String(value)`.
     var coercedToString: String {
         switch self {
         case .null: "null"

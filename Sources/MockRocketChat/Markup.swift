@@ -1,9 +1,9 @@
 /// What Rocket.Chat's message parser makes of a message's `text` (docs/rocketchat.md section 3.7 A): everything in it
 /// that is not plain.
 ///
-/// Meant to prove that a message holds no markup but the intended. Where the grammar is in doubt it finds too much rather
-/// than too little. It knows no list of top-level domains, so bare domains, e-mail addresses, telephone numbers and
-/// emoticons are not found.
+/// Tests use it to prove that a message contains no unintended markup. In cases of doubt it reports too much rather
+/// than too little. It has no list of top-level domains: it does not find bare domains, e-mail addresses, telephone
+/// numbers or emoticons.
 enum Markup: Equatable, Sendable {
     case bold(String)
     case italic(String)
@@ -11,7 +11,7 @@ enum Markup: Equatable, Sendable {
     case code(String)
     case fence(String)
     case link(label: String, url: String)
-    /// A URL that stands in the text by itself.
+    /// A bare URL in the text.
     case url(String)
     case mention(String)
     case channel(String)
@@ -25,7 +25,7 @@ enum Markup: Equatable, Sendable {
     case quote(String)
     case listItem(String)
 
-    /// All markup of a text, in order, the inner after the outer.
+    /// All markup of a text in order; nested elements follow the outer one.
     static func elements(in text: String, profile: ServerProfile = .h80) -> [Markup] {
         var elements: [Markup] = []
         var paragraph: [Substring] = []
@@ -51,7 +51,7 @@ enum Markup: Equatable, Sendable {
         return elements
     }
 
-    /// A fence needs a line of its own at both ends and something between; 8.x closes an open one itself.
+    /// Parses a code fence: an opening line, content and a closing line. Version 8 closes an open fence at the end.
     private static func fence(
         _ line: Substring, _ lines: ArraySlice<Substring>, _ profile: ServerProfile
     ) -> (content: String, rest: ArraySlice<Substring>)? {

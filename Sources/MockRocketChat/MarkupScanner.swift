@@ -2,7 +2,7 @@
 struct MarkupScanner {
     private let text: [Unicode.Scalar]
     private let profile: ServerProfile
-    /// Inside bold, italic, strike and labels a backslash escapes nothing.
+    /// Whether a backslash escapes. It does not inside bold, italic, strike and labels.
     private let hasEscapes: Bool
     private var position = 0
     private var elements: [Markup] = []
@@ -38,7 +38,7 @@ struct MarkupScanner {
         }
     }
 
-    /// Notes one element and goes on behind it.
+    /// Adds one element and continues after it.
     private mutating func found(_ element: Markup, inner: String? = nil, end: Int) {
         elements.append(element)
         if let inner { elements += Self.elements(in: inner, profile: profile, hasEscapes: false) }
@@ -79,7 +79,7 @@ struct MarkupScanner {
         position += run
     }
 
-    /// Where a run of at least `length` marks ends a span that has content, on the same line.
+    /// The index of the run of at least `length` marks that closes a non-empty span on the same line; nil if none does.
     private func closing(_ mark: Unicode.Scalar, _ length: Int, from start: Int) -> Int? {
         var index = start
         while let scalar = scalar(index), scalar != "\n" {
@@ -100,7 +100,7 @@ struct MarkupScanner {
 
     // MARK: Links
 
-    /// The label runs from the first bracket, across lines, whatever brackets it holds.
+    /// The label starts at the first bracket. It may span lines and contain brackets.
     private mutating func link() {
         guard let middle = index(ofPair: "]", "(", from: position + 1), middle > position + 1,
             let end = index(of: ")", from: middle + 2, onLine: true)
@@ -132,7 +132,7 @@ struct MarkupScanner {
         found(.url(string(position, end ?? text.count)), end: end ?? text.count)
     }
 
-    /// Something with a scheme, without what breaks a link.
+    /// Whether the text has a scheme and no character that ends a link.
     private static func isAddress(_ text: String) -> Bool {
         guard let colon = text.firstIndex(of: ":"), colon > text.startIndex else { return false }
         return text[..<colon].allSatisfy { $0.isASCII && $0.isLetter } && !text.contains { " |\t".contains($0) }

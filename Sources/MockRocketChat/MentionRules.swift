@@ -14,15 +14,16 @@ enum MentionRules {
     }
 
     static func notifiesEveryone(_ mentions: [String]) -> Bool {
-        mentions.contains { ["all", "here"].contains(bare($0)) }
+        mentions.contains { ["all", "here"].contains(withoutPunctuation($0)) }
     }
 
-    /// A full stop or dash at the end belongs to the sentence.
-    private static func bare(_ name: String) -> Substring {
+    /// The name without trailing full stops and dashes, which belong to the sentence.
+    private static func withoutPunctuation(_ name: String) -> Substring {
         name[...(name.lastIndex { !".-".contains($0) } ?? name.startIndex)]
     }
 
-    /// The raw text wants the start, a space or `>`; the parsed one only that no word runs into the `@`.
+    /// Whether a mention may follow `scalar`. In raw text only the start, white space or `>` may precede `@`; in parsed
+    /// text any character that is not part of a name.
     private static func mayPrecede(_ scalar: Unicode.Scalar?, _ profile: ServerProfile) -> Bool {
         guard let scalar else { return true }
         if profile.parsesMentions { return !isNameScalar(scalar) }
@@ -34,7 +35,7 @@ enum MentionRules {
             && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || "-_.".unicodeScalars.contains(scalar))
     }
 
-    /// Fences and inline code become a space.
+    /// The text with white space in place of fences and inline code.
     private static func withoutCode(_ text: String) -> String {
         var kept = ""
         var isInFence = false
@@ -49,7 +50,7 @@ enum MentionRules {
         return kept
     }
 
-    /// Between two backticks of a line is code; a last one without partner is a character.
+    /// The line with spaces in place of inline code. An unpaired last backtick is an ordinary character.
     private static func withoutInlineCode(_ line: Substring) -> String {
         let parts = line.split(separator: "`", omittingEmptySubsequences: false)
         return parts.enumerated().map { index, part in

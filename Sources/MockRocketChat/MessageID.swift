@@ -1,4 +1,4 @@
-/// Rocket.Chat's message ids: 17 characters of Meteor's unmistakable alphabet.
+/// Rocket.Chat's message ids: 17 characters of Meteor's alphabet, which omits similar characters.
 enum MessageID {
     private static let alphabet = Array("23456789ABCDEFGHJKLMNPQRSTWXYZabcdefghijkmnopqrstuvwxyz")
 

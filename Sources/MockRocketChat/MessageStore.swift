@@ -1,14 +1,14 @@
-/// What was posted, in order of arrival, and what was not.
+/// The posted messages in order of arrival, and counts of all requests.
 struct MessageStore: Sendable {
     private(set) var messages: [RecordedMessage] = []
     private var ids: Set<String> = []
-    /// Requests to hooks, whatever became of them.
+    /// All requests to hooks.
     var requests = 0
-    /// Requests answered 429.
+    /// Requests answered with 429.
     var refused = 0
-    /// Requests answered with another status outside 2xx, or not at all.
+    /// Requests answered with another status outside 2xx, or not answered.
     var failed = 0
-    /// How often the messages were forgotten.
+    /// How often the messages were deleted.
     private(set) var generation = 0
 
     var nextSequence: Int { messages.count + 1 }
@@ -18,7 +18,7 @@ struct MessageStore: Sendable {
         ids.insert(id)
     }
 
-    /// A thread's parent is known here.
+    /// Whether a message with this id was posted, so that it may be a thread's parent.
     func contains(id: String) -> Bool {
         ids.contains(id)
     }
@@ -29,7 +29,7 @@ struct MessageStore: Sendable {
         generation = next
     }
 
-    /// Counts what a request was answered; 0 for no answer.
+    /// Counts a request's response status; 0 for no response.
     mutating func count(status: Int) {
         switch status {
         case 200..<300: break

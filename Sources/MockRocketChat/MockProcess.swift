@@ -1,7 +1,7 @@
 import Glibc
 import Libevent
 
-/// The one server of the process, and the signals that end it.
+/// The process's server, and the signals that end the process.
 @LoopActor
 enum MockProcess {
     private static var server: MockServer?
@@ -22,7 +22,7 @@ enum MockProcess {
 
     private static func log(_ line: String) {
         let bytes = Array("\(line)\n".utf8)
-        // One write, so that lines of several processes do not mix; nothing can be done where it fails.
+        // One write, so that lines of several processes do not mix. A failure is ignored.
         _ = write(STDERR_FILENO, bytes, bytes.count)
     }
 }

@@ -55,7 +55,7 @@ struct MockRocketChatCommand: ParsableCommand {
         let options = try options()
         let address = listen
         LoopActor.post { MockProcess.start(options, on: address) }
-        // All work is the loop's; it ends the process.
+        // The loop does all work and ends the process.
         while true { pause() }
     }
 }

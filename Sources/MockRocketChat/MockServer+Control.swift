@@ -1,6 +1,6 @@
 import Libevent
 
-/// The routes for people and tests.
+/// The routes for the web page and for tests.
 extension MockServer {
     func control(_ route: Route, _ exchange: HTTPExchange) -> HookReply {
         let method = exchange.head.method == .head ? .get : exchange.head.method
@@ -59,7 +59,7 @@ extension MockServer {
         }
     }
 
-    /// Takes back all faults, ends what they keep hanging, and starts the limiter anew.
+    /// Removes all faults, ends hanging exchanges and resets the rate limiter.
     private func heal() {
         faults = FaultTable()
         chat.forgetLimits()

@@ -1,6 +1,6 @@
 import Libevent
 
-/// The mock as an HTTP server: hooks, their faults, and the pages that show what was posted.
+/// The mock as an HTTP server: hooks, faults, and the pages that show the messages.
 @LoopActor
 final class MockServer {
     var chat: RocketChat
@@ -20,15 +20,15 @@ final class MockServer {
         chat = RocketChat(profile: options.profile, textLimit: options.textLimit, limit: options.limit)
     }
 
-    /// Listens, and returns the address bound.
+    /// Starts to listen and returns the bound address.
     func start(on address: SocketAddress) throws(SocketError) -> SocketAddress {
-        // unowned: the server's handler goes with the server, which `stop` lets go.
+        // unowned: `stop` frees the server with its handler.
         let server = HTTPServer(limits: HTTPLimits()) { [unowned self] exchange in handle(exchange) }
         http = server
         return try server.listen(on: address)
     }
 
-    /// Ends what hangs, then lets go of the port and all connections.
+    /// Ends held exchanges, then closes the port and all connections.
     func stop() async {
         guard let server = http else { return }
         server.stopListening()
@@ -39,7 +39,7 @@ final class MockServer {
         http = nil
     }
 
-    /// Ends the exchanges that a fault keeps hanging.
+    /// Ends the exchanges that a fault keeps open.
     func releaseHung() {
         held.drop(includingDelayed: false)
     }
@@ -107,7 +107,7 @@ final class MockServer {
         return progress
     }
 
-    /// Lets Rocket.Chat answer, where the fault lets the request through; else nil.
+    /// Returns Rocket.Chat's reply; nil if the fault prevents processing.
     private func process(
         _ request: inout IncomingWebhook, _ fault: Fault, _ effect: FaultEffect, _ progress: RequestInProgress
     ) -> HookReply? {

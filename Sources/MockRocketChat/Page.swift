@@ -1,4 +1,4 @@
-/// The page that shows the messages as Rocket.Chat would; it asks `/messages` for what is new.
+/// The page that shows the messages as Rocket.Chat would. It polls `/messages` for new ones.
 enum Page {
     static let html = """
         <!DOCTYPE html>

@@ -1,4 +1,4 @@
-/// The page's program. It only ever adds text nodes, so that nothing posted becomes markup.
+/// The page's script. It adds text nodes only, so that posted text never becomes HTML.
 enum PageScript {
     static let code = #"""
         'use strict';

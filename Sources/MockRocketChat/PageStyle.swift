@@ -1,4 +1,4 @@
-/// The page's style sheet, after Rocket.Chat's light theme.
+/// The page's style sheet, similar to Rocket.Chat's light theme.
 enum PageStyle {
     static let css = """
         * { box-sizing: border-box; }

@@ -1,9 +1,9 @@
 /// What a server makes of a request's body (docs/rocketchat.md section 1.2).
 enum PostedBody: Equatable {
-    /// Success is answered and nothing is posted.
+    /// The response is success and no message is posted.
     case nothing
     case object(JSONValue, raw: [UInt8])
-    /// Success is answered and a message without text or attachments appears in the room.
+    /// The response is success and a message without text or attachments is posted.
     case emptyMessage
     case refused(HookReply)
 
@@ -23,14 +23,14 @@ enum PostedBody: Equatable {
 
     private static func json(_ bytes: [UInt8], profile: ServerProfile) -> PostedBody {
         do {
-            return reading(try JSONParser.parse(bytes), raw: bytes)
+            return interpret(try JSONParser.parse(bytes), raw: bytes)
         } catch {
             return profile.isHono ? .nothing : .refused(.malformedJSON(error))
         }
     }
 
-    /// An object without members is as good as no body; an array or a primitive is dropped.
-    private static func reading(_ value: JSONValue, raw: [UInt8]) -> PostedBody {
+    /// An empty object counts as no body; an array or a primitive is dropped.
+    private static func interpret(_ value: JSONValue, raw: [UInt8]) -> PostedBody {
         guard let members = value.members, !members.isEmpty else { return .nothing }
         return .object(value, raw: raw)
     }
@@ -45,7 +45,7 @@ enum PostedBody: Equatable {
             if value.members == nil && profile.checksFormPayload {
                 return .refused(.failure("Integration payload must be a JSON object, not an array or primitive"))
             }
-            return reading(value, raw: payload)
+            return interpret(value, raw: payload)
         } catch {
             if profile.checksFormPayload { return .emptyMessage }
             if profile.isHono { return .nothing }
@@ -55,7 +55,7 @@ enum PostedBody: Equatable {
 }
 
 extension StringProtocol {
-    /// Without the white space that JavaScript's `trim` takes off: Unicode's, line ends and U+FEFF.
+    /// The text without the white space that JavaScript's `trim` removes: Unicode's, line ends and U+FEFF.
     var trimmed: String {
         func isSpace(_ scalar: Unicode.Scalar) -> Bool {
             scalar == "\u{FEFF}" || (scalar.properties.isWhitespace && scalar != "\u{85}")

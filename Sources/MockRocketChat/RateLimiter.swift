@@ -1,16 +1,16 @@
 /// Meteor's fixed-window rate limiter, as Rocket.Chat puts it before each hook (docs/rocketchat.md
 /// section 2).
 ///
-/// One rule for each URL with query and method; in it, calls are counted for each client. All clients of a rule share
-/// its window, which starts with the first call after the last one ended. Refused calls count too, and do not extend it.
-/// Unlike the real server, a changed limit holds at once and not after a restart.
+/// There is one rule per method and URL with query; it counts calls per client. All clients of a rule share its window,
+/// which starts with the first call after the previous window. Refused calls count but do not extend the window. Unlike
+/// on the real server, a changed limit applies at once, without a restart.
 struct RateLimiter: Sendable {
     enum Mode: String, Sendable, CaseIterable {
         /// Calls above the limit are refused: 5.x to 6.1.
         case enforced
-        /// Nothing is counted or told.
+        /// Calls are not counted, and responses have no headers.
         case off
-        /// Headers tell of an infinite budget; nothing is refused: 7.7 and later.
+        /// Headers state an infinite budget; no call is refused: 7.7 and later.
         case infinite
     }
 
@@ -22,7 +22,7 @@ struct RateLimiter: Sendable {
 
     struct Verdict: Equatable, Sendable {
         var headers: [HookReply.Header]
-        /// Set when the call is refused.
+        /// The reply to a refused call; nil if the call is accepted.
         var refusal: HookReply?
     }
 
@@ -76,7 +76,7 @@ struct RateLimiter: Sendable {
 }
 
 extension RateLimiter.Limit {
-    /// Reads `10/60s`, `10/500ms` or `10/1m`.
+    /// Parses `10/60s`, `10/500ms` or `10/1m`. Returns nil if the text is malformed.
     init?(_ text: String, mode: RateLimiter.Mode) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, let calls = Int(parts[0]), (1...Self.mostCalls).contains(calls) else { return nil }

@@ -1,14 +1,14 @@
-/// A message that appeared in a room, ready to be listed.
+/// A message that was posted to a room.
 struct RecordedMessage: Sendable {
     var sequence: Int
     var hook: String
-    /// The whole entry of `GET /messages` as JSON.
+    /// The entry of `GET /messages` as JSON.
     var json: [UInt8]
 
     /// - Parameters:
-    ///   - room: the hook's id, or the channel that the body asked for.
-    ///   - body: the posted JSON as it came; nil where the message comes of something else.
-    ///   - status: what is answered; 0 where the connection ends without an answer.
+    ///   - room: the hook's id, or the channel that the body requests.
+    ///   - body: the posted JSON as received; nil if the body is not a JSON object.
+    ///   - status: the response's status; 0 if there is no response.
     init(
         sequence: Int, id: String, room: String, message: HookMessage, request: IncomingWebhook, body: [UInt8]?,
         profile: ServerProfile, status: Int, isVisible: Bool
@@ -39,7 +39,7 @@ struct RecordedMessage: Sendable {
         json = JSONValue.object(members).bytes
         json.removeLast()
         json += ",\"body\":".utf8
-        // Decoded and encoded again, so that stray bytes of a client do not make the whole listing invalid.
+        // Decoded and encoded again, so that invalid UTF-8 from a client does not make the listing invalid.
         json +=
             body.map { Array(String(decoding: $0, as: UTF8.self).utf8) }
             ?? JSONValue.string(String(decoding: request.body, as: UTF8.self)).bytes

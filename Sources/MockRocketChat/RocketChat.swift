@@ -1,4 +1,4 @@
-/// The server behind the hooks: what a request is answered, and what appears in the rooms. It does no I/O.
+/// The Rocket.Chat server behind the hooks: its replies and its rooms. It does no I/O.
 struct RocketChat: Sendable {
     let profile: ServerProfile
     /// Message_MaxAllowedSize, in UTF-16 code units.
@@ -17,11 +17,11 @@ struct RocketChat: Sendable {
         limiter.reset()
     }
 
-    /// Answers one request.
+    /// Processes one request and returns the reply.
     ///
     /// - Parameters:
-    ///   - limit: in place of the server's own, where given.
-    ///   - recordedStatus: what a recorded message says that it was answered, where a fault answers instead.
+    ///   - limit: replaces the server's own limit.
+    ///   - recordedStatus: the status to record with the message if a fault determines the response.
     mutating func answer(
         _ request: IncomingWebhook, integration: Integration = Integration(), limit: RateLimiter.Limit? = nil,
         recordedStatus: Int? = nil
@@ -53,7 +53,7 @@ struct RocketChat: Sendable {
         if profile.demandsImpersonation && !integration.mayImpersonate {
             return .failure("error-user-lacks-message-impersonate-permission")
         }
-        // GET reaches the same handler, with no body.
+        // GET reaches the same handler, without a body.
         if request.method == .get { return .success }
         switch PostedBody.read(request.body, contentType: request.contentType, profile: profile) {
         case .refused(let reply): return reply
@@ -80,7 +80,7 @@ struct RocketChat: Sendable {
 
     // MARK: Posting
 
-    /// One message on its way into its rooms.
+    /// One message to be posted to its rooms.
     private struct Posting {
         var request: IncomingWebhook
         var message: HookMessage
@@ -99,7 +99,7 @@ struct RocketChat: Sendable {
             self.recordedStatus = recordedStatus
         }
 
-        /// The rooms with the names they are recorded under.
+        /// The rooms with the names under which messages are recorded.
         var targets: [(name: String, room: Integration.Room)] {
             if message.channels.isEmpty { return [(request.hook, integration.room)] }
             return message.channels.map { ($0, integration.rooms[$0] ?? .open) }
@@ -117,7 +117,7 @@ struct RocketChat: Sendable {
             return .failure(error)
         }
         for target in targets {
-            // Before 7.9 what was posted to the channels before this one stays.
+            // Before 7.9, messages posted to earlier channels remain.
             if let error = error(posting, target.room) { return .failure(error) }
             record(posting, in: target.name, status: 200)
         }
@@ -151,7 +151,7 @@ struct RocketChat: Sendable {
     @discardableResult
     private mutating func record(_ posting: Posting, in room: String, status: Int) -> String {
         let id = MessageID.random()
-        // A reply to a thread never shows in the channel; one to an unknown parent shows nowhere.
+        // A thread reply is not shown in the channel; a reply to an unknown parent is not shown at all.
         let isVisible = posting.message.threadID.map { store.contains(id: $0) } ?? true
         let recorded = RecordedMessage(
             sequence: store.nextSequence, id: id, room: room, message: posting.message, request: posting.request,

@@ -1,14 +1,14 @@
-/// Where a request goes.
+/// The route of a request, by its path.
 enum Route: Equatable, Sendable {
     case hook(id: String, token: String)
-    /// Below `/hooks`, but with too few or too many segments.
+    /// A path below `/hooks` with too few or too many segments.
     case wrongHookPath
     case messages
     case messageCount
     case faults
     case page
     case health
-    /// Meteor's web server answers.
+    /// Any other path, which Meteor's web server answers.
     case outside
 
     init(path: String) {

@@ -1,15 +1,15 @@
 /// A generation of Rocket.Chat servers, as far as its incoming webhooks behave differently
 /// (docs/rocketchat.md sections 1 to 6; the marks below name its sections).
 enum ServerProfile: String, CaseIterable, Sendable {
-    /// 5.x to 6.1: the Restivus router, the rate limiter enforced.
+    /// 5.x to 6.1: the Restivus router; the rate limiter is enforced.
     case legacy
-    /// 6.2 to 7.3: Restivus, the rate limiter without effect.
+    /// 6.2 to 7.3: Restivus; the rate limiter has no effect.
     case r62
     /// 7.7: the Hono router.
     case h77
     /// 7.8 and 7.9: the text limit, `separateResponse`.
     case h79
-    /// 8.0 to 8.5: empty attachment fields refused.
+    /// 8.0 to 8.5: empty attachment fields are refused.
     case h80
     /// 8.6 and later: the integration's user needs message-impersonate.
     case h86
@@ -21,18 +21,18 @@ enum ServerProfile: String, CaseIterable, Sendable {
     /// The Hono router; before it, Restivus.
     var isHono: Bool { isAtLeast(.h77) }
 
-    // MARK: Reading bodies (section 1.2)
+    // MARK: Reading bodies
 
     /// Text of an unknown content type is spread into `{0:…}`, which posts an empty message.
     var spreadsPlainText: Bool { self == .h77 }
     /// A form without `payload` is read as JSON.
     var readsFormAsJSON: Bool { self == .h77 }
-    /// A form is only known by its content type without parameters.
+    /// A form is recognised only by a content type without parameters.
     var wantsFormTypeBare: Bool { self == .h77 }
-    /// A `payload` that is no object is refused by name, and one that is not JSON posts an empty message.
+    /// A `payload` that is not an object is refused with a message; one that is not JSON posts an empty message.
     var checksFormPayload: Bool { isAtLeast(.h79) }
 
-    // MARK: Messages (sections 1.5 and 3)
+    // MARK: Messages
 
     var limitsTextSize: Bool { isAtLeast(.h79) }
     var offersSeparateResponse: Bool { isAtLeast(.h79) }
@@ -42,16 +42,16 @@ enum ServerProfile: String, CaseIterable, Sendable {
     var demandsImpersonation: Bool { isAtLeast(.h86) }
     /// A channel in the body needs the integration's override switch.
     var checksChannelOverride: Bool { self != .legacy }
-    /// Mentions come from the parsed message, so that code protects; before, from the raw text.
+    /// Mentions are found in the parsed message without code; earlier versions search the raw text.
     var parsesMentions: Bool { isAtLeast(.h80) }
 
-    // MARK: Markup (section 3.7)
+    // MARK: Markup
 
-    /// A code fence without an end is given one.
+    /// The parser closes a code fence without an end.
     var closesFences: Bool { isAtLeast(.h80) }
     var hasSpoilers: Bool { isAtLeast(.h80) }
 
-    // MARK: The rate limiter (section 2)
+    // MARK: The rate limiter
 
     var limiterMode: RateLimiter.Mode {
         switch self {

@@ -1,4 +1,4 @@
-/// Messages as lines for a terminal: what a person would see in the room.
+/// Plain-text output of messages for a terminal, similar to their display in the room.
 enum Transcript {
     static func text(of recorded: RecordedMessage) -> String {
         guard let entry = try? JSONParser.parse(recorded.json) else { return "" }

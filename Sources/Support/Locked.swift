@@ -1,10 +1,10 @@
 import Glibc
 
-/// A value that is only touched with a mutex held.
+/// A value protected by a mutex.
 ///
-/// `Synchronization.Mutex` makes ThreadSanitizer report races that are none (its futex is invisible to the
-/// sanitizer), so that `--sanitize=thread` would prove nothing; a pthread mutex is understood.
-// @unchecked because `value` is only reached inside `withLock`, with the mutex held.
+/// Uses a pthread mutex because ThreadSanitizer does not see the futex of `Synchronization.Mutex` and reports false
+/// races.
+// @unchecked because `value` is accessed only in `withLock`, with the mutex held.
 public final class Locked<Value>: @unchecked Sendable {
     private var value: Value
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
@@ -20,7 +20,7 @@ public final class Locked<Value>: @unchecked Sendable {
         mutex.deallocate()
     }
 
-    /// Runs `body` with the mutex held. Do not block in it, and do not lock another `Locked`.
+    /// Runs `body` with the mutex held. `body` must not block or lock another `Locked`.
     @inlinable
     public func withLock<Result, Failure: Error>(
         _ body: (inout Value) throws(Failure) -> Result

@@ -3,7 +3,7 @@ import Glibc
 import TestSupport
 import Testing
 
-/// The built relay under attack, with a stand-in for Rocket.Chat behind it, and what is measured of it.
+/// The built relay under attack with a mock Rocket.Chat behind it, and measurements of the relay.
 final class AbuseRig {
     let relay: Program
     let port: UInt16
@@ -23,7 +23,7 @@ final class AbuseRig {
         try "5".write(toFile: "/proc/\(relay.id)/clear_refs", atomically: false, encoding: .utf8)
     }
 
-    /// The most memory that has been resident since the start, in bytes.
+    /// The peak resident memory since the start, in bytes.
     func peakMemory() throws -> Int {
         let status = try String(contentsOfFile: "/proc/\(relay.id)/status", encoding: .utf8)
         let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") })
@@ -36,10 +36,10 @@ final class AbuseRig {
 
     // MARK: Which program
 
-    /// Slower and larger than what is shipped, so that its figures say nothing.
+    /// Whether the relay is built with a sanitizer, which makes its time and memory figures meaningless.
     static let isSanitized = ["/.build-address/", "/.build-thread/"].contains { CommandLine.arguments[0].contains($0) }
 
-    /// What `ABUSE_RELAY` names; else the release build where it is newer than all sources; else the debug build.
+    /// The program in `ABUSE_RELAY`; else the release build if it is newer than all sources; else the debug build.
     static let program: String = {
         if let path = ProcessInfo.processInfo.environment["ABUSE_RELAY"] { return path }
         let release = Checkout.root.appending(path: ".build/release/relay")

@@ -2,17 +2,17 @@ import Foundation
 import TestSupport
 import Testing
 
-/// No stranger shuts others out or takes the memory: each kind of abuse goes on for a while against the built program,
-/// whose health, honest senders, memory and descriptors are watched. `ABUSE_SECONDS` says for how long, each, and
-/// `ABUSE_KIND` limits them to those with this text in their name.
+/// Unauthenticated clients cannot deny service to others or exhaust the memory. Each attack runs for a while against
+/// the built program, and the test checks its health, honest senders, memory and descriptors. `ABUSE_SECONDS` sets the
+/// duration of each attack, and `ABUSE_KIND` selects attacks by a part of their name.
 @Suite(.serialized)
 struct AbuseTests {
-    /// What SECURITY.md and docs/TESTING.md promise.
-    private enum Promise {
-        /// Resident memory with the default settings, whatever strangers send.
+    /// The limits that SECURITY.md and docs/TESTING.md state.
+    private enum Limit {
+        /// Resident memory with the default settings under any attack.
         static let peakMemory = 224 << 20
-        /// To a health check. Above a second it is late, and counted. The debug build, which tests run where there is no
-        /// release build, is slower.
+        /// The slowest response to a health check. Responses above a second are counted as late. The debug build, which
+        /// is used without a release build, is slower.
         static let slowestCheck = Duration.seconds(AbuseRig.isOptimized ? 5 : 15)
     }
 
@@ -24,7 +24,7 @@ struct AbuseTests {
     }()
 
     @Test(arguments: attacks)
-    func theRelayServesOthersUnderAttack(attack: Attack) throws {
+    func relayServesHonestClientsUnderAttack(attack: Attack) throws {
         let certificates = TemporaryFolder()
         var settings = attack.settings
         if attack.usesTLS {
@@ -47,7 +47,7 @@ struct AbuseTests {
         crowd.run(for: .seconds(Self.seconds))
         let (opened, sent) = (crowd.connections, crowd.bytesSent)
         crowd.closeAll()
-        // What was under way is dealt with; the honest connections stay.
+        // The relay closes the attack's connections; the honest ones stay.
         let hasReturned = try eventually { try rig.descriptors() <= before + 4 }
         let tally = honest.stop()
         let peak = try rig.peakMemory()
@@ -60,8 +60,8 @@ struct AbuseTests {
         #expect(tally.webhooks > tally.delayedWebhooks)
         if !attack.delaysHonestSenders { #expect(tally.delayedWebhooks == 0) }
         if !AbuseRig.isSanitized {
-            #expect(tally.slowestCheck < Promise.slowestCheck)
-            #expect(peak < Promise.peakMemory, "\(peak >> 20) MiB")
+            #expect(tally.slowestCheck < Limit.slowestCheck)
+            #expect(peak < Limit.peakMemory, "\(peak >> 20) MiB")
         }
         let columns = [
             attack.name, "\(opened)", "\(sent >> 20)", "\(tally.checks)", "\(tally.lateChecks)",
@@ -72,7 +72,7 @@ struct AbuseTests {
         print("| " + columns.joined(separator: " | ") + " |")
     }
 
-    /// Once, in front of the first row.
+    /// Prints the heading once, before the first row.
     private static let heading: Void = {
         print("AbuseTests: \(seconds) s each against \(AbuseRig.program)")
         let titles = [

@@ -2,20 +2,20 @@ import Foundation
 import TestSupport
 import Testing
 
-/// One kind of abuse: the relay's settings, and what strangers do to it from how many connections and addresses.
+/// One kind of abuse: the relay's settings, and the attackers' connections, addresses and scripts.
 struct Attack: Sendable, CustomTestStringConvertible {
     var name: String
     var connections: Int
-    /// Addresses that the connections come from, in turns.
+    /// The number of source addresses, used in rotation.
     var addresses: UInt32 = 100
-    /// One for each connection, in turns.
+    /// The connections' scripts, used in rotation.
     var scripts: [SocketCrowd.Script]
     var settings: [String: String] = [:]
-    /// What honest senders say of themselves.
+    /// The headers of honest senders.
     var honestHeaders: [String] = []
     var usesTLS = false
-    /// Whether honest webhooks may be put off with 503, which Alertmanager sends again: strangers who may post as they do
-    /// use up what is there for all.
+    /// Whether honest webhooks may be answered with 503, after which Alertmanager retries. Attackers without
+    /// credentials exhaust the same memory budget if honest senders have none either.
     var delaysHonestSenders = false
 
     var testDescription: String { name }
@@ -150,7 +150,7 @@ struct Attack: Sendable, CustomTestStringConvertible {
     private static func hello(_ ending: SocketCrowd.Script.Ending) -> SocketCrowd.Script {
         var script = SocketCrowd.Script(ClientHello.bytes)
         script.ending = ending
-        // One that stays has the server wait for the rest of the handshake.
+        // With `.stay`, the server waits for the rest of the handshake.
         script.reconnects = true
         return script
     }
@@ -217,7 +217,7 @@ struct Attack: Sendable, CustomTestStringConvertible {
         return again(SocketCrowd.Script(Array(head.utf8) + body))
     }
 
-    /// Enough of it for one write.
+    /// The text repeated to the size of one write.
     private static func many(_ text: String) -> String {
         String(repeating: text, count: max(1, 65536 / text.utf8.count))
     }

@@ -2,18 +2,18 @@ import Foundation
 import Synchronization
 import TestSupport
 
-/// What goes on beside an attack: a prober that asks for the health over fresh connections, as Kubernetes does, and a
-/// sender that keeps its connection, as Alertmanager does.
+/// Regular traffic during an attack: health checks over new connections, as by Kubernetes, and webhooks over a
+/// persistent connection, as by Alertmanager.
 final class HonestTraffic: Sendable {
     struct Tally {
         var checks = 0
-        /// Above a second.
+        /// Checks that took more than a second.
         var lateChecks = 0
         var slowestCheck = Duration.zero
         var failedChecks: [String] = []
         var webhooks = 0
         var slowestWebhook = Duration.zero
-        /// Answered with 503, which Alertmanager sends again.
+        /// Webhooks answered with 503, which Alertmanager retries.
         var delayedWebhooks = 0
         var failedWebhooks: [String] = []
     }
@@ -34,7 +34,7 @@ final class HonestTraffic: Sendable {
     var checks: Int { tally.withLock { $0.checks } }
     var webhooks: Int { tally.withLock { $0.webhooks } }
 
-    /// The answers so far; both have had one more at least when this returns.
+    /// Stops both senders after their current requests and returns the counts.
     func stop() -> Tally {
         isStopped.withLock { $0 = true }
         group.wait()
@@ -48,7 +48,7 @@ final class HonestTraffic: Sendable {
             repeat {
                 action(number)
                 number += 1
-                // So many a second as would be honest, not as many as go.
+                // A realistic rate, not the maximum.
                 poll(nil, 0, 20)
             } while !isStopped.withLock { $0 }
             group.leave()
@@ -72,14 +72,14 @@ final class HonestTraffic: Sendable {
     }
 
     private func post(_ number: Int, over connection: inout Connection) {
-        let isFresh = connection.client == nil
+        let isNew = connection.client == nil
         let client = connection.client ?? Client(port: port)
         let start = ContinuousClock.now
         let answer = client.request("POST", "/webhook", headers: headers, body: Self.webhook(number))
         let time = ContinuousClock.now - start
         connection.client = answer?.status == 200 ? client : nil
-        // A connection that was closed while it was idle says nothing: every client tries again on a fresh one.
-        if answer == nil && !isFresh { return post(number, over: &connection) }
+        // The server may close an idle connection: like every client, retry on a new one.
+        if answer == nil && !isNew { return post(number, over: &connection) }
         tally.withLock { tally in
             tally.webhooks += 1
             tally.slowestWebhook = max(tally.slowestWebhook, time)

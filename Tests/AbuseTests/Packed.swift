@@ -1,7 +1,7 @@
 import Foundation
 import TestSupport
 
-/// Bodies that grow when they are unpacked, by the program gzip, and the first bytes of a TLS handshake.
+/// Bodies compressed with the program gzip.
 enum Packed {
     static func gzip(_ bytes: [UInt8]) -> [UInt8] {
         let folder = TemporaryFolder()
@@ -16,13 +16,13 @@ enum Packed {
     }
 }
 
-/// A client's first flight that TLS 1.2 answers with certificate and signature, which is what costs.
+/// A ClientHello for TLS 1.2. The server's response needs a signature, which is expensive.
 enum ClientHello {
     static let bytes: [UInt8] = {
         let suites: [UInt8] = [0xC0, 0x2B, 0xC0, 0x2F, 0xC0, 0x2C, 0xC0, 0x30]
         let extensions: [UInt8] =
             [0x00, 0x0A, 0x00, 0x06, 0x00, 0x04, 0x00, 0x17, 0x00, 0x1D]  // Groups: P-256, X25519.
-            + [0x00, 0x0B, 0x00, 0x02, 0x01, 0x00]  // Points uncompressed.
+            + [0x00, 0x0B, 0x00, 0x02, 0x01, 0x00]  // Uncompressed points.
             + [0x00, 0x0D, 0x00, 0x08, 0x00, 0x06, 0x04, 0x03, 0x08, 0x04, 0x04, 0x01]  // Signatures.
         let random = [UInt8](repeating: 0x5A, count: 32)
         let body =
@@ -31,7 +31,7 @@ enum ClientHello {
         return [0x16, 0x03, 0x01] + word(handshake.count) + handshake
     }()
 
-    /// The start of a first flight of 128 KiB, which OpenSSL allocates at once.
+    /// The start of a ClientHello of 128 KiB, which OpenSSL allocates at once.
     static let announcement: [UInt8] = [0x16, 0x03, 0x01, 0x00, 0x04, 0x01, 0x02, 0x00, 0x00]
 
     private static func word(_ value: Int) -> [UInt8] { [UInt8(value >> 8), UInt8(value & 0xFF)] }

@@ -1,11 +1,11 @@
 import DeliveryCore
 import Testing
 
-/// What answers and compositions say beside their results: pauses, conditions of hooks, expired entries.
+/// Effects of posts and compositions besides their results: pauses, conditions of hooks, expired entries.
 struct AnswerTests {
     // MARK: Pauses
 
-    @Test func pauseHoldsTheHookWhateverTheAnswerWas() {
+    @Test func pauseAppliesToAnyResult() {
         var relay = Driver(routes: [[0]])
         _ = relay.accept(entry(1))
         _ = relay.composed()
@@ -16,16 +16,16 @@ struct AnswerTests {
         #expect(relay.on(.timer, at: 30_000) == [compose([2])])
     }
 
-    @Test func pauseHoldsAFollowUp() {
+    @Test func pauseDelaysAFollowUp() {
         var relay = Driver.resolvingInTheSecondRoom()
         _ = relay.post(.delivered)
-        let followUp = relay.ring()
+        let followUp = relay.fireTimer()
         let start = relay.now
         #expect(followUp.count == 1)
         _ = relay.on(.paused(HookID(0), .seconds(20)))
         #expect(relay.on(.followUpEnded(HookID(0), .down)) == [])
         #expect(relay.timer == start + 20_000)
-        #expect(relay.ring() == followUp)
+        #expect(relay.fireTimer() == followUp)
     }
 
     @Test func shorterWaitDoesNotEndALongerPause() {
@@ -34,12 +34,12 @@ struct AnswerTests {
         _ = relay.composed()
         _ = relay.on(.paused(HookID(0), .seconds(90)))
         #expect(relay.ended(.throttled(.seconds(5))) == [])
-        #expect(relay.ring() == [] && relay.now == 60_000)
-        #expect(relay.ring() == [compose([1])] && relay.now == 90_000)
+        #expect(relay.fireTimer() == [] && relay.now == 60_000)
+        #expect(relay.fireTimer() == [compose([1])] && relay.now == 90_000)
     }
 
     @Test(arguments: [(1, 1_000), (2_500, 2_500), (3_600_000, 600_000)] as [(Int64, Int)])
-    func pauseIsFromASecondToTenMinutes(_ asked: Int64, _ kept: Int) {
+    func pauseIsClampedToOneSecondToTenMinutes(_ asked: Int64, _ kept: Int) {
         var relay = Driver(routes: [[0]], limit: nil)
         _ = relay.accept(entry(1))
         _ = relay.composed()
@@ -53,11 +53,11 @@ struct AnswerTests {
         var relay = Driver(routes: [[0, 1]], limit: nil, failoverDelay: 10)
         _ = relay.accept(entry(1))
         _ = relay.post(.down)
-        #expect(relay.ring() == [compose([1])])
+        #expect(relay.fireTimer() == [compose([1])])
         _ = relay.composed()
         _ = relay.on(.paused(HookID(0), .seconds(60)))
         #expect(relay.ended(.refused(nil)) == [])
-        #expect(relay.ring() == [compose([1], to: 1, banner: .rerouted)] && relay.now == 10_000)
+        #expect(relay.fireTimer() == [compose([1], to: 1, banner: .rerouted)] && relay.now == 10_000)
     }
 
     // MARK: Conditions
@@ -68,10 +68,10 @@ struct AnswerTests {
         for failure in 1...5 {
             #expect(relay.machine.condition(of: HookID(0)) == .works)
             _ = relay.post(.down)
-            while failure < 5, relay.ring() != [compose([1])] {}
+            while failure < 5, relay.fireTimer() != [compose([1])] {}
         }
         #expect(relay.machine.condition(of: HookID(0)) == .isLeftAlone)
-        while relay.ring() != [compose([1])] {}
+        while relay.fireTimer() != [compose([1])] {}
         #expect(relay.machine.condition(of: HookID(0)) == .isProbed)
         _ = relay.post(.delivered)
         #expect(relay.machine.condition(of: HookID(0)) == .works)
@@ -87,7 +87,7 @@ struct AnswerTests {
 
     // MARK: Expired entries
 
-    @Test func expiredEntriesLeaveWithoutAPost() {
+    @Test func expiredEntriesAreSettledWithoutAPost() {
         var relay = Driver(routes: [[0]])
         _ = relay.accept(entry(1), entry(2))
         #expect(
@@ -108,16 +108,16 @@ struct AnswerTests {
         #expect(relay.accept(entry(2)) == [compose([2])])
     }
 
-    @Test func roomThatMayShowAnExpiredFiringHearsOfItsResolve() {
+    @Test func expiredFiringThatMayBeShownGetsAFollowUp() {
         var relay = Driver(routes: [[0, 1]], limit: nil)
         _ = relay.accept(entry(1, group: 9))
         _ = relay.post(.lost)
-        _ = relay.ring()
+        _ = relay.fireTimer()
         #expect(relay.on(.composed(QueueID(0), parts: 0, expired: [EntryID(1)])) == [settle([1], .expired)])
         _ = relay.accept(entry(2, group: 9, resolved: true))
         _ = relay.post(.hookBroken)
         #expect(relay.post(.delivered) == [settle([2])])
-        guard case .followUp(HookID(0), _)? = relay.ring().first else {
+        guard case .followUp(HookID(0), _)? = relay.fireTimer().first else {
             Issue.record("no follow-up")
             return
         }

@@ -1,10 +1,10 @@
 import DeliveryCore
 
-/// Feeds events to a machine at times in milliseconds and keeps what the shell would have to do.
+/// Feeds events to a machine at times in milliseconds, and keeps its timer and facts.
 struct Driver {
     private(set) var machine: DeliveryMachine
     private(set) var now = 0
-    /// When the machine wants to look again, in milliseconds.
+    /// The machine's timer in milliseconds.
     private(set) var timer: Int?
     private(set) var facts: [Fact] = []
 
@@ -23,7 +23,8 @@ struct Driver {
         for queue in routes.indices { _ = on(.loaded(QueueID(queue), Page(entries: [], cursor: .zero, isLast: true))) }
     }
 
-    /// Group 9 fires in the first room, whose hook then breaks: entry 2, its resolve, is composed for the second.
+    /// A relay whose group 9 fires in the first room. Then the hook breaks, and entry 2, the resolve, is composed for
+    /// the second room.
     static func resolvingInTheSecondRoom() -> Driver {
         var relay = Driver(routes: [[0, 1]], limit: nil)
         _ = relay.accept(entry(1, group: 9), at: 1_000)
@@ -33,7 +34,7 @@ struct Driver {
         return relay
     }
 
-    /// The actions without facts and timers.
+    /// Applies an event. Returns the actions without facts and timers.
     mutating func on(_ event: Event, at time: Int? = nil) -> [Action] {
         now = time ?? now
         return machine.apply(event, at: Instant(nanoseconds: Int64(now) * 1_000_000)).filter { action in
@@ -46,7 +47,7 @@ struct Driver {
         }
     }
 
-    /// Entries arrive and are loaded.
+    /// Commits and loads entries.
     mutating func accept(_ entries: PendingEntry..., to queue: Int = 0, at time: Int? = nil) -> [Action] {
         accept(entries, to: queue, at: time)
     }
@@ -61,23 +62,23 @@ struct Driver {
         on(.composed(QueueID(queue), parts: parts, copies: 0, unreadable: []), at: time)
     }
 
-    /// The post of this queue's composition ends.
+    /// Ends the post of this queue's composition.
     mutating func ended(_ result: PostResult, of queue: Int = 0, at time: Int? = nil) -> [Action] {
         on(.ended(QueueID(queue), result), at: time)
     }
 
-    /// The batch is rendered, posted, and the post ends at once.
+    /// Renders the batch, posts it and ends the post at once.
     mutating func post(_ result: PostResult, of queue: Int = 0) -> [Action] {
         let posted = composed(queue)
         guard posted.contains(where: { if case .post = $0 { true } else { false } }) else { return posted }
         return ended(result, of: queue)
     }
 
-    /// Time passes until the timer rings.
-    mutating func ring() -> [Action] { on(.timer, at: timer ?? now) }
+    /// Advances the time to the timer and fires it.
+    mutating func fireTimer() -> [Action] { on(.timer, at: timer ?? now) }
 }
 
-/// An entry; group and ID are the same unless told otherwise.
+/// An entry. By default its group equals its ID.
 func entry(_ id: Int64, group: UInt64? = nil, resolved: Bool = false, crashes: UInt8 = 0, alone: UInt8 = 0)
     -> PendingEntry
 {

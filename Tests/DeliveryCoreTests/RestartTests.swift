@@ -1,9 +1,9 @@
 import DeliveryCore
 import Testing
 
-/// Stop, rows, tenure, and what a restart knows of a hook.
+/// Stop, rows, tenure, and the hook records at a restart.
 struct RestartTests {
-    @Test func stopLetsThePostEndAndBeginsNone() {
+    @Test func stopFinishesTheCurrentPostAndStartsNone() {
         var relay = Driver(routes: [[0], [1]])
         _ = relay.accept(entry(1), at: 1_000)
         _ = relay.composed()
@@ -21,7 +21,7 @@ struct RestartTests {
         #expect(relay.timer == nil)
     }
 
-    @Test func rowsThatNoCommitToldOfAreReadAgain() {
+    @Test func rowsWithoutACommitEventAreReadAgain() {
         var relay = Driver(routes: [[0]])
         _ = relay.on(.tenureGained(Tenure(validUntil: .distantFuture)), at: 1_000)
         let page = Page(entries: [entry(1)], cursor: EntryID(1), isLast: true)
@@ -37,18 +37,18 @@ struct RestartTests {
             relay.on(.available(QueueID(0), through: EntryID(2))) == [
                 .load(QueueID(0), after: EntryID(1), limit: 255)
             ])
-        #expect(relay.ring() == [compose([1])])
+        #expect(relay.fireTimer() == [compose([1])])
         #expect(relay.post(.notSent) == [])
         let page = Page(entries: [entry(2)], cursor: EntryID(2), isLast: true)
         #expect(relay.on(.loaded(QueueID(0), page)) == [.load(QueueID(0), after: .zero, limit: 256)])
     }
 
-    @Test func nothingIsReadWhileAPostIsUnderWay() {
+    @Test func rowsAreNotLoadedDuringAPost() {
         var relay = Driver(routes: [[0]])
         _ = relay.accept(entry(1), at: 1_000)
         _ = relay.composed()
         _ = relay.on(.tenureLost)
-        // The page would hold what the post is about to settle.
+        // The page would contain the entry that the post will settle.
         #expect(relay.on(.tenureGained(Tenure(validUntil: .distantFuture))) == [])
         #expect(relay.ended(.delivered) == [settle([1]), .load(QueueID(0), after: .zero, limit: 256)])
     }
@@ -65,7 +65,7 @@ struct RestartTests {
         #expect(relay.post(.delivered) == [settle([1])])
         #expect(relay.accept(entry(2, group: 7, resolved: true), at: 3_000) == [compose([2], to: 1)])
         #expect(relay.post(.delivered) == [settle([2])])
-        let actions = relay.ring()
+        let actions = relay.fireTimer()
         guard case .followUp(HookID(0), let followUps)? = actions.first else {
             Issue.record("\(actions)")
             return
@@ -73,14 +73,14 @@ struct RestartTests {
         #expect(relay.now == 11_000 && followUps.map(\.id) == [EntryID(2)])
     }
 
-    @Test func unfinishedPostIsWaitedForAndRepeated() {
+    @Test func unfinishedPostDelaysTheHookAndIsRepeated() {
         let unfinished = HookRecord.Unfinished(
             queue: QueueID(0), through: EntryID(2), form: .plain, until: Instant(nanoseconds: 10_000_000_000))
         let record = HookRecord(hook: HookID(0), posts: [.init(nanoseconds: 0)], unfinished: unfinished)
         var relay = Driver(routes: [[0]], tenure: Tenure(validUntil: .distantFuture, hooks: [record]))
         #expect(relay.accept((1...3).map { entry($0) }, at: 1_000) == [])
         #expect(relay.timer == 10_000)
-        #expect(relay.ring() == [compose([1, 2], .plain)])
+        #expect(relay.fireTimer() == [compose([1, 2], .plain)])
     }
 
     @Test func nothingIsPostedWithoutTenure() {
@@ -91,10 +91,10 @@ struct RestartTests {
         #expect(relay.timer == nil)
     }
 
-    @Test func commitDuringAReadIsKept() {
+    @Test func commitDuringALoadIsKept() {
         var relay = Driver(routes: [[0]], limit: nil)
         _ = relay.on(.available(QueueID(0), through: EntryID(1)))
-        // More waits already: nothing is to be done, but the number counts.
+        // The queue is already behind: no action follows, but the number is recorded.
         #expect(relay.on(.available(QueueID(0), through: EntryID(2))) == [])
         let page = Page(entries: [entry(1)], cursor: EntryID(1), isLast: true)
         #expect(relay.on(.loaded(QueueID(0), page)) == [compose([1])])
@@ -137,10 +137,10 @@ struct RestartTests {
         #expect(relay.machine.record(of: HookID(1), until: Self.restart)?.failingSince == nil)
     }
 
-    @Test func recordHoldsAFollowUpUnderWay() {
+    @Test func recordHoldsAnUnfinishedFollowUp() {
         var relay = Driver.resolvingInTheSecondRoom()
         _ = relay.post(.delivered)
-        _ = relay.ring()
+        _ = relay.fireTimer()
         #expect(
             relay.machine.record(of: HookID(0), until: Self.restart)?.unfinished
                 == HookRecord.Unfinished(queue: QueueID(0), through: EntryID(2), form: .notice, until: Self.restart))
@@ -149,7 +149,7 @@ struct RestartTests {
     @Test func restartKeepsBudgetAndRepeatsTheUnfinishedPost() throws {
         var killed = Driver(routes: [[0]])
         for id in 1...3 as ClosedRange<Int64> {
-            if !killed.accept(entry(id), at: killed.now).contains(compose([id])) { _ = killed.ring() }
+            if !killed.accept(entry(id), at: killed.now).contains(compose([id])) { _ = killed.fireTimer() }
             _ = killed.composed()
             if id < 3 { _ = killed.ended(.delivered) }
         }
@@ -161,7 +161,7 @@ struct RestartTests {
         let page = Page(entries: (3...5).map { entry($0) }, cursor: EntryID(5), isLast: true)
         #expect(relay.on(.loaded(QueueID(0), page)) == [])
         #expect(relay.timer == 8_572)
-        #expect(relay.ring() == [compose([3])])
+        #expect(relay.fireTimer() == [compose([3])])
     }
 
     @Test func followUpWaitsWhileNoQueueIsRoutedToItsHook() {

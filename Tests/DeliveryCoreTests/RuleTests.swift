@@ -1,7 +1,7 @@
 import DeliveryCore
 import Testing
 
-/// One schedule a rule of docs/DELIVERY.md, with its exact actions.
+/// Schedules with their exact actions, one per rule of docs/DELIVERY.md.
 struct RuleTests {
     @Test func entryIsLoadedComposedPostedSettled() {
         var relay = Driver(routes: [[0]])
@@ -18,13 +18,13 @@ struct RuleTests {
 
     // MARK: 1. Route
 
-    @Test func failingHookIsLeftAfterTheDelay() {
+    @Test func failingHookFailsOverAfterTheDelay() {
         var relay = Driver(routes: [[0, 1]], failoverDelay: 60)
         _ = relay.accept(entry(1), at: 1_000)
         _ = relay.post(.down)
         var actions: [Action] = []
         for _ in 0..<100 where actions.first != compose([1], to: 1, banner: .rerouted) {
-            actions = relay.ring()
+            actions = relay.fireTimer()
             if actions == [compose([1])] { _ = relay.post(.down) }
             #expect(relay.now <= 61_000)
         }
@@ -33,7 +33,7 @@ struct RuleTests {
         #expect(relay.facts.contains(.failedOver(QueueID(0), to: HookID(1))))
     }
 
-    @Test func brokenHookIsLeftAtOnceAndProbedAfterFiveSeconds() {
+    @Test func brokenHookFailsOverAtOnceAndIsProbedAfterFiveSeconds() {
         var relay = Driver(routes: [[0, 1]])
         _ = relay.accept(entry(1), at: 1_000)
         #expect(relay.post(.hookBroken) == [compose([1], to: 1, banner: .rerouted)])
@@ -47,7 +47,7 @@ struct RuleTests {
 
     // MARK: 2. Cause, 3. Dead letter
 
-    @Test func refusedEntryIsGivenUpOnlyAfterNoticeAndEveryRoute() {
+    @Test func refusedEntryIsDeadLetteredAfterNoticeAndAllRoutes() {
         var relay = Driver(routes: [[0, 1]], limit: nil)
         _ = relay.accept(entry(1), at: 1_000)
         #expect(relay.post(.refused(.smaller)) == [compose([1], .reduced)])
@@ -61,7 +61,7 @@ struct RuleTests {
                 == .deadLettered(QueueID(0), EntryID(1), .refused, asked: [HookID(0), HookID(1)]))
     }
 
-    @Test func refusedNoticeMeansTheHook() {
+    @Test func refusedNoticeMarksTheHookAsBroken() {
         var relay = Driver(routes: [[0, 1]], limit: nil)
         _ = relay.accept(entry(1), at: 1_000)
         _ = relay.post(.refused(nil))
@@ -71,7 +71,7 @@ struct RuleTests {
         #expect(relay.facts.contains(.hookBroken(HookID(0))))
     }
 
-    @Test func unreadableEntryIsSetAsideAndItsBatchLeaves() {
+    @Test func unreadableEntryIsDeadLetteredAndTheRestIsPosted() {
         var relay = Driver(routes: [[0]])
         _ = relay.accept((1...5).map { entry($0) }, at: 1_000)
         let composed = Event.composed(QueueID(0), parts: 1, copies: 0, unreadable: [EntryID(3)])
@@ -81,13 +81,13 @@ struct RuleTests {
 
     // MARK: Bisection
 
-    @Test func onlyTheGuiltyOfADigestIsGivenUp() {
+    @Test func bisectionDeadLettersOnlyTheRefusedEntry() {
         var relay = Driver(routes: [[0]], limit: PostLimit(posts: 1, per: .seconds(1)))
         _ = relay.accept((1...4).map { entry($0) }, at: 1_000)
         var dead: [EntryID] = []
         var delivered: [EntryID] = []
         var current: Composition?
-        func look(_ actions: [Action]) {
+        func inspect(_ actions: [Action]) {
             for action in actions {
                 if case .compose(let next) = action { current = next }
                 if case .settle(_, let ids, let how) = action {
@@ -97,11 +97,11 @@ struct RuleTests {
         }
         _ = relay.post(.refused(nil))
         for _ in 0..<40 where delivered.count + dead.count < 4 {
-            look(relay.ring())
+            inspect(relay.fireTimer())
             guard let batch = current else { continue }
             current = nil
-            let isGuilty = batch.form != .notice && batch.ids.contains(EntryID(3))
-            look(relay.post(isGuilty ? .refused(nil) : .delivered))
+            let isRefused = batch.form != .notice && batch.ids.contains(EntryID(3))
+            inspect(relay.post(isRefused ? .refused(nil) : .delivered))
         }
         #expect(dead == [EntryID(3)])
         #expect(delivered == [EntryID(1), EntryID(2), EntryID(4)])
@@ -109,19 +109,19 @@ struct RuleTests {
 
     // MARK: 5. Pace, 6. Fold
 
-    @Test func threeLeaveInABurstTheOthersSpread() {
+    @Test func threePostsFormABurstAndOthersAreSpread() {
         var relay = Driver(routes: [[0]])
         var times: [Int] = []
         for id in 1...5 as ClosedRange<Int64> {
             let actions = relay.accept(entry(id), at: relay.now)
-            if !actions.contains(compose([id])) { #expect(relay.ring() == [compose([id])]) }
+            if !actions.contains(compose([id])) { #expect(relay.fireTimer() == [compose([id])]) }
             times.append(relay.now)
             _ = relay.post(.delivered)
         }
         #expect(times == [0, 1_000, 2_000, 8_572, 17_143])
     }
 
-    @Test func whatExceedsTheBudgetIsFolded() {
+    @Test func entriesBeyondTheBudgetAreFolded() {
         var relay = Driver(routes: [[0]])
         #expect(relay.accept((1...3).map { entry($0) }, at: 1_000) == [compose([1])])
         var other = Driver(routes: [[0]])
@@ -133,32 +133,32 @@ struct RuleTests {
         _ = relay.accept((1...9).map { entry($0) }, at: 1_000)
         _ = relay.post(.down)
         var actions: [Action] = []
-        for _ in 0..<10 where actions.isEmpty { actions = relay.ring() }
+        for _ in 0..<10 where actions.isEmpty { actions = relay.fireTimer() }
         #expect(actions == [compose([1])])
     }
 
     // MARK: 7. Maybe delivered
 
-    @Test func whatMayBeInTheRoomIsRepeatedExactly() {
+    @Test func possiblyDeliveredEntriesAreRepeatedExactly() {
         var relay = Driver(routes: [[0]])
         _ = relay.accept((1...4).map { entry($0) }, at: 1_000)
         _ = relay.post(.lost)
         _ = relay.accept(entry(5))
         var actions: [Action] = []
-        for _ in 0..<10 where actions.isEmpty { actions = relay.ring() }
+        for _ in 0..<10 where actions.isEmpty { actions = relay.fireTimer() }
         #expect(actions == [compose([1, 2, 3, 4])])
     }
 
     // MARK: 8. Urgency
 
-    @Test func moreUrgentQueueGoesFirstEvenIfAnotherIsComposed() {
+    @Test func moreUrgentQueuePrecedesAComposedBatch() {
         var relay = Driver(routes: [[0], [0]])
         #expect(relay.accept(entry(1), to: 1, at: 1_000) == [compose([1], of: 1)])
         #expect(relay.accept(entry(2)) == [])
         #expect(relay.composed(1) == [compose([2])])
         #expect(relay.composed(0) == [post()])
         #expect(relay.ended(.delivered) == [settle([2])])
-        #expect(relay.ring() == [compose([1], of: 1)])
+        #expect(relay.fireTimer() == [compose([1], of: 1)])
     }
 
     @Test func longWaitingQueueOvertakesOnce() {
@@ -168,10 +168,10 @@ struct RuleTests {
         _ = relay.accept(entry(2), to: 1, at: 100)
         _ = relay.accept(entry(3), to: 1, at: 200)
         _ = relay.accept(entry(4), at: 20_000)
-        #expect(relay.ring() == [compose([2, 3], of: 1)])
+        #expect(relay.fireTimer() == [compose([2, 3], of: 1)])
         _ = relay.post(.delivered, of: 1)
         _ = relay.accept(entry(5), to: 1)
-        #expect(relay.ring() == [compose([4])])
+        #expect(relay.fireTimer() == [compose([4])])
     }
 
     // MARK: 9. Follow-up
@@ -179,7 +179,7 @@ struct RuleTests {
     @Test func resolveDeliveredElsewhereIsFollowedUp() {
         var relay = Driver.resolvingInTheSecondRoom()
         #expect(relay.post(.delivered) == [settle([2])])
-        let actions = relay.ring()
+        let actions = relay.fireTimer()
         guard case .followUp(HookID(0), let followUps)? = actions.first else {
             Issue.record("\(actions)")
             return
@@ -205,20 +205,20 @@ struct RuleTests {
         #expect(relay.accept(entry(2, group: 9, resolved: true), at: 5_000) == [compose([2], thread: "abc")])
         #expect(relay.on(.composed(QueueID(0), parts: 2, copies: 1, unreadable: [])) == [post()])
         #expect(relay.ended(.delivered) == [])
-        #expect(relay.ring() == [post(part: 1)])
+        #expect(relay.fireTimer() == [post(part: 1)])
         #expect(relay.ended(.refused(nil)) == [settle([2])])
     }
 
     // MARK: 10. Crash guard
 
     @Test(arguments: [(1, 3), (2, 3), (3, 1)] as [(UInt8, Int)])
-    func suspectsTravelInEverSmallerCompany(_ crashes: UInt8, _ expected: Int) {
+    func batchesShrinkWithCrashes(_ crashes: UInt8, _ expected: Int) {
         var relay = Driver(routes: [[0]], limit: PostLimit(posts: 1, per: .seconds(60)))
         let actions = relay.accept((1...3).map { entry($0, crashes: crashes) }, at: 1_000)
         #expect(actions == [compose(Array(1...Int64(expected)))])
     }
 
-    @Test func entryThatCrashesAloneIsGivenUp() {
+    @Test func entryThatCrashesAloneIsDeadLettered() {
         var relay = Driver(routes: [[0]])
         #expect(relay.accept([entry(1, crashes: 4, alone: 1)], at: 1_000) == [compose([1])])
         #expect(relay.post(.delivered) == [settle([1])])
@@ -250,10 +250,10 @@ struct RuleTests {
             queues: [QueuePlan(urgency: 0, routes: [HookID(0)], failoverDelay: .seconds(60))])
         #expect(relay.on(.reconfigured(topology), at: 1_500) == [])
         #expect(relay.timer == 2_000)
-        #expect(relay.ring() == [compose([1])])
+        #expect(relay.fireTimer() == [compose([1])])
     }
 
-    @Test func repeatedNoticeOfACommitIsNoWait() {
+    @Test func repeatedCommitEventDoesNotStartAWait() {
         var relay = Driver(routes: [[0], [0]])
         _ = relay.accept(entry(1), to: 1, at: 1_000)
         _ = relay.post(.delivered, of: 1)
@@ -261,18 +261,18 @@ struct RuleTests {
         _ = relay.accept(entry(2), entry(4), at: 40_000)
         _ = relay.accept(entry(3), to: 1, at: 40_000)
         #expect(relay.post(.delivered) == [settle([2])])
-        #expect(relay.ring() == [compose([4])])
+        #expect(relay.fireTimer() == [compose([4])])
     }
 
-    @Test func failedReadIsTriedAgain() {
+    @Test func failedLoadIsRetried() {
         var relay = Driver(routes: [[0]])
         _ = relay.on(.available(QueueID(0), through: EntryID(1)), at: 1_000)
         #expect(relay.on(.loadFailed(QueueID(0))) == [])
         #expect(relay.timer == 2_000)
-        #expect(relay.ring() == [.load(QueueID(0), after: .zero, limit: 256)])
+        #expect(relay.fireTimer() == [.load(QueueID(0), after: .zero, limit: 256)])
     }
 
-    @Test func numbersFromOutsideDoNotTrap() {
+    @Test func extremeNumbersDoNotTrap() {
         var relay = Driver(routes: [[0]], limit: PostLimit(posts: .max, per: .unlimited))
         _ = relay.accept(entry(.max), at: 1_000)
         _ = relay.post(.throttled(.unlimited))

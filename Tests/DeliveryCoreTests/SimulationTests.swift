@@ -2,7 +2,7 @@ import DeliverySimulation
 import Foundation
 import Testing
 
-/// The invariants on a fixed set of schedules; `make simulate` runs fresh ones.
+/// The invariants on fixed schedules. `make simulate` runs new ones.
 struct SimulationTests {
     @Test(arguments: 0..<8 as Range<UInt64>)
     func fixedSeedsHoldTheInvariants(_ block: UInt64) {
@@ -12,7 +12,7 @@ struct SimulationTests {
         }
     }
 
-    /// Scenarios that once failed, or that the faults of the replaced code fail.
+    /// Scenarios that failed earlier, or in which a mutant fails.
     @Test(arguments: seeds) func committedScenarioHoldsTheInvariants(_ file: String) throws {
         let text = try String(contentsOfFile: Self.folder + "/" + file, encoding: .utf8)
         let scenario = try #require(Scenario(text))
@@ -20,7 +20,7 @@ struct SimulationTests {
         #expect(Scenario(scenario.description) == scenario)
     }
 
-    @Test func scheduleRepeatsItself() {
+    @Test func scheduleIsReproducible() {
         #expect(Simulator.trace(.random(seed: 5)) == Simulator.trace(.random(seed: 5)))
     }
 

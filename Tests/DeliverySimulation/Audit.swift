@@ -1,22 +1,23 @@
 import DeliveryCore
 
-/// What the checks remember of a schedule.
+/// The checks' record of a schedule.
 struct Audit {
     /// Per hook and entry: how often its first part was shown.
     var copies: [[UInt8]]
     /// Per hook and entry: the parts that were shown.
     var shownParts: [[UInt8]]
-    /// Per hook: copies that answers or crashes excuse; 1 where nothing is noted.
+    /// Per hook: the copies that are allowed after lost responses or crashes; 1 by default.
     var allowed: [[Int: Int]]
-    /// Per entry: hooks that a post of it left for, hooks that show all of it.
+    /// Per entry: the hooks to which it was posted.
     var asked: [UInt32] = [0]
+    /// Per entry: the hooks that show all of it.
     var completeIn: [UInt32] = [0]
     var settled: [Bool] = [false]
     var isDead: [Bool] = [false]
-    /// Per hook: what a room shows of a group.
+    /// Per hook: the messages that its room shows of each group.
     var rooms: [[Key: Shown]]
     var arrivals: [[Int]]
-    /// Per hook: requests under way.
+    /// Per hook: requests in flight.
     var inFlight: [Int]
 
     struct Key: Hashable {
@@ -33,26 +34,26 @@ struct Audit {
     }
 
     struct Queue {
-        /// Since when nothing of it is under way.
+        /// When its last operation ended.
         var freeSince = 0
-        /// Its last post ended, or its oldest entry was told.
+        /// When its last post ended or its tenure began.
         var waitingSince = 0
         var overtaken = 0
-        /// Another post left since its last at a hook that it uses.
+        /// Since its last post, another post was sent to one of its hooks.
         var mayBeOvertaken = false
         /// The head entry and the hooks that rejected it.
         var rejected: (entry: Int, hooks: UInt32) = (0, 0)
         var isPosting = false
-        /// The newest entry that the machine was told of, and since when it knows of the oldest that is pending.
-        var told = 0
-        /// Some parts are in a room.
+        /// The newest entry that was announced to the machine.
+        var newestKnown = 0
+        /// A batch of which only some parts are in a room.
         var partial: (hook: Int, entries: [Int])?
         var readFailedAt = 0
         /// By hook: the entry that it rejected, and the hook's epoch at that time.
         var verdicts: [Int: (entry: Int, epoch: Int)] = [:]
-        /// How often the first entry was posted since it is known.
+        /// How often the machine posted the first entry since it loaded it.
         var attempts: (entry: Int, count: Int) = (0, 0)
-        /// Its journal reads failed, or its rows were forgotten.
+        /// No operation starts before then, after a failed journal read or a post without permit.
         var pausedUntil = 0
 
         mutating func countAttempt(of post: Post) {
@@ -60,38 +61,38 @@ struct Audit {
             attempts = (first, attempts.entry == first ? attempts.count + 1 : 1)
         }
 
-        mutating func forgetsRows() {
+        mutating func dropRows() {
             verdicts = [:]
             attempts = (0, 0)
         }
     }
 
     var queues: [Queue]
-    /// Per queue and hook: the entries of a post that may be in the room.
+    /// Per queue and hook: the entries of a post that may have been delivered.
     var maybe: [[[Int]]]
     var maybeForms: [[Form]]
-    /// Per hook: since when it takes messages, unless it does not.
+    /// Per hook: when it began to accept messages, possibly in the future.
     var healthySince: [Int?]
-    /// Room memory was lost then.
+    /// When the room memory was last lost.
     var memoryLostAt = -1
     var disturbedUntil = 0
     var reloadedAt = -100_000
     var specials = 0
-    /// Entries may leave at a composition, so that others come first.
-    var mayLeaveUntold = false
+    /// A composition may omit entries, so that later ones are posted first.
+    var mayOmitEntries = false
     /// Per hook: when a composition for it last ended.
     var composedAt: [Int]
     /// Entries whose notice is in a room.
     var noticed: Set<Int> = []
-    /// Rooms that were not told since too many were to be.
+    /// Groups whose follow-up was dropped at the limit.
     var followUpsDropped: Set<Key> = []
     /// Entries that were settled as expired.
     var expired: Set<Int> = []
-    /// Their last state is told to nobody.
+    /// Groups whose last state may not be delivered.
     var deadGroups: Set<Key> = []
-    /// Per hook: resolves that it is to hear of.
+    /// Per hook: the resolves that were announced as follow-ups.
     var announced: [Set<EntryID>]
-    /// Per hook: the last time that it refused everything.
+    /// Per hook: the last time that it refused all messages.
     var refusedAllAt: [Int]
 
     init(queues: Int, hooks: Int) {
@@ -133,7 +134,7 @@ struct Audit {
             queues[queue].isPosting = false
             for hook in maybe[queue].indices { maybe[queue][hook] = [] }
             queues[queue].rejected = (0, 0)
-            queues[queue].forgetsRows()
+            queues[queue].dropRows()
             queues[queue].freeSince = now
             queues[queue].waitingSince = now
             queues[queue].mayBeOvertaken = true
@@ -154,8 +155,8 @@ struct Audit {
         refusedAllAt[hook] = end
     }
 
-    mutating func told(_ queue: Int, _ newest: EntryID, at now: Int) {
-        queues[queue].told = max(queues[queue].told, Int(newest.rawValue))
+    mutating func noteCommit(_ queue: Int, _ newest: EntryID, at now: Int) {
+        queues[queue].newestKnown = max(queues[queue].newestKnown, Int(newest.rawValue))
     }
 
     mutating func noteEnd(_ post: Post, at now: Int, _ journal: Journal) {

@@ -1,19 +1,19 @@
 import DeliveryCore
 
-/// The invariants: after each step, at each post, at each settlement.
+/// The invariants after each step and at each composition and post.
 extension World {
     func fail(_ kind: String, _ detail: String) -> Violation { Violation(kind: kind, detail: detail) }
 
     // MARK: - Each step
 
-    /// A queue with pending entries has a timer, or something under way that will end.
+    /// A queue with pending entries has a timer or an operation in progress.
     func checkStep(_ replica: Int) throws(Violation) {
         let state = replicas[replica]
         guard state.lease == lease, state.timerAt == nil, state.operations == 0, !state.isStopping,
             replicas.count == 1 || now < lastBeat + 5_000
         else { return }
         for queue in topology.queues.indices {
-            guard let oldest = journal.oldest(queue), oldest <= audit.queues[queue].told else { continue }
+            guard let oldest = journal.oldest(queue), oldest <= audit.queues[queue].newestKnown else { continue }
             if isSettling(oldest, replica) { continue }
             throw fail("asleep", "queue \(queue), entry \(oldest)")
         }
@@ -23,12 +23,13 @@ extension World {
         replicas[replica].settlements.contains { $0.ids.contains(EntryID(Int64(entry))) }
     }
 
-    /// A hook that works and is free takes the next message at once: pace and 70 ms.
+    /// A working, free hook gets the next message within 70 ms of the time that the pace allows.
     func checkLateness(_ replica: Int) throws(Violation) {
         guard canPost(replica) else { return }
         if anySuspect { return }
         for queue in topology.queues.indices {
-            guard let hook = topology.queues[queue].routes.first?.index, let since = waits(queue, at: hook, replica)
+            guard let hook = topology.queues[queue].routes.first?.index,
+                let since = waitingSince(queue, at: hook, replica)
             else { continue }
             if now - max(since, audit.composedAt[hook]) > 70 {
                 throw fail("late", "queue \(queue) at hook \(hook), free since \(since)")
@@ -37,7 +38,7 @@ extension World {
         try checkFailoverLateness(replica)
     }
 
-    /// Suspects of a crash are composed one at a time, so that queues wait for each other.
+    /// Whether an entry was in composition at a crash. Such entries are composed one at a time and delay other queues.
     private var anySuspect: Bool {
         topology.queues.indices.contains { queue in journal.firstPending(queue).map { journal.crashes[$0] > 0 } ?? false
         }
@@ -49,11 +50,11 @@ extension World {
             && (replicas.count == 1 || now < lastBeat + 5_000) && now > audit.disturbedUntil
     }
 
-    /// Since when the queue could post at this hook, which works; nil if it cannot.
-    private func waits(_ queue: Int, at hook: Int, _ replica: Int) -> Int? {
+    /// The time from which the queue could post at this working hook; nil if it cannot.
+    private func waitingSince(_ queue: Int, at hook: Int, _ replica: Int) -> Int? {
         let state = audit.queues[queue]
         guard model.health(hook) == .working, !isHookBusy(hook, replica), !isQueueBusy(queue, replica),
-            let oldest = journal.oldest(queue), oldest <= state.told, !isSettling(oldest, replica),
+            let oldest = journal.oldest(queue), oldest <= state.newestKnown, !isSettling(oldest, replica),
             !(state.rejected.entry == oldest && state.rejected.hooks & (1 << UInt32(hook)) != 0)
         else { return nil }
         let hookReady = Int(model.readyAt(hook)) + 1
@@ -64,7 +65,7 @@ extension World {
     private func isHookBusy(_ hook: Int, _ replica: Int) -> Bool {
         if model.isPosting(hook) || audit.inFlight[hook] > 0 { return true }
         if isComposing(hook, replica) { return true }
-        // A queue that gathers holds a hook, too; which one cannot be seen from outside.
+        // A gathering queue also holds a hook, but the machine does not expose which.
         return replicas[replica].isLoading.contains(true)
     }
 
@@ -83,10 +84,10 @@ extension World {
             let own = plan.routes[0].index
             let delay = Int(plan.failoverDelay.nanoseconds / 1_000_000)
             guard model.health(own) != .working, !isHookBusy(own, replica),
-                let since = waits(queue, at: plan.routes[1].index, replica)
+                let since = waitingSince(queue, at: plan.routes[1].index, replica)
             else { continue }
             let due = max(model.freeSince(own), model.health(own) == .broken ? 0 : model.since(own) + delay)
-            // A search at the own hook may go on for a few posts, and waits for a hook that throttles.
+            // A search at the first hook may take a few more posts and waits for a throttling hook.
             let patience = 35_000 + (model.health(own) == .throttled ? 60_000 : 0)
             if now - max(since, due, audit.composedAt[plan.routes[1].index]) > patience {
                 throw fail("failover late", "queue \(queue)")
@@ -119,7 +120,7 @@ extension World {
         if entries.first != oldest { throw fail("order", "\(entries) before \(oldest)") }
     }
 
-    /// Nothing is composed beside an entry that was in composition at a crash: else a crash proves nothing.
+    /// An entry that was in composition at a crash is composed alone. Otherwise another crash would prove nothing.
     private func checkSuspectIsAlone(_ composition: Composition, _ replica: Int) throws(Violation) {
         guard replicas.count == 1 else { return }
         let state = replicas[replica]
@@ -157,24 +158,24 @@ extension World {
         }
     }
 
-    /// The most urgent first; whoever has waited for 30 s may overtake each more urgent queue once.
+    /// The most urgent queue posts first. A queue that has waited for 30 s may overtake each more urgent one once.
     private func checkUrgency(_ post: Post) throws(Violation) {
         if anySuspect { return }
         let urgency = post.queue >= 0 ? topology.queues[post.queue].urgency : Int.max
         for queue in topology.queues.indices where queue != post.queue && topology.queues[queue].urgency < urgency {
             guard canPost(post.replica), topology.queues[queue].routes.first == HookID(post.hook),
-                let since = waits(queue, at: post.hook, post.replica), now - since > 35
+                let since = waitingSince(queue, at: post.hook, post.replica), now - since > 35
             else { continue }
             audit.queues[queue].overtaken += 1
             if audit.queues[queue].overtaken > 1 { throw fail("overtaken twice", "queue \(queue) by \(post.queue)") }
-            guard post.queue >= 0, !audit.mayLeaveUntold else { continue }
+            guard post.queue >= 0, !audit.mayOmitEntries else { continue }
             let oldest = post.entries.first.map { journal.acceptedAt[$0] } ?? now
             let waited = now - max(min(oldest, now), min(audit.queues[post.queue].waitingSince, now))
             if waited < 29_900 { throw fail("urgency", "queue \(post.queue) before \(queue) after \(waited) ms") }
         }
     }
 
-    /// A less urgent queue that has waited for long is not passed over, unless a more urgent one was overtaken just now.
+    /// A less urgent queue that has waited longest posts next, unless a more urgent one has just been overtaken.
     private func checkStarvation(_ post: Post) throws(Violation) {
         guard post.queue >= 0, canPost(post.replica), !anySuspect, !audit.queues[post.queue].mayBeOvertaken else {
             return
@@ -183,17 +184,17 @@ extension World {
         var waiting: [(queue: Int, since: Int)] = []
         for queue in topology.queues.indices where queue != post.queue {
             guard topology.queues[queue].routes.first == HookID(post.hook),
-                let since = waits(queue, at: post.hook, post.replica), now - since > 35,
+                let since = waitingSince(queue, at: post.hook, post.replica), now - since > 35,
                 let oldest = journal.oldest(queue)
             else { continue }
-            let told = max(journal.acceptedAt[oldest] + 25, audit.queues[queue].readFailedAt)
-            waiting.append((queue, max(told, audit.queues[queue].waitingSince)))
+            let knownSince = max(journal.acceptedAt[oldest] + 25, audit.queues[queue].readFailedAt)
+            waiting.append((queue, max(knownSince, audit.queues[queue].waitingSince)))
         }
         let oldest = post.entries.first.map { journal.acceptedAt[$0] } ?? now
         let own = max(oldest, audit.queues[post.queue].waitingSince)
         for (queue, since) in waiting where now - since > 30_100 && since + 100 < own {
             let isLess = topology.queues[queue].urgency > urgency
-            // One between them that was overtaken may be why.
+            // A queue of an urgency between them may have been overtaken.
             let others = topology.queues.indices.contains { other in
                 other != post.queue && topology.queues[other].urgency < topology.queues[queue].urgency
                     && journal.firstPending(other) != nil
@@ -202,7 +203,7 @@ extension World {
         }
     }
 
-    /// An own hook that works again is found out by its probes.
+    /// A first route that works again is found by its probes.
     private func checkReturn(_ post: Post, _ own: Int) throws(Violation) {
         guard canPost(post.replica), post.part == 0, post.form == .full, let healthy = audit.healthySince[own],
             now - healthy > 75_000, now - model.freeSince(own) > 75_000, !isHookBusy(own, post.replica),
@@ -212,11 +213,11 @@ extension World {
         throw fail("no return", "queue \(post.queue) does not probe hook \(own)")
     }
 
-    /// A route is left only once it does not work, and not early.
+    /// A queue leaves a route only if it does not work, and not before the failover delay.
     private func checkRoute(_ post: Post) throws(Violation) {
         let plan = topology.queues[post.queue]
         guard let position = plan.routes.firstIndex(of: HookID(post.hook)) else {
-            // Routes change from the next turn on.
+            // Changed routes apply from the next turn.
             if now - audit.reloadedAt > 3_000 { throw fail("route", "hook \(post.hook) is none of the queue's") }
             return
         }
@@ -229,9 +230,9 @@ extension World {
             switch model.health(route) {
             case .working: throw fail("failover", "from hook \(route), which works")
             case .throttled, .failing:
-                // Once a room has rejected the entry, the others are asked in turn, in whatever state.
+                // Once a room has rejected the entry, the others are tried in turn, in any state.
                 if rejected.entry == post.entries.first, rejected.hooks != 0 { continue }
-                // What has begun goes on there, even if a reload put another route before it.
+                // A partly delivered batch or a search continues there, even if a reload put another route before it.
                 if post.part > 0 || post.form != .full { continue }
                 if now - model.since(route) < delay { throw fail("failover", "from hook \(route), too early") }
             case .broken: break
@@ -262,12 +263,12 @@ extension World {
             journal.isPending[$0] && !audit.settled[$0] && journal.acceptedAt[$0] < now - 500
         }
         let isSuspect = journal.all(post.queue).contains {
-            journal.crashes[$0] > 0 || journal.nature[$0].mayLeaveUntold
+            journal.crashes[$0] > 0 || journal.nature[$0].mayBeOmitted
         }
         if waiting > 8, !isSuspect { throw fail("fold", "one of \(waiting)") }
     }
 
-    /// At most the limit in any window, wherever it begins.
+    /// No window of the limit's length contains more posts than the limit.
     func checkBudget(_ hook: Int) throws(Violation) {
         audit.arrivals[hook].append(now)
         guard let limit = model.settledLimit(hook, at: now) else { return }

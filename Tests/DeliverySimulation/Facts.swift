@@ -1,6 +1,6 @@
 import DeliveryCore
 
-/// What the machine says about itself: facts, conditions of hooks, and the banner of a refusal.
+/// Checks of the machine's facts, of the hooks' conditions and of banners.
 extension World {
     func note(_ fact: Fact, _ replica: Int) throws(Violation) {
         switch fact {
@@ -20,27 +20,27 @@ extension World {
         }
     }
 
-    /// Entries and health outlive a reload, and so does the number of attempts.
+    /// The number of attempts must be right, also after a reload.
     private func checkAttempt(_ attempt: Attempt) throws(Violation) {
         let known = audit.queues[attempt.queue.index].attempts
         guard replicas.count == 1, attempt.form != .notice, attempt.number != known.count else { return }
         throw fail("attempt", "entry \(known.entry) was posted \(known.count) times, not \(attempt.number)")
     }
 
-    /// A follow-up is announced before it leaves.
+    /// A follow-up must be announced before it is posted.
     func checkAnnounced(_ followUps: [FollowUp], _ hook: Int) throws(Violation) {
         for followUp in followUps where !audit.announced[hook].contains(followUp.id) {
             throw fail("follow-up", "\(followUp) was not announced")
         }
     }
 
-    /// Whether a hook is posted to is as its results say.
+    /// The condition of each hook must match its results.
     func checkConditions(_ replica: Int) throws(Violation) {
         guard replicas.count == 1, let machine = replicas[replica].machine else { return }
         for hook in topology.limits.indices {
             let condition = machine.condition(of: HookID(hook))
             let isBusy = model.isPosting(hook) || isComposing(hook, replica)
-            // Which hook a queue that gathers holds cannot be seen from outside.
+            // The machine does not expose which hook a gathering queue holds.
             if condition == .isProbed, !isBusy, replicas[replica].isLoading.contains(true) { continue }
             let expected: HookCondition = !model.isLeftAlone(hook) ? .works : isBusy ? .isProbed : .isLeftAlone
             if condition != expected { throw fail("condition", "hook \(hook): \(condition), not \(expected)") }

@@ -1,4 +1,4 @@
-/// Makes a scenario of a seed: few hooks and queues, short and violent.
+/// Makes a scenario from a seed: few hooks and queues, a short time and many faults.
 extension Scenario {
     public static func random(seed: UInt64) -> Scenario {
         var generator = Generator(random: WorldRandom(seed: seed &* 0xD134_2543_DE82_EF95 &+ 1))
@@ -8,7 +8,7 @@ extension Scenario {
 
 private struct Generator {
     var random: WorldRandom
-    /// The last state told of each group, so that most inputs are as Alertmanager sends them.
+    /// The last state of each group. Most inputs alternate between firing and resolved, as Alertmanager's do.
     private var isFiring: [Int: Bool] = [:]
 
     init(random: WorldRandom) { self.random = random }
@@ -27,13 +27,13 @@ private struct Generator {
         for _ in 0..<random.below(6) { inputs.append(fault(scenario, span)) }
         if random.happens(45) { for _ in 0..<random.within(1...3) { inputs.append(trouble(scenario, span)) } }
         if random.happens(25) { moveTroubles(in: &inputs) }
-        // A stable sort: what happens at the same time keeps its order.
+        // A stable sort keeps the order of simultaneous inputs.
         scenario.inputs = inputs.enumerated().sorted { ($0.element.at, $0.offset) < ($1.element.at, $1.offset) }
             .map(\.element)
         return scenario
     }
 
-    /// Trouble just after an alert meets reads, compositions and permits, which take milliseconds.
+    /// Moves disturbances to just after an alert, into the milliseconds of reads, compositions and permits.
     private mutating func moveTroubles(in inputs: inout [Scenario.Input]) {
         let accepted = inputs.filter { $0.kind == .accept }.map(\.at)
         for index in inputs.indices where inputs[index].kind != .accept && inputs[index].kind != .fault {

@@ -1,4 +1,4 @@
-/// The world's agenda: the earliest first, and what was entered first among equals.
+/// A priority queue by time. Elements with the same time keep the order of insertion.
 struct Heap<Element> {
     private struct Node {
         var time: Int

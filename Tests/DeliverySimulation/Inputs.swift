@@ -1,7 +1,7 @@
 import DeliveryCore
 
 extension World {
-    func take(_ input: Scenario.Input) throws(Violation) {
+    func process(_ input: Scenario.Input) throws(Violation) {
         note("input \(input.kind.rawValue) \(input.a) \(input.b) \(input.c) \(input.d)")
         switch input.kind {
         case .accept: accept(input)
@@ -20,7 +20,7 @@ extension World {
         let nature = Nature(rawValue: input.c / 10) ?? .normal
         for offset in 0..<max(1, input.d) {
             audit.append()
-            if nature.mayLeaveUntold { audit.mayLeaveUntold = true }
+            if nature.mayBeOmitted { audit.mayOmitEntries = true }
             if nature != .normal { audit.specials += 1 }
             journal.append(
                 queue: input.a, group: UInt64(input.b + offset), isResolved: input.c % 10 == 1, nature: nature, at: now)

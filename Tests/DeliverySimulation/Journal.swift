@@ -1,6 +1,6 @@
 import DeliveryCore
 
-/// Rows that survive every process, and the records of posts beside them.
+/// The persistent rows and the persistent records of hooks.
 struct Journal {
     /// By entry number, which starts at 1 and ascends over all queues.
     private(set) var queue = [0]
@@ -15,11 +15,12 @@ struct Journal {
     var failsUntil = 0
 
     private var rows: [[Int]]
-    /// Everything before is settled.
+    /// Per queue: the index of the first row that may be pending.
     private var heads: [Int]
     var hooks: [HookRecord]
-    /// As the machine made them before the last post of each hook, and as they must be.
+    /// The machine's records before the last post of each hook.
     private var machineRecords: [HookRecord]
+    /// The model's records at the same time.
     private var expectedRecords: [HookRecord]
 
     init(queues: Int, hooks: Int) {
@@ -76,7 +77,7 @@ struct Journal {
         return page
     }
 
-    /// A composition at this time finds that the entry is of no use any more.
+    /// Whether a composition at this time finds the entry expired or missing.
     func isExpired(_ entry: Int, at now: Int) -> Bool {
         switch nature[entry] {
         case .vanished: true
@@ -93,7 +94,7 @@ struct Journal {
         pendingCount -= 1
     }
 
-    /// - Parameter isOnly: nothing else was being composed.
+    /// - Parameter isOnly: whether nothing else was being composed.
     mutating func countCrash(of ids: [EntryID], isOnly: Bool) {
         for id in ids {
             let entry = Int(id.rawValue)
@@ -124,7 +125,7 @@ struct Journal {
     func records(at now: Instant) -> [HookRecord] {
         hooks.map { record in
             var record = record
-            // An unfinished post may have arrived as late as that.
+            // An unfinished post may have arrived until then.
             if let until = record.unfinished?.until, !record.posts.isEmpty {
                 record.posts[record.posts.count - 1] = min(until, now)
             }
@@ -137,7 +138,7 @@ struct Journal {
         expectedRecords[record.hook.index] = expected
     }
 
-    /// What a restart finds: nothing of the process before can arrive any more.
+    /// The records at a restart. Posts of the previous process cannot arrive after it.
     func storedRecords(at now: Instant) -> (machine: [HookRecord], expected: [HookRecord]) {
         func ended(_ record: HookRecord) -> HookRecord {
             var record = record

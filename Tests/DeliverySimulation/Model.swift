@@ -1,7 +1,7 @@
 import DeliveryCore
 
-/// What the rules say about pace and health, written down a second time and otherwise: the machine is checked
-/// against it. Milliseconds.
+/// An independent implementation of the rules for pace and health, against which the machine is checked. Times are in
+/// milliseconds.
 struct Model {
     enum Health: Equatable {
         case working
@@ -52,12 +52,12 @@ struct Model {
 
     func epoch(_ hook: Int) -> Int { hooks[hook].epoch }
 
-    /// It is posted to by probes alone.
+    /// Whether only probes are posted to the hook.
     func isLeftAlone(_ hook: Int) -> Bool {
         hooks[hook].health == .broken || hooks[hook].health == .failing && hooks[hook].failures >= 5
     }
 
-    /// What must outlive the process, as a post to this hook leaves.
+    /// The expected record when a post to this hook starts.
     func record(of hook: Int, at now: Int) -> HookRecord {
         let posts = (hooks[hook].ends.suffix(31) + [Double(now)]).map { Instant(nanoseconds: Int64($0) * 1_000_000) }
         return HookRecord(
@@ -68,7 +68,7 @@ struct Model {
         hooks[hook].pausedUntil > 0 ? Instant(nanoseconds: Int64(hooks[hook].pausedUntil) * 1_000_000) : nil
     }
 
-    /// The hook's limit if it has held for a whole window.
+    /// The hook's limit if it has been unchanged for an entire window.
     func settledLimit(_ hook: Int, at now: Int) -> (posts: Int, window: Int)? {
         guard let limit = hooks[hook].limit, Double(now - hooks[hook].limitSince) > limit.window * 1.1 else {
             return nil
@@ -109,7 +109,7 @@ struct Model {
         }
     }
 
-    /// An answer asks for a pause of at least a second.
+    /// Records a requested pause, which lasts at least a second.
     mutating func paused(_ hook: Int, _ pause: Int, at now: Int) {
         hooks[hook].pausedUntil = max(hooks[hook].pausedUntil, Double(now + max(1_000, pause)))
     }
@@ -131,7 +131,7 @@ struct Model {
         hooks[index] = hook
     }
 
-    /// When a working hook takes the next post; the earliest time at which everything allows it.
+    /// The earliest time of the next post to a working hook.
     func readyAt(_ hook: Int) -> Double {
         max(hooks[hook].paceAllows(), Double(max(hooks[hook].heldUntil, hooks[hook].freeSince)))
     }
@@ -170,7 +170,7 @@ extension Model.Hook {
         }
     }
 
-    /// The bucket as the posts that are known would have left it under this limit.
+    /// Recomputes the bucket from the known posts under the current limit.
     fileprivate mutating func replay(at now: Double) {
         let (known, start) = (ends, lastStart)
         (tokens, tokensAt, ends) = (1e9, 0, [])

@@ -1,6 +1,6 @@
 import DeliveryCore
 
-/// The world's randomness, so that a seed is a schedule on every machine.
+/// The world's random numbers. A seed gives the same schedule on every computer.
 struct WorldRandom {
     private var source: SeededRandom
 

@@ -3,26 +3,26 @@ import DeliveryCore
 /// One relay process.
 struct Replica {
     var machine: DeliveryMachine?
-    /// Counts its processes.
+    /// The number of its current process.
     var incarnation = 0
-    /// The lease under which it believes to post.
+    /// The lease that it believes to hold.
     var lease = -1
-    /// Until when it may post, as it was told.
+    /// The end of the tenure according to its last event.
     var tenureEnd = Instant.distantPast
     var frozenUntil = 0
     var partitionedUntil = 0
     var timerAt: Int?
     var timerGeneration = 0
-    /// Loads, compositions and posts under way.
+    /// Loads, compositions and posts in progress.
     var operations = 0
     var pages: [Page?]
     var compositions: [Composition?]
-    /// Still being rendered.
+    /// By queue: whether a batch is being rendered.
     var isComposing: [Bool]
     var isLoading: [Bool]
-    /// Of the batch that is rendered.
+    /// By queue: the parts of the rendered batch.
     var parts: [Int]
-    /// Not committed yet.
+    /// Settlements that are not committed.
     var settlements: [(queue: Int, ids: [EntryID], settlement: Settlement)] = []
     var isCommitPlanned = false
     var isStopping = false
@@ -68,7 +68,7 @@ extension World {
         if holder == nil { try takeLease(replica) }
     }
 
-    /// The replica becomes the one that posts.
+    /// Makes the replica the one that posts.
     func takeLease(_ replica: Int) throws(Violation) {
         if lease > 0 { statistics.takeovers += 1 }
         lease += 1
@@ -96,7 +96,7 @@ extension World {
         try apply(.tenureGained(Tenure(validUntil: until, hooks: records)), to: replica)
     }
 
-    /// The process that sent them is dead: what has not arrived never will.
+    /// Ends all posts. Their process is dead, so that posts that have not arrived are lost.
     private func endPosts() {
         for index in posts.indices where !posts[index].isOver {
             if posts[index].hasLeft, !posts[index].isAnswered { audit.inFlight[posts[index].hook] -= 1 }
@@ -105,7 +105,7 @@ extension World {
         }
     }
 
-    /// Each second of several replicas: the holder extends its lease, or another takes it.
+    /// Called every second if there are several replicas. The holder extends its lease, or another replica takes it.
     func beat() throws(Violation) {
         plan(.beat, after: 1_000)
         if let holder, replicas[holder].lease == lease, replicas[holder].frozenUntil <= now,
@@ -129,7 +129,7 @@ extension World {
         try takeLease(next)
     }
 
-    /// The process dies; what it was composing is counted, what it had not committed is lost.
+    /// Kills the process. Counts the crash for the entries in composition; uncommitted settlements are lost.
     func crash(_ replica: Int, back: Int) {
         guard replicas[replica].machine != nil else { return }
         note("replica \(replica) crashes")

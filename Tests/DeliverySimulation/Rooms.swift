@@ -1,10 +1,10 @@
 import DeliveryCore
 
-/// What rooms show, and what becomes of entries.
+/// Checks of the rooms' messages and of settlements.
 extension World {
     func key(_ entry: Int) -> Audit.Key { Audit.Key(queue: journal.queue[entry], group: journal.group[entry]) }
 
-    /// A message appears in the room.
+    /// Shows a message in the room.
     func show(_ post: Post) throws(Violation) {
         let hook = post.hook
         for followUp in post.followUps {
@@ -66,14 +66,14 @@ extension World {
                 statistics.expired += 1
                 audit.expired.insert(entry)
                 if !journal.isExpired(entry, at: now) { throw fail("expired", "entry \(entry) is of use") }
-                // An expired resolve changes no room.
+                // No room shows an expired resolve.
                 if journal.isResolved[entry] { audit.deadGroups.insert(key(entry)) }
                 audit.queues[queue].freeSince = max(audit.queues[queue].freeSince, now)
             case .dead(let reason):
                 statistics.deadLetters += 1
                 audit.isDead[entry] = true
                 audit.deadGroups.insert(key(entry))
-                // Only now the entry behind it may leave.
+                // The next entry may only be posted now.
                 audit.queues[queue].freeSince = max(audit.queues[queue].freeSince, now)
                 try checkDeadLetter(entry, reason, queue)
             }
@@ -87,7 +87,7 @@ extension World {
         case .crashed: if nature != .crashing { throw fail("dead letter", "entry \(entry) crashes nothing") }
         case .refused:
             let routes = topology.queues[queue].routes.map(\.index)
-            // A hook that refuses everything on and off can spoil one entry; its notice is in the room.
+            // A hook that refuses all messages from time to time may reject one valid entry; its notice is in the room.
             let isSpoilt = audit.noticed.contains(entry) && routes.contains { now - audit.refusedAllAt[$0] < 180_000 }
             if !isSpoilt, !routes.contains(where: nature.isRejected) {
                 throw fail("dead letter", "entry \(entry) is acceptable")
@@ -104,7 +104,7 @@ extension World {
 
     // MARK: - Time
 
-    /// Nothing waits long while a route of its works.
+    /// No entry waits long while one of its routes works.
     func checkWaiting() throws(Violation) {
         for queue in topology.queues.indices {
             guard let oldest = journal.oldest(queue) else { continue }
@@ -112,15 +112,15 @@ extension World {
             guard let works = healthy.min() else { continue }
             let since = max(works, journal.acceptedAt[oldest], audit.disturbedUntil, audit.reloadedAt)
             let delay = Int(topology.queues[queue].failoverDelay.nanoseconds / 1_000_000)
-            if now - since > delay + 600_000 + 240_000 * audit.specials + timeOfSuspects {
+            if now - since > delay + 600_000 + 240_000 * audit.specials + suspectTime {
                 throw fail("never told", "queue \(queue), entry \(oldest)")
             }
         }
     }
 
-    /// Up to 50 entries were in composition at the crash before the guilty one is found, and travel alone after it. At
-    /// small limits this takes longer than all else.
-    private var timeOfSuspects: Int {
+    /// The time to deliver up to 50 entries one by one. They were in the batch of 50 that crashed, and with small
+    /// limits this takes longest.
+    private var suspectTime: Int {
         guard journal.crashes.contains(where: { $0 >= 3 }) else { return 0 }
         let paces = topology.limits.compactMap { limit in
             limit.map { Int($0.window.nanoseconds / 1_000_000) / max(1, $0.posts - max(1, $0.posts * 3 / 10)) }
@@ -128,15 +128,16 @@ extension World {
         return 50 * (paces.max() ?? 0)
     }
 
-    /// All is told: each room ends on the newest state that it showed, none on a firing that is over.
-    func atRest() throws(Violation) {
+    /// The final state: no entry is pending, each room ends on the newest state that it showed, and no room ends on a
+    /// firing that is resolved.
+    func checkFinalState() throws(Violation) {
         if journal.pendingCount > 0 { throw fail("never told", "\(journal.pendingCount) entries") }
         var final: [Audit.Key: Int] = [:]
         for entry in 1..<max(1, journal.count) { final[key(entry)] = entry }
         for (hook, room) in audit.rooms.enumerated() {
             for (key, shown) in room where !audit.deadGroups.contains(key) && !audit.followUpsDropped.contains(key) {
                 if audit.memoryLostAt >= shown.newestAt { continue }
-                // An expired state is not repeated with the others that may be in the room: nobody needs to hear of it.
+                // An expired entry is not repeated with the others that may have been delivered.
                 if shown.last != shown.newest, !audit.expired.contains(shown.newest),
                     !(journal.isResolved[shown.last] && journal.isResolved[shown.newest])
                 {

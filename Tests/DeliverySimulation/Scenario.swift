@@ -1,10 +1,10 @@
-/// What happens in one schedule. A seed makes one; shrinking takes inputs away; `Seeds/` keeps some as text.
+/// The inputs of one schedule. A seed generates one, shrinking removes inputs, and `Seeds/` contains some as text.
 public struct Scenario: Sendable, Equatable {
     public struct Hook: Sendable, Equatable {
-        /// The relay's limit: posts in so many milliseconds; 0 posts for none.
+        /// The relay's limit: posts per window in milliseconds; 0 posts for no limit.
         var posts: Int
         var window: Int
-        /// What the server really takes in such a window.
+        /// The posts that the server accepts per window.
         var serverPosts: Int
     }
 
@@ -15,7 +15,7 @@ public struct Scenario: Sendable, Equatable {
         var failoverDelay: Int
     }
 
-    /// Four numbers, by kind.
+    /// An input with four numbers, whose meaning depends on the kind.
     public struct Input: Sendable, Equatable {
         /// Milliseconds since the start.
         var at: Int
@@ -28,8 +28,8 @@ public struct Scenario: Sendable, Equatable {
 
     public var seed: UInt64
     var replicas = 1
-    /// A restart of a single process gets the hooks' records that its machine made, and the dead process sends nothing
-    /// any more. Otherwise records are the journal's, and a post under way at a crash may still arrive.
+    /// A restart of a single process uses the machine's own hook records, and posts of the dead process do not arrive.
+    /// Otherwise the journal makes the records, and an unfinished post may still arrive after a crash.
     var usesMachineRecords = false
     var window = 16
     var hooks: [Hook] = []
@@ -38,47 +38,47 @@ public struct Scenario: Sendable, Equatable {
 }
 
 enum InputKind: String, Sendable, CaseIterable {
-    /// a: queue, b: group, c: 1 if it is resolved + 10 × nature, d: how many groups from b on.
+    /// a: queue, b: group, c: 1 if it is resolved + 10 × nature, d: the number of groups from b on.
     case accept
-    /// a: hook, b: fault, c: how long.
+    /// a: hook, b: fault, c: duration.
     case fault
-    /// The holder's process dies; a: until it is back.
+    /// The holder's process crashes; a: time to its restart.
     case crash
-    /// The holder's process ends in order; a: until it is back.
+    /// The holder's process stops in order; a: time to its restart.
     case stop
-    /// The holder stands still; a: how long.
+    /// The holder is suspended; a: duration.
     case freeze
-    /// The holder does not reach the journal; a: how long.
+    /// The holder cannot reach the journal; a: duration.
     case partition
-    /// a: the queue whose routes turn by one, b: the hook whose limit becomes c in the same window.
+    /// a: the queue whose routes are rotated by one, b: the hook whose limit becomes c in the same window.
     case reload
-    /// The journal answers no reads; a: how long.
+    /// Journal reads fail; a: duration.
     case journalFault
 }
 
-/// What is special about an entry.
+/// A property of an entry that affects its delivery.
 enum Nature: Int, Sendable, CaseIterable {
     case normal
     /// Refused with attachments.
     case plainOnly
-    /// Refused in full.
+    /// Refused in full form for its size.
     case tooLarge
     /// Refused in full and in reduced form for its size.
     case hugeText
     /// Hook 0 refuses it in every form.
     case rejectedByFirst
-    /// Hooks with odd numbers refuse it in every form.
+    /// Hooks with odd indices refuse it in every form.
     case rejectedByOdd
     case rejectedByAll
     case unreadable
-    /// The process dies over it.
+    /// Its composition crashes the process.
     case crashing
-    /// Three messages.
+    /// Rendered as three messages.
     case longText
     case longPlainOnly
-    /// Its row disappears from the journal before it is composed.
+    /// Its row is missing from the journal when it is composed.
     case vanished
-    /// A firing that expires after ten seconds if it is resolved since.
+    /// A firing entry that expires after ten seconds if a resolve follows.
     case expiring
 
     func isRejected(by hook: Int) -> Bool {
@@ -90,8 +90,8 @@ enum Nature: Int, Sendable, CaseIterable {
         }
     }
 
-    /// A composition may find that it is not to be posted.
-    var mayLeaveUntold: Bool { self == .unreadable || self == .vanished || self == .expiring }
+    /// Whether a composition may omit the entry.
+    var mayBeOmitted: Bool { self == .unreadable || self == .vanished || self == .expiring }
 
     var parts: Int { self == .longText || self == .longPlainOnly ? 3 : 1 }
 }
@@ -117,14 +117,14 @@ enum Fault: Int, Sendable, CaseIterable {
     case truncatedAnswer
     case slow
     case flaky
-    /// Refuses everything for seconds, works for seconds.
+    /// Alternates every few seconds between refusing all messages and working.
     case flickering
-    /// Works; each answer also says that the hook takes nothing for a while.
+    /// Works, but each response also requests a pause.
     case pausing
-    /// Any failure or refusal whose answer also says that the hook takes nothing for a while.
+    /// Fails or refuses, and each response also requests a pause.
     case failingWithPause
 
-    /// Every message gets through, if late.
+    /// Whether every message is delivered, possibly late.
     var isHarmless: Bool { self == .none || self == .slow || self == .refusesAttachments || self == .pausing }
     var pauses: Bool { self == .pausing || self == .failingWithPause }
 }
@@ -143,7 +143,7 @@ extension Scenario: CustomStringConvertible {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// nil if the text is none that `description` writes. Lines that begin with # are comments.
+    /// Parses the format of `description`. Returns nil if the text is malformed. Lines that begin with # are comments.
     public init?(_ text: String) {
         self.init(seed: 0)
         for line in text.split(separator: "\n") where !line.hasPrefix("#") {

@@ -1,6 +1,6 @@
 import DeliveryCore
 
-/// Rocket.Chat behind one hook: its fixed-window limiter and the fault of the moment.
+/// Rocket.Chat behind one hook: its fixed-window limiter and its current fault.
 struct Server {
     let posts: Int
     let window: Int
@@ -10,7 +10,7 @@ struct Server {
     var faultNumber = 0
     /// When the last fault began.
     var changedAt = 0
-    /// An answer said that nothing is taken before.
+    /// The end of the pause that a response requested.
     var pausedUntil = 0
     private var windowStart = Int.min
     private var count = 0
@@ -21,7 +21,7 @@ struct Server {
         self.phase = phase
     }
 
-    /// Counts a request; returns how long to wait if it is one too many.
+    /// Counts a request. Returns the wait if it exceeds the limit, else nil.
     mutating func count(at now: Int) -> Int? {
         guard posts > 0, window > 0 else { return nil }
         let start = now - (now + phase) % window
@@ -47,15 +47,15 @@ struct Post {
     var followUps: [FollowUp] = []
     var start: Int
     var result = PostResult.notSent
-    /// The answer also asks for a pause.
+    /// The pause that the response requests, if any.
     var pause: Int?
     /// The permit was refused because another replica holds the lease.
     var isFenced = false
-    /// A request left.
+    /// The request was sent.
     var hasLeft = false
-    /// The answer is on the wire or in the replica; it ends nothing at the server any more.
+    /// The server has responded or never will: the request is not in flight any more.
     var isAnswered = false
-    /// The replica has seen the answer, or never will.
+    /// The replica has received the response or never will.
     var isOver = false
     var isModelled = false
 }
@@ -96,7 +96,7 @@ extension World {
         if HookID(post.hook) != topology.queues[post.queue].routes.first { statistics.rerouted += 1 }
     }
 
-    /// The permit, then the request.
+    /// Gets the permit, then sends the request.
     private func send(_ post: inout Post) throws(Violation) {
         replicas[post.replica].operations += 1
         post.lease = lease
@@ -127,7 +127,7 @@ extension World {
         plan(.arrived(post: posts.count - 1), after: isSlow ? random.within(2_000...9_000) : random.within(5...150))
     }
 
-    /// The shell stores the machine's record of the hook before the request leaves.
+    /// Stores the machine's record of the hook, as the shell does before it sends a request.
     private func storeRecord(_ post: Post) {
         guard usesMachineRecords,
             let record = replicas[post.replica].machine?.record(of: HookID(post.hook), until: .distantFuture)
@@ -173,7 +173,7 @@ extension World {
         if case .failed(_, let reachedServer) = result { reachedServer } else { true }
     }
 
-    /// What the post comes to, whether the room shows it, and how long the answer takes.
+    /// The post's result, whether the room shows it, and the delay of the response.
     private func answer(_ post: Post) -> (PostResult, Bool, Int) {
         let quick = random.within(1...100)
         let late = post.start + 10_000 - now
@@ -194,7 +194,8 @@ extension World {
                     .suspicious, .hookBroken, .refused(nil),
                     .throttled(.milliseconds(Int64(random.within(500...3_000)))),
                 ] as [PostResult]
-            // A fault has one cause. A room that takes a message and refuses it later is beyond what a mark can know.
+            // A fault has one cause, hence one result. A mark cannot know of a room that accepts a message and refuses
+            // it later.
             let result = results[servers[hook].changedAt % results.count]
             let isShown = result == results[1] && refusal(post) == nil && random.happens(50)
             return (result, isShown, quick)
@@ -232,7 +233,7 @@ extension World {
             switch (nature, post.form) {
             case (.plainOnly, .full), (.plainOnly, .reduced): return .refused(.plainText)
             case (.longPlainOnly, .full), (.longPlainOnly, .reduced):
-                // Only the last part offends.
+                // Only the last part is refused.
                 if post.part == post.parts - 1 { return .refused(.plainText) }
             case (.tooLarge, .full), (.hugeText, .full), (.hugeText, .reduced): return .refused(.smaller)
             default: break
@@ -243,7 +244,7 @@ extension World {
 
     // MARK: - Back at the replica
 
-    /// The answer asks for a pause; what it says otherwise comes right after.
+    /// Reports a requested pause. The post's result follows at once.
     func paused(_ post: Post) throws(Violation) {
         guard let pause = post.pause else { return }
         statistics.pauses += 1
@@ -257,7 +258,7 @@ extension World {
         if post.isModelled, post.lease == lease { noteEnd(post) }
         if post.queue >= 0 {
             try apply(.ended(QueueID(post.queue), post.result), to: post.replica)
-            if post.result == .notSent { audit.queues[post.queue].forgetsRows() }
+            if post.result == .notSent { audit.queues[post.queue].dropRows() }
         } else {
             try apply(.followUpEnded(HookID(post.hook), post.result), to: post.replica)
         }
@@ -280,7 +281,7 @@ extension World {
         }
         guard post.queue >= 0 else { return }
         audit.noteEnd(post, at: now, journal)
-        // What was begun in another form, or without a permit for the rest, comes again as a whole.
+        // A partly delivered batch is repeated completely after a refusal or a missing permit.
         if post.part > 0, isRefusal(post.result) || post.result == .notSent { allowAgain(post.entries, post.hook) }
     }
 

@@ -1,22 +1,22 @@
 import DeliveryCore
 
-/// The shell of a machine: feeds it events, carries its actions out, and answers them.
+/// The shell of a machine: applies events, executes the actions and schedules the resulting events.
 extension World {
     func apply(_ event: Event, to replica: Int) throws(Violation) {
         guard replicas[replica].machine != nil else { return }
-        note("[\(replica)] \(words(event))")
+        note("[\(replica)] \(describe(event))")
         if replica == holder { try checkLateness(replica) }
-        learn(event, replica)
+        updateReplica(event, replica)
         let actions = replicas[replica].machine?.apply(event, at: instant) ?? []
         try checkIdling(event, actions, replica)
-        for action in actions { try carryOut(action, of: replica) }
+        for action in actions { try execute(action, of: replica) }
         try checkStep(replica)
         try checkConditions(replica)
     }
 
-    private func learn(_ event: Event, _ replica: Int) {
+    private func updateReplica(_ event: Event, _ replica: Int) {
         switch event {
-        // Until now a queue that gathers held its hook.
+        // A gathering queue held its hook until now.
         case .loaded(let queue, _), .loadFailed(let queue): replicas[replica].isLoading[queue.index] = false
         case .tenureGained(let tenure): replicas[replica].tenureEnd = tenure.validUntil
         case .tenureExtended(let until): replicas[replica].tenureEnd = until
@@ -28,15 +28,15 @@ extension World {
         }
     }
 
-    /// Timers that change nothing, again and again, are a loop.
+    /// Repeated timers without an effect are a busy loop.
     private func checkIdling(_ event: Event, _ actions: [Action], _ replica: Int) throws(Violation) {
         guard event == .timer, actions.allSatisfy(isTimer) else { return replicas[replica].idleTimers = 0 }
         replicas[replica].idleTimers += 1
         if replicas[replica].idleTimers > 100 { throw fail("busy", "100 timers for nothing") }
     }
 
-    private func carryOut(_ action: Action, of replica: Int) throws(Violation) {
-        if trace != nil, !isTimer(action) { note("[\(replica)]   → \(words(action))") }
+    private func execute(_ action: Action, of replica: Int) throws(Violation) {
+        if trace != nil, !isTimer(action) { note("[\(replica)]   → \(describe(action))") }
         let incarnation = replicas[replica].incarnation
         switch action {
         case .load(let queue, let after, let limit):
@@ -104,7 +104,7 @@ extension World {
                 after: replicas[replica].partitionedUntil - now)
         }
         for item in replicas[replica].settlements {
-            // What a room shows is delivered, whoever posted it; only the holder gives up.
+            // A shown message is delivered even if another replica posted it. Only the holder settles otherwise.
             if item.settlement != .delivered, replicas[replica].lease != lease { continue }
             for id in item.ids { journal.settle(Int(id.rawValue)) }
         }
@@ -158,7 +158,7 @@ extension World {
         for replica in replicas.indices where replicas[replica].frozenUntil > now {
             agenda.push(.notice(queue: queue), at: replicas[replica].frozenUntil)
         }
-        if replicas.allSatisfy({ $0.frozenUntil <= now }) { audit.told(queue, newest, at: now) }
+        if replicas.allSatisfy({ $0.frozenUntil <= now }) { audit.noteCommit(queue, newest, at: now) }
         for replica in replicas.indices where replicas[replica].machine != nil && replicas[replica].frozenUntil <= now {
             try apply(.available(QueueID(queue), through: newest), to: replica)
         }

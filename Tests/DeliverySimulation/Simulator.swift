@@ -1,4 +1,4 @@
-/// Runs schedules, and makes a failing one small.
+/// Runs schedules, and shrinks failing ones.
 public enum Simulator {
     public struct Failure: Sendable {
         public var seed: UInt64
@@ -6,7 +6,7 @@ public enum Simulator {
         public var detail: String
     }
 
-    /// nil if all invariants hold.
+    /// Runs a schedule. Returns nil if all invariants hold.
     public static func run(_ scenario: Scenario, _ statistics: inout World.Statistics) -> Failure? {
         let world = World(scenario)
         defer { statistics.add(world.statistics) }
@@ -27,7 +27,7 @@ public enum Simulator {
         }
     }
 
-    /// Every event and action of a scenario, and the violation at its end.
+    /// The trace of a scenario: all events and actions, and the violation at the end.
     public static func trace(_ scenario: Scenario) -> String {
         let world = World(scenario, isTraced: true)
         let failure = failure(of: world)
@@ -36,7 +36,7 @@ public enum Simulator {
         return (lines + ["\(world.now) \(end)"]).joined(separator: "\n")
     }
 
-    /// Takes away what the violation does not need: chunks of inputs, then single ones, then replicas and sizes.
+    /// Removes inputs that the violation does not need: chunks, then single inputs, then replicas and sizes.
     public static func shrink(_ scenario: Scenario, kind: String) -> Scenario {
         var best = scenario
         func stillFails(_ candidate: Scenario) -> Bool { run(candidate)?.kind == kind }

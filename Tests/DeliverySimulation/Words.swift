@@ -1,9 +1,9 @@
 import DeliveryCore
 
-/// Events and actions as lines of a trace.
+/// Descriptions of events and actions for the trace.
 extension World {
-    func words(_ event: Event) -> String { Self.short("\(event)") }
-    func words(_ action: Action) -> String { Self.short("\(action)") }
+    func describe(_ event: Event) -> String { Self.short("\(event)") }
+    func describe(_ action: Action) -> String { Self.short("\(action)") }
 
     private static func short(_ text: String) -> String {
         var text = text

@@ -1,10 +1,10 @@
 import DeliveryCore
 
-/// One schedule: the machine of each replica, a journal, rooms behind hooks that fail, and a clock that jumps from
-/// event to event. The first violation ends it.
+/// One simulation: the replicas' machines, a journal, rooms behind hooks that fail, and a virtual clock that advances
+/// from event to event. The first violation ends it.
 public final class World {
-    /// What is to come. Replicas' events carry the incarnation, so that a crash voids them.
-    enum Happening {
+    /// A scheduled event. Those of replicas contain the incarnation, so that a crash voids them.
+    enum ScheduledEvent {
         case input(Int)
         case timer(replica: Int, generation: Int)
         case loaded(replica: Int, incarnation: Int, queue: Int)
@@ -48,7 +48,7 @@ public final class World {
     var topology: Topology
     var random: WorldRandom
     var now = 0
-    var agenda = Heap<Happening>()
+    var agenda = Heap<ScheduledEvent>()
     var journal: Journal
     var servers: [Server]
     var replicas: [Replica]
@@ -60,7 +60,7 @@ public final class World {
     var lease = 0
     var lastBeat = 0
     public var statistics = Statistics()
-    /// Set to keep every event and action in words.
+    /// The recorded events and actions; nil if they are not recorded.
     var trace: [String]?
 
     init(_ scenario: Scenario, isTraced: Bool = false) {
@@ -91,11 +91,11 @@ public final class World {
         if trace != nil { trace?.append("\(now) \(line())") }
     }
 
-    func plan(_ happening: Happening, after wait: Int) { agenda.push(happening, at: now + wait) }
+    func plan(_ event: ScheduledEvent, after wait: Int) { agenda.push(event, at: now + wait) }
 
     // MARK: - The run
 
-    /// The end of inputs and faults. Then everything works, and must come to rest.
+    /// The end of all inputs and faults. After it everything works, and the run must reach a final state.
     private var horizon: Int {
         scenario.inputs.reduce(0) { max($0, $1.at + ($1.kind == .fault ? $1.c : $1.kind == .accept ? 0 : $1.a)) }
     }
@@ -108,35 +108,35 @@ public final class World {
         let horizon = horizon
         while let time = agenda.nextTime {
             now = time
-            guard let happening = agenda.pop() else { break }
+            guard let event = agenda.pop() else { break }
             statistics.events += 1
-            try handle(happening)
+            try handle(event)
             if now > horizon, journal.pendingCount == 0, isQuiet { break }
             if statistics.events > 200_000 { throw Violation(kind: "endless", detail: "200,000 events") }
         }
-        try atRest()
+        try checkFinalState()
     }
 
-    /// Nothing is to come that could still change a room.
+    /// No pending operation can change a room.
     private var isQuiet: Bool {
         replicas.allSatisfy { $0.operations == 0 && $0.settlements.isEmpty } && posts.allSatisfy { $0.isOver }
             && (holder.flatMap { replicas[$0].machine?.footprint.followUps } ?? 0) == 0
     }
 
-    private func handle(_ happening: Happening) throws(Violation) {
-        switch happening {
-        case .input(let index): try take(scenario.inputs[index])
+    private func handle(_ event: ScheduledEvent) throws(Violation) {
+        switch event {
+        case .input(let index): try process(scenario.inputs[index])
         case .timer(let replica, let generation):
             guard replicas[replica].timerGeneration == generation, replicas[replica].machine != nil else { return }
-            if postpone(happening, replica) { return }
+            if postpone(event, replica) { return }
             replicas[replica].timerAt = nil
             try apply(.timer, to: replica)
         case .loaded(let replica, let incarnation, let queue):
-            guard replicas[replica].incarnation == incarnation, !postpone(happening, replica) else { return }
+            guard replicas[replica].incarnation == incarnation, !postpone(event, replica) else { return }
             replicas[replica].operations -= 1
             try loaded(replica, queue)
         case .composed(let replica, let incarnation, let queue):
-            guard replicas[replica].incarnation == incarnation, !postpone(happening, replica) else { return }
+            guard replicas[replica].incarnation == incarnation, !postpone(event, replica) else { return }
             replicas[replica].operations -= 1
             try composed(replica, queue)
         case .arrived(let post): try arrived(post)
@@ -145,12 +145,12 @@ public final class World {
             if !posts[post].isAnswered, posts[post].hasLeft { audit.inFlight[posts[post].hook] -= 1 }
             posts[post].isAnswered = true
             guard replicas[replica].incarnation == posts[post].incarnation else { return posts[post].isOver = true }
-            if postpone(happening, replica) { return }
+            if postpone(event, replica) { return }
             try paused(posts[post])
             replicas[replica].operations -= 1
             try ended(post)
         case .commit(let replica, let incarnation):
-            guard replicas[replica].incarnation == incarnation, !postpone(happening, replica) else { return }
+            guard replicas[replica].incarnation == incarnation, !postpone(event, replica) else { return }
             try commit(replica)
         case .notice(let queue): try notice(queue)
         case .faultEnd(let hook, let number): if servers[hook].faultNumber == number { servers[hook].fault = .none }
@@ -160,17 +160,17 @@ public final class World {
         }
     }
 
-    /// A frozen replica sees its events when it goes on.
-    private func postpone(_ happening: Happening, _ replica: Int) -> Bool {
+    /// Postpones an event to the end of the replica's freeze. Returns false if it is not frozen.
+    private func postpone(_ event: ScheduledEvent, _ replica: Int) -> Bool {
         guard replicas[replica].frozenUntil > now else { return false }
-        agenda.push(happening, at: replicas[replica].frozenUntil)
+        agenda.push(event, at: replicas[replica].frozenUntil)
         return true
     }
 
     private func tick() throws(Violation) {
         try checkWaiting()
         if let holder, let footprint = replicas[holder].machine?.footprint {
-            // Rows of a batch stay until its turn ends.
+            // A queue keeps the rows of a batch until its turn ends.
             let rows = replicas[holder].operations > 0 ? settings.foldLimit + settings.window : settings.window
             if footprint.rows > rows || footprint.groups > settings.groups || footprint.followUps > settings.followUps {
                 throw Violation(kind: "memory", detail: "\(footprint)")

@@ -41,7 +41,7 @@ final class Alertmanager {
 
 @Suite(.serialized, .timeLimit(.minutes(5)))
 struct AlertmanagerTests {
-    @Test func alertsOfARealAlertmanagerArriveInTheirTiersFiringThenResolved() throws {
+    @Test func alertsOfAlertmanagerReachTheRoomsOfTheirSeverities() throws {
         let rig = try Rig()
         let alertmanager = try Alertmanager(webhook: rig.port)
         let formatter = ISO8601DateFormatter()
@@ -68,8 +68,8 @@ struct AlertmanagerTests {
         }
     }
 
-    /// Two that do not know of each other are the worst case of a cluster: each sends everything.
-    @Test func twoAlertmanagersTellOnceAndARepeatIsToldAgain() throws {
+    /// Two Alertmanagers without a cluster connection are the worst case: each sends all notifications.
+    @Test func duplicatesOfTwoAlertmanagersAreDroppedAndRepeatsArePosted() throws {
         let rig = try Rig(environment: ["RELAY_DEDUPE_WINDOW": "5s"])
         let pair = [
             try Alertmanager(webhook: rig.port, repeatInterval: "10s"),

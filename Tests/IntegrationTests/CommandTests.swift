@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The commands of the built program.
+/// Tests of the built program's commands.
 @Suite(.serialized, .timeLimit(.minutes(3)))
 struct CommandTests {
     private func run(_ arguments: [String], environment: [String: String] = [:]) throws -> (
@@ -12,7 +12,7 @@ struct CommandTests {
         return (program.exitCode(), program.output)
     }
 
-    /// A rig with one dead letter of each number, and its spool's folder.
+    /// A rig with one dead letter per number, and the parent folder of its spool.
     private func rig(dead numbers: [Int]) throws -> (Rig, TemporaryFolder) {
         let folder = TemporaryFolder()
         let rig = try Rig(storage: folder.path + "/spool")
@@ -54,7 +54,7 @@ struct CommandTests {
         #expect(try run(["dead-letters", "list"] + storage).output == "no dead letters\n")
     }
 
-    @Test func deadLettersOfAStoppedRelayAreReplayedWithItsNextStart() throws {
+    @Test func deadLettersOfAStoppedRelayAreReplayedAtItsNextStart() throws {
         let (rig, folder) = try rig(dead: [1, 2])
         rig.relay.send(SIGTERM)
         #expect(rig.relay.exitCode() == 0)
@@ -67,13 +67,13 @@ struct CommandTests {
         #expect(try run(["dead-letters", "replay", "--all", "--storage.path", folder.path + "/spool"]).code == 0)
         rig.heal()
         try rig.restart()
-        let told = { try rig.messages().map(\.whole).filter { $0.contains("Numbered") } }
-        #expect(try eventually { try told().count == 2 })
-        #expect(try told().map { $0.contains("n1x") } == [true, false])
-        #expect(try told().allSatisfy { $0.contains("replayed, accepted") })
+        let posted = { try rig.messages().map(\.whole).filter { $0.contains("Numbered") } }
+        #expect(try eventually { try posted().count == 2 })
+        #expect(try posted().map { $0.contains("n1x") } == [true, false])
+        #expect(try posted().allSatisfy { $0.contains("replayed, accepted") })
     }
 
-    @Test func outputThatIsLostIsAnError() throws {
+    @Test func failedWritesOfOutputAreErrors() throws {
         let body = try Program.path("relay")
         for command in ["render \(Rig.fixtures.path)/two-alerts.json", "dead-letters list"] {
             let (rig, folder) = try rig(dead: [])
@@ -91,7 +91,7 @@ struct CommandTests {
         }
     }
 
-    @Test func checkConfigRefusesAStoragePathThatIsNoFolder() throws {
+    @Test func checkConfigRefusesAStoragePathThatIsNotAFolder() throws {
         let folder = TemporaryFolder()
         let file = folder.path + "/file"
         try Data().write(to: URL(filePath: file))
@@ -101,7 +101,7 @@ struct CommandTests {
         #expect(checked.output.contains("RELAY_STORAGE_PATH: \"\(file)\" is not a folder"), "\(checked.output)")
     }
 
-    @Test func answersOfTheControlSocketArePlainText() throws {
+    @Test func controlSocketRespondsInPlainText() throws {
         let folder = TemporaryFolder()
         let rig = try Rig(storage: folder.path + "/spool")
         for (path, status) in [("/dead-letters/list", "200"), ("/dead-letters/none", "404"), ("/", "404")] {
@@ -118,12 +118,12 @@ struct CommandTests {
         withExtendedLifetime(rig) {}
     }
 
-    @Test func renderTakesNoMoreThanServeWould() throws {
+    @Test func renderEnforcesTheBodyLimitOfServe() throws {
         let endless = try run(["render", "/dev/zero"], environment: ["RELAY_MAX_BODY_SIZE": "1MiB"])
         #expect(endless.code == 1 && endless.output.contains("1048576"), "\(endless.output)")
     }
 
-    /// As one command gives them to another: both work on the spool itself, one after the other.
+    /// Also in a pipe of two commands, which open the spool one after the other.
     @Test func idsAreReadFromStandardInput() throws {
         let (rig, folder) = try rig(dead: [1, 2, 3])
         let storage = ["--storage.path", folder.path + "/spool"]
@@ -139,7 +139,7 @@ struct CommandTests {
         let wrong = try drop(ids[0] + "\n\n12 0x1F\n")
         #expect(wrong.code == 1 && wrong.output == "relay: standard input: line 3: '0x1F' is no id\n")
         #expect(try drop(" \n").output == "relay: standard input: it names no dead letter\n")
-        // More than a command line takes quickly, the last without a line break.
+        // More ids than fit on a command line, the last without a line break.
         let absent = (1...50_000).map { String(1_000_000 + $0) }
         let many = try drop((absent + [ids[1]]).joined(separator: "\n"), ids[0])
         #expect(many.code == 1 && many.output.contains("dropped 2 dead letters"))
@@ -152,7 +152,7 @@ struct CommandTests {
         #expect(piped.exitCode() == 0 && piped.output == "dropped 1 dead letter\n", "\(piped.output)")
     }
 
-    @Test func theControlSocketIsTheOwnersAlone() throws {
+    @Test func controlSocketIsAccessibleToItsOwnerOnly() throws {
         let folder = TemporaryFolder()
         let rig = try Rig(storage: folder.path + "/spool")
         #expect(rig.get("/-/ready")?.status == 200)
@@ -163,14 +163,14 @@ struct CommandTests {
         #expect(try run(["dead-letters", "list", "--storage.path", folder.path + "/spool"]).code == 0)
     }
 
-    @Test func aFolderWithoutASpoolIsNamed() throws {
+    @Test func missingSpoolIsReported() throws {
         let folder = TemporaryFolder()
         let list = try run(["dead-letters", "list", "--storage.path", folder.path])
         #expect(list.code == 1)
         #expect(list.output.contains("there is no spool in \(folder.path)"))
     }
 
-    @Test func theHealthCheckTellsAWorkingRelayFromNone() throws {
+    @Test func healthcheckSucceedsOnlyForAWorkingRelay() throws {
         let rig = try Rig()
         #expect(try run(["healthcheck", "http://127.0.0.1:\(rig.port)/health"]).code == 0)
         #expect(try run(["healthcheck"], environment: ["PORT": "\(rig.port)"]).code == 0)
@@ -179,7 +179,7 @@ struct CommandTests {
         #expect(try run(["healthcheck", "http://127.0.0.1:\(rig.port)/health"]).code == 1)
     }
 
-    @Test func renderPrintsWhatServeWouldPost() throws {
+    @Test func renderPrintsTheMessagesOfServe() throws {
         let path = Rig.fixtures.appending(path: "14-distinct-severities.am0331.json").path
         let json = try run(["render", path])
         #expect(json.code == 0)
@@ -195,7 +195,7 @@ struct CommandTests {
     }
 
     @Test(arguments: ["legacy", "h80"])
-    func aTestMessageSaysWhatRocketChatAnswered(profile: String) throws {
+    func sendTestReportsRocketChatsResponse(profile: String) throws {
         let rig = try Rig(mockArguments: ["--limiter", "off", "--profile", profile])
         let hook = ["ROCKETCHAT_WEBHOOK_CRITICAL": "http://127.0.0.1:\(rig.mockPort)/hooks/critical/t0ken"]
         let good = try run(["send-test"], environment: hook)
@@ -208,7 +208,7 @@ struct CommandTests {
         #expect(!wrong.output.contains("t0ken"))
     }
 
-    @Test func checkConfigTellsEveryProblemAtOnce() throws {
+    @Test func checkConfigReportsAllProblems() throws {
         let wrong = ["PORT": "x", "RELAY_RATE_LIMIT": "ten", "RELAY_TEXT_LIMIT": "1", "LOG_LEVEL": "loud"]
         let bad = try run(["check-config"], environment: wrong)
         #expect(bad.code == 2)
@@ -219,7 +219,7 @@ struct CommandTests {
         #expect(good.output.contains("info: https://chat.example.com/hooks/") && !good.output.contains("s3cret"))
     }
 
-    @Test func checkConfigTellsTheLineOfEachOfSevenMistakes() throws {
+    @Test func checkConfigReportsTheLineOfEachMistake() throws {
         let file = Rig.fixtures.appending(path: "seven-mistakes.yml").path
         let checked = try run(["check-config", "--config.file", file])
         #expect(checked.code == 2)
@@ -229,7 +229,7 @@ struct CommandTests {
             lines.allSatisfy { $0.contains(#/seven-mistakes\.yml:[0-9]+:[0-9]+: [a-z_.]+: /#) }, "\(checked.output)")
     }
 
-    @Test func aHangupReadsTheFileAgain() throws {
+    @Test func hangupReloadsTheConfigurationFile() throws {
         let folder = TemporaryFolder()
         let file = folder.path + "/relay.yml"
         func write(_ level: String) throws {
@@ -251,7 +251,7 @@ struct CommandTests {
         #expect(rig.metric("relay_config_last_reload_successful") == 0)
     }
 
-    @Test func theVersionNamesTheLibraries() throws {
+    @Test func versionListsTheLibraries() throws {
         let version = try run(["--version"])
         #expect(version.code == 0)
         for word in ["relay 0.", "revision:", "swift:", "libevent: 2.1", "libcurl/", "sqlite: 3."] {
@@ -259,7 +259,7 @@ struct CommandTests {
         }
     }
 
-    @Test func aHangupReadsTheSettingsAgain() throws {
+    @Test func hangupAndReloadRouteReloadTheToken() throws {
         let folder = TemporaryFolder()
         let file = folder.path + "/token"
         try "first".write(toFile: file, atomically: true, encoding: .utf8)

@@ -2,9 +2,10 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Posts firing and resolved of one alert after the other, each until it is answered with 200, as Alertmanager would.
+/// Posts firing and resolved notifications in sequence and retries each until the response is 200, as Alertmanager
+/// does.
 final class Sender: @unchecked Sendable {
-    // @unchecked because every property is only touched with the lock held.
+    // @unchecked because every property is accessed only with the lock held.
     private let lock = NSLock()
     private var port: UInt16 = 0
     private var isStopped = false
@@ -21,7 +22,7 @@ final class Sender: @unchecked Sendable {
         Thread { self.run() }.start()
     }
 
-    /// Returns once the thread has ended.
+    /// Stops the thread and waits for its end.
     func stop() {
         lock.withLock { isStopped = true }
         finished.wait()
@@ -50,7 +51,7 @@ final class Sender: @unchecked Sendable {
 
 @Suite(.serialized, .timeLimit(.minutes(15)))
 struct CrashTests {
-    /// Kills come at moments spread over a cycle; what was answered with 200 must be in the rooms at the end.
+    /// Kills the relay at varying times. Every notification answered with 200 must be in a room at the end.
     @Test func twentyKillsUnderLoadLoseNothingAndKeepTheOrder() throws {
         let rig = try Rig()
         let senders = (0..<8).map { Sender(group: $0) }
@@ -67,7 +68,7 @@ struct CrashTests {
         let messages = try rig.messages()
         let places = Self.firstPlaces(messages)
         var lost = 0
-        var disorder = 0
+        var misordered = 0
         for (group, sender) in senders.enumerated() {
             for (number, status) in sender.accepted {
                 guard let place = places["\(group)/\(number)/\(status)"] else {
@@ -75,15 +76,15 @@ struct CrashTests {
                     continue
                 }
                 if status == "resolved", let firing = places["\(group)/\(number)/firing"], firing > place {
-                    disorder += 1
+                    misordered += 1
                 }
             }
         }
         let accepted = senders.reduce(0) { $0 + $1.accepted.count }
         #expect(lost == 0, "of \(accepted) accepted")
-        #expect(disorder == 0, "of \(accepted) accepted")
-        // What a room has shown is on disk before the hook's next post: a kill repeats one post a hook, and webhooks of
-        // which their senders heard nothing come on top, one of each.
+        #expect(misordered == 0, "of \(accepted) accepted")
+        // A delivery is on disk before the hook's next post, so a kill repeats at most one post per hook. In addition,
+        // each sender may repeat one webhook whose response it did not receive.
         #expect(messages.count - accepted <= 2 * 20 + 8, "\(messages.count) delivered of \(accepted) accepted")
         #expect(try rig.metricSum("relay_dead_letters") == 0)
     }
@@ -115,8 +116,8 @@ struct CrashTests {
         #expect(numbers == Array(0..<1500))
     }
 
-    /// A post whose answer is lost is made again: once more than the room needs, and counted.
-    @Test func anAnswerThatIsLostMakesOneDuplicateAndIsCounted() throws {
+    /// A post whose response is lost is repeated, and the possible duplicate is counted.
+    @Test func lostResponseCausesOneCountedDuplicate() throws {
         let rig = try Rig()
         rig.setFault(#"{"hook":"critical","mode":"recordThenReset","times":1}"#)
         rig.post(numbered(1))
@@ -126,14 +127,14 @@ struct CrashTests {
 
     @Test(
         .enabled(if: getuid() == 0, "mounting a small file system needs root"))
-    func aFullDiskIsAnswered503AndRecoversByItself() throws {
+    func fullDiskGives503AndRecovers() throws {
         let folder = TemporaryFolder()
         let mount = try Program("mount", ["-t", "tmpfs", "-o", "size=24m", "tmpfs", folder.path])
         try #require(mount.exitCode() == 0, "\(mount.output)")
         defer { _ = try? Program("umount", ["-l", folder.path]).exitCode() }
         let rig = try Rig(storage: folder.path + "/spool", environment: ["RELAY_JOURNAL_LIMIT": "64MiB"])
         #expect(rig.post(numbered(0))?.status == 200)
-        // Something else fills the disk.
+        // Another program fills the disk.
         let filler = folder.path + "/filler"
         let fill = try Program("/bin/sh", ["-c", "cat /dev/zero > \(filler)"])
         _ = fill.exitCode()
@@ -158,9 +159,9 @@ struct CrashTests {
         #expect(rig.relay.isRunning)
     }
 
-    /// Needs root, to make a small disk. What the relay itself filled must not keep it from starting after a kill.
+    /// The relay must start after a kill on a disk that its own spool has filled. Needs root to mount a small disk.
     @Test(.enabled(if: geteuid() == 0), arguments: [8, 24, 40])
-    func aSmallDiskThatTheSpoolFilledStartsAndDrains(mebibytes: Int) throws {
+    func relayStartsAndDrainsOnADiskThatTheSpoolFilled(mebibytes: Int) throws {
         let folder = TemporaryFolder()
         let mount = try Program("mount", ["-t", "tmpfs", "-o", "size=\(mebibytes)m", "tmpfs", folder.path])
         try #require(mount.exitCode() == 0, "\(mount.output)")
@@ -181,7 +182,7 @@ struct CrashTests {
         #expect(rig.relay.isRunning)
     }
 
-    @Test func aJournalAtItsLimitIsAnswered503AndRecoversByItself() throws {
+    @Test func journalAtItsLimitGives503AndRecovers() throws {
         let rig = try Rig(environment: ["RELAY_JOURNAL_LIMIT": "4MiB"])
         rig.setFault(#"{"mode":"hang"}"#)
         var accepted = 0
@@ -189,7 +190,7 @@ struct CrashTests {
             eventually {
                 let status = rig.post(numbered(accepted, padding: 200_000))?.status
                 if status == 200 { accepted += 1 }
-                // A checkpoint can make room again in between.
+                // A checkpoint can free space in between.
                 return status == 503 && rig.get("/-/ready")?.body.contains("size limit") == true
             })
         #expect(accepted > 5)
@@ -199,9 +200,9 @@ struct CrashTests {
         #expect(try rig.waitForMessages(accepted + 1).count == accepted + 1)
     }
 
-    /// What the log held is gone, and nobody may think that all is well.
+    /// Notifications in a lost write-ahead log must be reported as missing.
     @Test(arguments: ["cut", "deleted", "both deleted"])
-    func whatALostLogHeldIsCounted(how: String) throws {
+    func notificationsOfALostLogAreCounted(how: String) throws {
         let folder = TemporaryFolder()
         let rig = try Rig(storage: folder.path)
         rig.setFault(#"{"mode":"hang"}"#)
@@ -222,7 +223,7 @@ struct CrashTests {
         #expect(ready.status == 200 && ready.body.contains("\(Int(missing)) acknowledged notifications are missing"))
         #expect(ready.body.contains(#""missing":"\#(Int(missing))""#), "\(ready.body)")
         #expect(rig.relay.writes("missing=\(Int(missing))"))
-        // A kill hides nothing; an orderly end is taken for seen.
+        // A kill keeps the report; an orderly stop resets it.
         rig.relay.killNow()
         try rig.restart()
         #expect(rig.metric("relay_journal_missing_notifications") == missing)
@@ -235,8 +236,8 @@ struct CrashTests {
         #expect(rig.metric("relay_journal_missing_notifications") == 0)
     }
 
-    /// A failed fsync may have lost pages: no answer of 200, the process ends, the next one recovers.
-    @Test func aFailedFsyncEndsTheProcessAndNothingAcceptedIsLost() throws {
+    /// A failed fsync may have lost pages: the response is not 200, the process exits, and the next one recovers.
+    @Test func failedFsyncEndsTheProcessWithoutLoss() throws {
         let rig = try Rig()
         #expect(rig.post(numbered(1))?.status == 200)
         #expect(try rig.waitForMessages(1).count == 1)
@@ -251,7 +252,7 @@ struct CrashTests {
         strace.killNow()
         try rig.restart()
         #expect(rig.post(numbered(2))?.status == 200)
-        // Of what was refused the journal may hold a part that reached the disk; what matters is that 2 arrives.
+        // The refused notification may be in the journal too, if it reached the disk.
         #expect(try eventually { try rig.messages().contains { $0.whole.contains("n2x") } })
     }
 }

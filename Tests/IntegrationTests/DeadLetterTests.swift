@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// How the commands find a spool, who may command, and which settings they go by, with the built program.
+/// How the built program's commands find a spool, authorize users and read settings.
 @Suite(.serialized, .timeLimit(.minutes(3)))
 struct DeadLetterTests {
     private func run(_ arguments: [String], environment: [String: String] = [:]) throws -> (
@@ -12,17 +12,17 @@ struct DeadLetterTests {
         return (program.exitCode(), program.output)
     }
 
-    private func dieOne(_ rig: Rig) {
+    private func makeOneDeadLetter(_ rig: Rig) {
         rig.setFault(#"{"containing":"Numbered","status":400,"body":{"success":false,"error":"odd"}}"#)
         #expect(rig.post(numbered(1))?.status == 200)
         #expect(eventually { rig.metric(#"relay_dead_letters{severity="critical"}"#) == 1 })
     }
 
-    @Test func aFolderWhosePathIsTooLongForASocketHasOneAllTheSame() throws {
+    @Test func storagePathTooLongForASocketWorks() throws {
         let folder = TemporaryFolder()
         let storage = folder.path + "/" + String(repeating: "x", count: 120)
         let rig = try Rig(storage: storage)
-        dieOne(rig)
+        makeOneDeadLetter(rig)
         let list = try run(["dead-letters", "list", "--storage.path", storage])
         #expect(list.code == 0 && list.output.contains("Numbered"), "\(list.output)")
         #expect(FileManager.default.fileExists(atPath: storage + "/control.sock"))
@@ -31,11 +31,11 @@ struct DeadLetterTests {
         #expect(!FileManager.default.fileExists(atPath: storage + "/control.sock"))
     }
 
-    @Test func theFileNamesTheStorageAndTheAddress() throws {
+    @Test func commandsReadStorageAndAddressFromTheFile() throws {
         let folder = TemporaryFolder()
         let rig = try Rig(storage: folder.path + "/spool")
         let file = folder.path + "/relay.yml"
-        // Neither the missing hook nor the secret that cannot be read matters to these commands.
+        // These commands need neither a hook nor the secret, whose file cannot be read.
         let yaml = "storage_path: \(folder.path)/spool\nlisten: 127.0.0.1:\(rig.port)\nauth_tokens_file: /nowhere\n"
         try yaml.write(toFile: file, atomically: true, encoding: .utf8)
         let list = try run(["dead-letters", "list", "--config.file", file])
@@ -46,7 +46,7 @@ struct DeadLetterTests {
         #expect(try run(["healthcheck"], environment: environment).code == 0)
     }
 
-    @Test func renderGoesByTheSettingsOfServe() throws {
+    @Test func renderUsesTheSettingsOfServe() throws {
         let folder = TemporaryFolder()
         let (file, body) = (folder.path + "/relay.yml", folder.path + "/body.json")
         let yaml = "severity_aliases: {critical: [boom]}\nemoji: \":fire:\"\n"
@@ -60,7 +60,7 @@ struct DeadLetterTests {
         #expect(wrong.code == 1 && wrong.output.contains("relay.yml:1:12: log_level: "), "\(wrong.output)")
     }
 
-    @Test func aSpoolWithoutAnAnsweringRelayIsSaidToBeInUse() throws {
+    @Test func spoolOfAnUnreachableRelayIsReportedAsInUse() throws {
         let folder = TemporaryFolder()
         let rig = try Rig(storage: folder.path + "/spool")
         try FileManager.default.removeItem(atPath: folder.path + "/spool/control.sock")
@@ -69,9 +69,9 @@ struct DeadLetterTests {
         #expect(list.output.contains("in use by process \(rig.relay.id), which takes no commands now"))
     }
 
-    /// Needs root, to run the command as somebody else.
+    /// Needs root to run the command as another user.
     @Test(.enabled(if: geteuid() == 0 && FileManager.default.isExecutableFile(atPath: "/usr/bin/setpriv")))
-    func anotherUserMayNotCommandEvenWhereTheSocketIsOpenToAll() throws {
+    func otherUsersAreRefusedEvenOnAWorldWritableSocket() throws {
         let folder = TemporaryFolder()
         let storage = folder.path + "/spool"
         let rig = try Rig(storage: storage)
@@ -92,8 +92,8 @@ struct DeadLetterTests {
         #expect(open.output.contains("from its own user and from root only"), "\(open.output)")
     }
 
-    /// What a server can write into its answer to harm a terminal or a reader of the log.
-    @Test func aServersWordsReachNoLogAndNoTerminalRaw() throws {
+    /// Control and formatting characters in a server's response must not reach a terminal or the log unescaped.
+    @Test func serverTextIsEscapedInLogsAndOutput() throws {
         let folder = TemporaryFolder()
         let rig = try Rig(storage: folder.path + "/spool")
         let harmful = Set(
@@ -121,9 +121,9 @@ struct DeadLetterTests {
         #expect(outputs[4].contains("\\u202e"), "nothing is lost for a program")
     }
 
-    /// Needs root, to play another user.
+    /// Needs root to run a process as another user.
     @Test(.enabled(if: geteuid() == 0 && FileManager.default.isExecutableFile(atPath: "/usr/bin/setpriv")))
-    func aSocketThatSomebodyElseServesIsNotAsked() throws {
+    func socketOfAnotherUsersProcessIsNotUsed() throws {
         let folder = TemporaryFolder()
         let storage = folder.path + "/spool"
         #expect(mkdir(storage, 0o755) == 0 && chmod(folder.path, 0o777) == 0 && chmod(storage, 0o777) == 0)
@@ -143,10 +143,10 @@ struct DeadLetterTests {
         #expect(list.output.contains("user 65534 serves the control socket"), "\(list.output)")
     }
 
-    @Test func aListAsJSONIsTheSameFromARunningRelayAndFromTheSpool() throws {
+    @Test func jsonListIsTheSameFromARunningRelayAndFromTheSpool() throws {
         let folder = TemporaryFolder()
         let rig = try Rig(storage: folder.path + "/spool")
-        dieOne(rig)
+        makeOneDeadLetter(rig)
         let list = try run(["dead-letters", "list", "--json", "--storage.path", folder.path + "/spool"])
         let letters = try JSONSerialization.jsonObject(with: Data(list.output.utf8)) as? [[String: Any]]
         #expect(letters?.count == 1)
@@ -157,7 +157,7 @@ struct DeadLetterTests {
     }
 
     @Test(arguments: ["bash", "zsh", "fish"])
-    func aCompletionScriptNamesTheCommands(shell: String) throws {
+    func completionScriptListsTheCommands(shell: String) throws {
         let script = try run(["--generate-completion-script", shell])
         #expect(script.code == 0 && script.output.contains("dead-letters") && script.output.contains("send-test"))
     }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite(.serialized, .timeLimit(.minutes(5)))
 struct DeliveryTests {
-    @Test func aMixedGroupReachesEachTiersRoom() throws {
+    @Test func mixedGroupReachesTheRoomOfEachSeverity() throws {
         let rig = try Rig()
         #expect(try rig.post(fixture: "14-distinct-severities.am0331.json")?.body == #"{"status":"ok","processed":6}"#)
         let messages = try rig.waitForMessages(4)
@@ -26,7 +26,7 @@ struct DeliveryTests {
         #expect(try rig.messages().count >= names.count)
     }
 
-    @Test func firingComesBeforeResolvedInOneRoom() throws {
+    @Test func firingPrecedesResolvedInARoom() throws {
         let rig = try Rig()
         for number in 0..<20 {
             #expect(rig.post(numbered(number, group: 1))?.status == 200)
@@ -55,7 +55,7 @@ struct DeliveryTests {
         #expect(rig.metric("relay_duplicates_suppressed_total") == 1)
     }
 
-    @Test func aGroupThatFiresAgainIsToldSoThoughItLooksAsBefore() throws {
+    @Test func refiringGroupIsPostedAgain() throws {
         let rig = try Rig()
         for (number, name) in ["refire-1-firing", "refire-2-resolved", "refire-3-firing"].enumerated() {
             #expect(try rig.post(fixture: name + ".json")?.status == 200)
@@ -68,7 +68,7 @@ struct DeliveryTests {
         #expect(rig.metric("relay_duplicates_suppressed_total") == 1)
     }
 
-    @Test func aHangingHookHoldsUpNeitherIntakeNorTheOtherTiers() throws {
+    @Test func hangingHookDelaysNeitherIntakeNorOtherSeverities() throws {
         let rig = try Rig(environment: ["RELAY_POST_TIMEOUT": "30s"])
         rig.setFault(#"{"hook":"critical","mode":"hang"}"#)
         for number in 0..<50 { #expect(rig.post(numbered(number))?.status == 200) }
@@ -79,7 +79,7 @@ struct DeliveryTests {
         #expect(rig.metric(#"relay_journal_pending{severity="critical"}"#) == 50)
     }
 
-    @Test func aHookThatHealsGetsEverythingInOrder() throws {
+    @Test func recoveredHookGetsTheBacklogInOrder() throws {
         let rig = try Rig()
         rig.setFault(#"{"hook":"critical","status":502,"body":"<html>Bad Gateway</html>","contentType":"text/html"}"#)
         for number in 0..<10 { #expect(rig.post(numbered(number, group: 3))?.status == 200) }
@@ -93,7 +93,7 @@ struct DeliveryTests {
         #expect(zip(messages, 0..<10).allSatisfy { $0.whole.contains("n\($1)x") })
     }
 
-    @Test func anAttemptThatTheHeadersSayWouldFailIsNotMade() throws {
+    @Test func noAttemptIsMadeWhileTheHeadersReportNoBudget() throws {
         let rig = try Rig(mockArguments: ["--limiter", "enforced"])
         rig.setFault(#"{"limiter":{"max":2,"windowMs":2000,"mode":"enforced"}}"#)
         for number in 0..<6 { #expect(rig.post(numbered(number))?.status == 200) }
@@ -107,7 +107,7 @@ struct DeliveryTests {
         #""body":{"success":false,"error":"Error, too many requests. Please slow down. You must wait 1 seconds before "#
             + #"trying this endpoint again. [error-too-many-requests]"}"#,
     ])
-    func anAnswerOf429IsObeyedAndNothingIsLost(answer: String) throws {
+    func responseOf429IsObeyedWithoutLoss(answer: String) throws {
         let rig = try Rig()
         rig.setFault(#"{"hook":"critical","times":2,"status":429,\#(answer)}"#)
         for number in 0..<3 { #expect(rig.post(numbered(number))?.status == 200) }
@@ -116,7 +116,7 @@ struct DeliveryTests {
         #expect(rig.metric(#"relay_notifications_failed_total{severity="critical",reason="rateLimited"}"#) == 2)
     }
 
-    @Test func noTokenOfAHookIsEverLogged() throws {
+    @Test func hookTokensAreNeverLogged() throws {
         let rig = try Rig(environment: ["LOG_LEVEL": "trace"])
         rig.setFault(#"{"hook":"critical","status":500,"body":"oops","contentType":"text/plain"}"#)
         rig.setFault(#"{"hook":"warning","status":404,"body":"no","contentType":"text/plain"}"#)

@@ -3,11 +3,11 @@ import Glibc
 import TestSupport
 import Testing
 
-/// The files of docker/ with the programs that they are for: Alertmanager posts over nginx, with TLS and a token, to the
-/// relay; Prometheus scrapes the relay and fires the shipped rules.
+/// The files in docker/ with their programs: Alertmanager posts through nginx, with TLS and a token, to the relay.
+/// Prometheus scrapes the relay and fires the shipped rules.
 @Suite(.serialized, .timeLimit(.minutes(4)))
 struct DeploymentTests {
-    /// nginx in front of a relay, by docker/nginx.conf with other ports and paths.
+    /// nginx in front of a relay, configured by docker/nginx.conf with other ports and paths.
     final class Front {
         let folder = TemporaryFolder()
         let port: UInt16
@@ -38,7 +38,7 @@ struct DeploymentTests {
             #expect(nginx?.exitCode() == 0)
         }
 
-        /// Files with bodies or answers that nginx holds just now.
+        /// The number of nginx's temporary files with bodies or responses.
         func storedFiles() -> Int {
             let files = FileManager.default.enumerator(atPath: folder.path)?.compactMap { $0 as? String } ?? []
             return files.count {
@@ -47,12 +47,12 @@ struct DeploymentTests {
         }
 
         deinit {
-            // nginx must end its workers itself: killed, it would leave them behind.
+            // nginx must stop its workers itself: a kill would leave them running.
             nginx?.send(SIGTERM)
             _ = nginx?.exitCode()
         }
 
-        /// Puts a file of docker/ into the folder, changed.
+        /// Writes a file of docker/ to the folder with replacements.
         func write(_ name: String, _ changes: [String: String]) throws {
             var text = try Checkout.text("docker/\(name)")
             for (old, new) in changes {
@@ -103,7 +103,7 @@ struct DeploymentTests {
         #expect(chain.rig.post(numbered(1))?.status == 401, "the relay itself asks for the token")
     }
 
-    @Test func anNginxThatRestartsLosesNothing() throws {
+    @Test func restartOfNginxLosesNothing() throws {
         let chain = try Chain()
         for number in 0..<20 {
             try chain.fire("Alert\(number)x")
@@ -117,7 +117,7 @@ struct DeploymentTests {
         #expect(found, "\(chain.alertmanager.output.suffix(1000))")
     }
 
-    @Test func bodiesOfStrangersAreRefusedAndStoredNowhereInNginx() throws {
+    @Test func unauthenticatedBodiesAreRefusedAndNotStoredByNginx() throws {
         let rig = try Rig(environment: ["RELAY_AUTH_TOKEN": "t0ken"])
         let front = try Front(relay: rig.port)
         let tunnel = try TLSTunnel(to: front.port)
@@ -126,7 +126,7 @@ struct DeploymentTests {
             var script = SocketCrowd.Script(
                 "POST /webhook HTTP/1.1\r\nHost: t\r\nContent-Length: 16000000\r\n\r\n"
                     + String(repeating: " ", count: 1_000_000))
-            // Slower than the relay answers, so that there would be time to store it.
+            // Slower than the relay's response, so that nginx would have time to store the body.
             script.pieceSize = 100_000
             script.pause = .milliseconds(100)
             crowd.add(script)
@@ -140,7 +140,7 @@ struct DeploymentTests {
         #expect(stored == 0)
     }
 
-    @Test func nginxTakesNoMoreRequestsAtOnceThanTheRelayWould() throws {
+    @Test func nginxLimitsConcurrentRequestsPerSender() throws {
         let rig = try Rig()
         let front = try Front(relay: rig.port)
         let tunnel = try TLSTunnel(to: front.port)
@@ -149,7 +149,7 @@ struct DeploymentTests {
             crowd.add(SocketCrowd.Script("POST /webhook HTTP/1.1\r\nHost: t\r\nContent-Length: 9\r\n\r\n["))
         }
         let isRefused: ([UInt8]) -> Bool = { $0.starts(with: Array("HTTP/1.1 503".utf8)) }
-        // One sender may have 192 in progress: the others are put off, and nobody else is.
+        // One sender may have 192 requests in progress: its others get 503, but other senders do not.
         crowd.run(for: .seconds(30)) { crowd.received.count(where: isRefused) >= 300 - 192 }
         #expect(crowd.received.count(where: isRefused) == 300 - 192)
         let other = try TLSTunnel(to: front.port, sources: 2)
@@ -174,7 +174,8 @@ struct DeploymentTests {
             [
                 "--config.file=\(chain.front.folder.path)/prometheus.yml",
                 "--storage.tsdb.path=\(chain.front.folder.path)/tsdb", "--web.listen-address=127.0.0.1:0",
-                // What it sends before it knows its Alertmanager is lost, and sent again only after this.
+                // Prometheus loses alerts that it sends before it has discovered Alertmanager, and resends them after
+                // this.
                 "--rules.alert.resend-delay=2s",
             ])
         let watchdog = try eventually(within: 60) {
@@ -188,7 +189,7 @@ struct DeploymentTests {
         #expect(letters, "\(prometheus.output.suffix(1000))")
     }
 
-    @Test func everyMetricThatIsDrawnOrWatchedIsExported() throws {
+    @Test func metricsOfDashboardAndRulesAreExported() throws {
         let rig = try Rig()
         rig.setFault(#"{"hook":"critical","times":1,"status":500}"#)
         #expect(rig.post(numbered(1))?.status == 200)

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Numbers from outside that once ended the built program.
+/// Extreme numbers in webhooks and settings, which once crashed the built program.
 @Suite(.serialized, .timeLimit(.minutes(3)))
 struct ExtremeProgramTests {
     private func poison(_ number: Int, truncated: String = "9223372036854775807") -> [UInt8] {
@@ -11,19 +11,19 @@ struct ExtremeProgramTests {
                 .replacingOccurrences(of: "\"truncatedAlerts\":0", with: "\"truncatedAlerts\":\(truncated)").utf8)
     }
 
-    /// Four of these bodies were one sum too many, at every start anew.
-    @Test func aCountThatOverflowsIsNoPoisonPill() throws {
+    /// The sum over four of these bodies once overflowed at every start.
+    @Test func overflowingCountDoesNotCrashTheRelay() throws {
         let folder = TemporaryFolder()
         let rig = try Rig(storage: folder.path + "/spool", environment: ["RELAY_RATE_LIMIT": "2/1s"])
         rig.setFault(#"{"hook":"critical","status":503,"times":1}"#)
         for number in 0..<8 { #expect(rig.post(poison(number))?.status == 200) }
         rig.relay.killNow()
         try rig.restart()
-        let isTold = try eventually {
+        let isDelivered = try eventually {
             let text = try rig.messages(hook: "critical").map(\.whole).joined()
             return (0..<8).allSatisfy { text.contains("n\($0)x") || text.contains("folded") }
         }
-        #expect(isTold && rig.relay.isRunning, "\(rig.relay.output.suffix(2000))")
+        #expect(isDelivered && rig.relay.isRunning, "\(rig.relay.output.suffix(2000))")
         #expect(eventually { rig.metric(#"relay_journal_pending{severity="critical"}"#) == 0 })
     }
 
@@ -33,7 +33,7 @@ struct ExtremeProgramTests {
         ["RELAY_MAX_CONNECTIONS": "9223372036854775807"], ["RELAY_POST_TIMEOUT": "999999999w"],
         ["RELAY_DRAIN_TIMEOUT": "999999999w"], ["RELAY_DEDUPE_WINDOW": "999999999w"],
     ])
-    func whatWouldOverflowLaterIsRefusedByCheckConfigAndServe(environment: [String: String]) throws {
+    func settingsThatWouldOverflowAreRefused(environment: [String: String]) throws {
         let folder = TemporaryFolder()
         let hook = [
             "ROCKETCHAT_WEBHOOK_CRITICAL": "http://127.0.0.1:9/hooks/a/b", "RELAY_LISTEN": "127.0.0.1:0",
@@ -46,7 +46,7 @@ struct ExtremeProgramTests {
         }
     }
 
-    /// Both ends of all ranges at once, through the listener too.
+    /// All settings at their maximum, then all at their minimum.
     @Test(arguments: [
         [
             "RELAY_FALLBACK_AFTER": "365d", "RELAY_MAX_AGE": "3650d", "RELAY_DEDUPE_WINDOW": "30d",
@@ -63,7 +63,7 @@ struct ExtremeProgramTests {
             "WATCHDOG_USEC": "1",
         ],
     ])
-    func theEndsOfAllRangesServe(environment: [String: String]) throws {
+    func relayWorksAtTheLimitsOfAllRanges(environment: [String: String]) throws {
         let rig = try Rig(environment: environment)
         #expect(rig.post(poison(1))?.status == 200)
         #expect(rig.post(poison(2, truncated: "18446744073709551615"))?.status == 400)

@@ -3,7 +3,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// No request passes for two, nor for a part of another sender's, alone and behind the proxies that share connections.
+/// No request is parsed as two or mixed with another sender's, directly and behind proxies that share connections.
 @Suite(.serialized, .timeLimit(.minutes(5)))
 struct FramingTests {
     private static let methods = [
@@ -11,7 +11,7 @@ struct FramingTests {
     ]
 
     @Test(arguments: ProxyFront.allCases)
-    func everyRequestIsHandledOnceAndEverySenderGetsItsOwnAnswer(front: ProxyFront) throws {
+    func everyRequestIsHandledOnceAndEverySenderGetsItsOwnResponse(front: ProxyFront) throws {
         let rig = try Rig(environment: ["RELAY_RATE_LIMIT": "10/60s"])
         let proxy = try front.start(relay: rig.port)
         let before = try handled(rig)
@@ -26,11 +26,11 @@ struct FramingTests {
                 if front == .none {
                     let whole = "\(method), \(framing.name): \(String(decoding: received, as: UTF8.self))"
                     #expect(answers <= (framing.isPipelined ? 2 : 1), "\(whole)")
-                    // A body that the sender has ended before its length needs no answer.
+                    // A body that is shorter than its length needs no response.
                     #expect(answers >= 1 || framing.name == "long length", "\(whole)")
                 }
-                // Some proxies run the second request of framings that are malformed. It is the same sender's then, and
-                // answered to it.
+                // Some proxies forward the second request of malformed framings. The same sender then gets its
+                // response.
                 if framing.isPipelined || answers > 1 { seconds += 1 }
             }
         }
@@ -41,7 +41,7 @@ struct FramingTests {
 
         let after = try handled(rig)
         let markers = after.markers - before.markers
-        // nginx has no such route.
+        // nginx does not forward this route.
         #expect(markers <= (front == .nginx ? 0 : seconds), "\(markers) requests within requests were run")
         #expect(after.all - before.all <= attacks + seconds + honest.webhooks + honest.probes + 1)
         #expect(try rig.metricSum("relay_alerts_received_total") == Double(honest.alerts))
@@ -50,12 +50,12 @@ struct FramingTests {
             "\(seconds) second ones; \(honest.webhooks) webhooks and \(honest.probes) probes answered")
     }
 
-    /// Sends a request of each framing at once, and returns what each sender received.
+    /// Sends one request of each framing concurrently, and returns the received bytes of each.
     private static func attack(_ method: String, _ port: UInt16, isDirect: Bool) -> [(Framing, [UInt8])] {
         let crowd = SocketCrowd(port: port)
         for framing in Framing.all {
             var script = SocketCrowd.Script(framing.bytes(method: method))
-            // Proxies give a request up where its sender's side ends, which would take the test its point.
+            // Proxies abort the request of a half-closed connection, which would defeat the test.
             if isDirect { script.ending = .halfClose }
             crowd.add(script)
         }
@@ -71,13 +71,13 @@ struct FramingTests {
         return (counts.reduce(0) { $0 + $1.1 }, markers.reduce(0) { $0 + $1.1 })
     }
 
-    /// How many answers begin in what was received, apart from interim ones.
+    /// The number of responses in the received bytes, without interim ones.
     private static func finalAnswers(in received: [UInt8]) -> Int {
         String(decoding: received, as: UTF8.self).matches(of: /HTTP\/1\.[01] ([2-5]\d\d)/).count
     }
 }
 
-/// Senders that post valid webhooks one after another, each with another number of alerts, and ask for the health.
+/// Senders of valid webhooks with varying numbers of alerts and of health checks.
 private final class HonestSenders: Sendable {
     struct Tally {
         var webhooks = 0
@@ -92,7 +92,7 @@ private final class HonestSenders: Sendable {
 
     init(port: UInt16, count: Int) {
         for sender in 0..<count {
-            // Threads of their own: Dispatch starts as many as there are cores.
+            // Separate threads, because Dispatch starts only as many as there are cores.
             group.enter()
             Thread.detachNewThread { [self] in
                 var number = 0

@@ -3,10 +3,10 @@ import Glibc
 import TestSupport
 import Testing
 
-/// A disk that does not answer: strace holds up the relay's system calls.
+/// A disk that does not respond, simulated by strace, which delays the relay's system calls.
 @Suite(.serialized, .timeLimit(.minutes(3)))
 struct HangingStorageTests {
-    /// The drain timeout, the second that `docs/OPERATIONS.md` states, and as much again for a busy machine.
+    /// The drain timeout, the second that `docs/OPERATIONS.md` states, and the same again for a busy machine.
     private static let longestEnd = Duration.seconds(1 + 1 + 2)
 
     @Test(arguments: ["fdatasync,fsync", "pwrite64", "fdatasync,fsync,pwrite64,ftruncate,openat,unlink,statfs"])
@@ -23,13 +23,13 @@ struct HangingStorageTests {
         let client = Client(port: rig.port)
         let body = numbered(2)
         client.send("POST /webhook HTTP/1.1\r\nHost: t\r\nContent-Length: \(body.count)\r\n\r\n", body)
-        // Calls of the journal's regular inspection hang too, so it hangs whether or not the webhook was read already.
+        // The journal's periodic checks hang too, so the storage hangs even if the webhook has not been read yet.
         let start = ContinuousClock.now
         rig.relay.send(SIGTERM)
         #expect(eventually(within: 60) { hasExited(rig.relay) })
         #expect(ContinuousClock.now - start < Self.longestEnd)
         #expect(rig.relay.writes("storage does not answer"), "\(rig.relay.output)")
-        // strace holds the thread that it delays, as a kernel that waits for a disk would.
+        // strace holds the delayed thread, like a kernel that waits for a disk.
         strace.killNow()
         #expect(rig.relay.exitCode() == 1)
         rig.heal()
@@ -37,18 +37,19 @@ struct HangingStorageTests {
         #expect(try eventually { try rig.messages().contains { $0.whole.contains("n1x") } })
     }
 
-    /// The main thread has ended; others may be held in a system call.
+    /// Whether the main thread has ended. Other threads may still be in a system call.
     private func hasExited(_ program: Program) -> Bool {
         let stat = (try? String(contentsOfFile: "/proc/\(program.id)/stat", encoding: .utf8)) ?? ""
         return stat.isEmpty || stat.split(separator: ")").last?.hasPrefix(" Z") == true
     }
 
-    /// The first process of a container is not ended by a signal that it does not handle.
+    /// A signal without a handler does not end the first process of a container.
     @Test(arguments: [SIGTERM, SIGINT])
     func signalExitsDuringAStartThatHangs(signal: Int32) throws {
         let folder = TemporaryFolder()
         let spool = folder.path + "/spool"
-        // Until the call's delay is over strace keeps the process that has exited. With -D the program that strace runs is this process's own child.
+        // strace keeps the exited process until the call's delay is over. With -D the traced program is this process's
+        // direct child.
         let relay = try Program(
             "strace",
             [

@@ -4,10 +4,10 @@ import Libevent
 import TestSupport
 import Testing
 
-/// Who may post: the built program with real connections, proxies' fields, bcrypt hashes and certificates.
+/// Authorization in the built program: networks, proxies' header fields, bcrypt hashes and certificates.
 @Suite(.serialized, .timeLimit(.minutes(3)))
 struct InboundSecurityTests {
-    /// As htpasswd -nbB -C 5 grace hopper made it.
+    /// The output of `htpasswd -nbB -C 5 grace hopper`.
     private static let grace = "grace:$2y$05$ct5PyRVsF9dji0xT946m9euM0Fa2TeEddbJ0fYYPNyJQqvcoaIt6."
     private static let alert = "01-single-firing.am0331.json"
 
@@ -19,7 +19,7 @@ struct InboundSecurityTests {
         rig.metric("relay_payloads_rejected_total{reason=\"\(reason)\"}")
     }
 
-    @Test func usersOfAFileComeInBesideTokens() throws {
+    @Test func usersFromAFileAndTokensAreAccepted() throws {
         let folder = TemporaryFolder()
         try Self.grace.appending("\n").write(toFile: folder.path + "/users", atomically: true, encoding: .utf8)
         let rig = try Rig(environment: [
@@ -35,7 +35,7 @@ struct InboundSecurityTests {
         #expect(try rig.waitForMessages(1).count == 1)
     }
 
-    @Test func whoGuessesIsToldToComeAgainAndTheRightfulAreNotInTheWay() throws {
+    @Test func guessesAreThrottledWithoutBlockingTheValidUser() throws {
         let rig = try Rig(environment: ["RELAY_BASIC_AUTH": Self.grace])
         let body = try Rig.fixture(Self.alert)
         #expect(rig.post(body, headers: basic("grace", "hopper"))?.status == 200)
@@ -47,7 +47,7 @@ struct InboundSecurityTests {
         #expect(rig.post(body, headers: basic("grace", "hopper"))?.status == 200)
     }
 
-    /// Guesses at grace's password without a pause, never the same twice, until `stop` is called.
+    /// Tries different passwords for grace without a pause until `stop` is called.
     private final class Guesser: Sendable {
         private let isStopped = Locked(false)
         private let ended = DispatchSemaphore(value: 0)
@@ -71,7 +71,7 @@ struct InboundSecurityTests {
             }
         }
 
-        /// How often a status came.
+        /// The number of responses with a status.
         subscript(status: Int) -> Int { counts.withLock { $0[status] ?? 0 } }
 
         func stop() {
@@ -80,7 +80,7 @@ struct InboundSecurityTests {
         }
     }
 
-    @Test func nobodyIsLockedOutByGuessesFromItsOwnAddress() throws {
+    @Test func guessesFromTheSameAddressDoNotLockOutTheSender() throws {
         let rig = try Rig(environment: ["RELAY_BASIC_AUTH": Self.grace])
         let body = try Rig.fixture(Self.alert)
         let honest = basic("grace", "hopper")
@@ -110,7 +110,7 @@ struct InboundSecurityTests {
         #expect(again[200] == 0)
     }
 
-    @Test func wrongTokensAreSlowedAndLoggedAFewTimesOnly() throws {
+    @Test func wrongTokensAreDelayedAndTheirLogLinesAreLimited() throws {
         let rig = try Rig(environment: ["RELAY_AUTH_TOKEN": "t0ken"])
         let body = try Rig.fixture(Self.alert)
         let start = ContinuousClock.now
@@ -122,7 +122,7 @@ struct InboundSecurityTests {
         #expect(eventually { rig.relay.output.split(separator: "\n").count { $0.contains("webhook refused") } == 10 })
     }
 
-    @Test func onlyAllowedNetworksPostAndOnlyTrustedProxiesAreBelieved() throws {
+    @Test func onlyAllowedNetworksMayPostAndOnlyTrustedProxiesForward() throws {
         let forwarded = { (address: String) in ["X-Forwarded-For: \(address)"] }
         let body = try Rig.fixture(Self.alert)
         let behindProxy = try Rig(environment: [
@@ -130,7 +130,7 @@ struct InboundSecurityTests {
         ])
         #expect(behindProxy.post(body, headers: forwarded("192.0.2.7"))?.status == 200)
         #expect(behindProxy.post(body, headers: forwarded("198.51.100.7"))?.status == 403)
-        // What a client writes left of the proxy's own entry counts for nothing.
+        // Entries left of the proxy's own are ignored, because the client may have written them.
         #expect(behindProxy.post(body, headers: forwarded("192.0.2.7, 198.51.100.7"))?.status == 403)
         #expect(behindProxy.post(body)?.status == 403)
         #expect(behindProxy.get("/health")?.status == 200, "a probe comes from anywhere")
@@ -147,7 +147,7 @@ struct InboundSecurityTests {
         return (program.exitCode(), program.output)
     }
 
-    @Test func webhooksComeOverTLSAndAReloadTakesTheNewCertificate() throws {
+    @Test func webhooksUseTLSAndAReloadAppliesTheNewCertificate() throws {
         let folder = TemporaryFolder()
         let (certificate, key) = (folder.path + "/tls.crt", folder.path + "/tls.key")
         try SelfSigned.make(certificate: certificate, key: key, names: "DNS:localhost,IP:127.0.0.1")
@@ -182,7 +182,7 @@ struct InboundSecurityTests {
         #expect(try curl("--cacert", old, address + "/health").code != 0)
     }
 
-    @Test func onlySuitesWithForwardSecrecyAreTaken() throws {
+    @Test func onlySuitesWithForwardSecrecyAreAccepted() throws {
         let folder = TemporaryFolder()
         let (certificate, key) = (folder.path + "/tls.crt", folder.path + "/tls.key")
         try SelfSigned.make(certificate: certificate, key: key, names: "IP:127.0.0.1", isRSA: true)
@@ -198,14 +198,14 @@ struct InboundSecurityTests {
             "AES128-GCM-SHA256", "AES256-GCM-SHA384", "AES128-SHA", "ECDHE-RSA-AES128-SHA", "ECDHE-RSA-AES256-SHA384",
             "DHE-RSA-AES128-SHA256",
         ] {
-            // 35: the handshake failed; 59 would be a suite that curl does not know.
+            // 35: the handshake failed. 59 would mean that curl does not know the suite.
             let answer = try curl("--cacert", certificate, "--tls-max", "1.2", "--ciphers", suite, address)
             #expect(answer.code == 35, "\(suite): \(answer.output)")
         }
         #expect(try curl("--cacert", certificate, "--tlsv1.3", address).code == 0)
     }
 
-    @Test func clientsShowACertificateWhereOneIsAskedFor() throws {
+    @Test func clientCertificateIsRequiredIfConfigured() throws {
         let folder = TemporaryFolder()
         let files = ["server.crt", "server.key", "client.crt", "client.key"].map { folder.path + "/" + $0 }
         try SelfSigned.make(certificate: files[0], key: files[1], names: "IP:127.0.0.1")
@@ -217,7 +217,7 @@ struct InboundSecurityTests {
         let address = "https://127.0.0.1:\(rig.port)/health"
         #expect(try curl("--cacert", files[0], "--cert", files[2], "--key", files[3], address).code == 0)
         #expect(try curl("--cacert", files[0], address).code != 0)
-        // The health check has no certificate; that it is asked for one says that the relay works.
+        // The health check has no certificate, but the relay's request for one proves that it works.
         let listen = ["RELAY_LISTEN": "127.0.0.1:\(rig.port)"]
         let health = try Program("relay", ["healthcheck"], environment: tls.merging(listen) { $1 })
         #expect(health.exitCode() == 0, "\(health.output)")

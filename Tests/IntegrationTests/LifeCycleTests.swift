@@ -5,7 +5,7 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(5)))
 struct LifeCycleTests {
     @Test(arguments: [SIGTERM, SIGINT])
-    func aSignalDrainsAndEndsWithZero(signal: Int32) throws {
+    func signalDrainsAndExitsWithZero(signal: Int32) throws {
         let rig = try Rig()
         for number in 0..<20 { rig.post(numbered(number)) }
         rig.relay.send(signal)
@@ -15,7 +15,7 @@ struct LifeCycleTests {
         #expect(try rig.waitForMessages(20).count == 20)
     }
 
-    @Test func aPostInFlightIsLetEndAndMakesNoDuplicate() throws {
+    @Test func postInFlightIsFinishedWithoutADuplicate() throws {
         let rig = try Rig()
         rig.setFault(#"{"hook":"critical","delayMs":1500,"times":1}"#)
         rig.post(numbered(1))
@@ -28,7 +28,7 @@ struct LifeCycleTests {
         #expect(try rig.waitForMessages(2).count == 2)
     }
 
-    @Test func aHangingPostIsCutAtTheDrainTimeoutAndMadeAgain() throws {
+    @Test func hangingPostIsCancelledAtTheDrainTimeoutAndRepeated() throws {
         let rig = try Rig(environment: ["RELAY_DRAIN_TIMEOUT": "1s", "RELAY_POST_TIMEOUT": "60s"])
         rig.setFault(#"{"hook":"critical","mode":"hang"}"#)
         rig.post(numbered(1))
@@ -40,7 +40,7 @@ struct LifeCycleTests {
         #expect(try rig.waitForMessages(1).count == 1)
     }
 
-    @Test func aSecondSignalEndsAtOnce() throws {
+    @Test func secondSignalExitsAtOnce() throws {
         let rig = try Rig(environment: ["RELAY_DRAIN_TIMEOUT": "60s", "RELAY_POST_TIMEOUT": "60s"])
         rig.setFault(#"{"hook":"critical","mode":"hang"}"#)
         rig.post(numbered(1))
@@ -51,7 +51,7 @@ struct LifeCycleTests {
         #expect(rig.relay.exitCode(within: 10) == 1)
     }
 
-    @Test func aSecondRelayOnTheSameSpoolEndsWithAnError() throws {
+    @Test func secondRelayOnTheSameSpoolExitsWithAnError() throws {
         let folder = TemporaryFolder()
         let rig = try Rig(storage: folder.path)
         let second = try Program(
@@ -64,7 +64,7 @@ struct LifeCycleTests {
         #expect(second.output.contains("in use by process \(rig.relay.id)"))
     }
 
-    @Test func aBadConfigurationEndsWithTwoAndNamesEveryProblem() throws {
+    @Test func invalidConfigurationExitsWithTwoAndListsAllProblems() throws {
         let relay = try Program(
             "relay", ["--log.level", "loud"],
             environment: [

@@ -1,12 +1,12 @@
 import TestSupport
 import Testing
 
-/// Rooms that fail in each way: nothing is lost, order is kept, and duplicates are only what the room had taken.
+/// Each kind of hook failure: nothing is lost, the order is kept, and only recorded messages are duplicated.
 @Suite(.serialized, .timeLimit(.minutes(3)))
 struct LossTests {
     struct Failure: Sendable, CustomTestStringConvertible {
         var fault: String
-        /// The room has recorded the message before it failed.
+        /// Whether the room records the message before the failure.
         var records: Bool
         var testDescription: String { fault }
     }
@@ -22,7 +22,7 @@ struct LossTests {
         Failure(fault: #""mode":"recordThenHang""#, records: true),
         Failure(fault: #""mode":"lateSuccess","delayMs":1500"#, records: true),
     ])
-    func nothingIsLostAndDuplicatesAreOnlyWhatTheRoomHadTaken(failure: Failure) throws {
+    func nothingIsLostAndOnlyRecordedMessagesAreDuplicated(failure: Failure) throws {
         let rig = try Rig(environment: ["RELAY_POST_TIMEOUT": "700ms"])
         rig.setFault("{\"hook\":\"critical\",\"times\":2,\(failure.fault)}")
         for number in 0..<8 { #expect(rig.post(numbered(number, group: 1))?.status == 200) }

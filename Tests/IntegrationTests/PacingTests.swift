@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Storms against a limiter that refuses, with time running faster than in Rocket.Chat so that tests end.
+/// Storms against an enforced rate limit, with a shorter window than Rocket.Chat's to save time.
 @Suite(.serialized, .timeLimit(.minutes(3)))
 struct PacingTests {
     private func rig(_ profile: String = "legacy", environment: [String: String] = [:]) throws -> Rig {
@@ -12,7 +12,7 @@ struct PacingTests {
     }
 
     @Test(arguments: ["legacy", "h80"])
-    func aStormIsToldInFewMessagesWithoutARefusal(profile: String) throws {
+    func stormIsDeliveredInFewMessagesWithoutARefusal(profile: String) throws {
         let rig = try rig(profile)
         let client = Client(port: rig.port)
         for number in 0..<600 {
@@ -20,7 +20,7 @@ struct PacingTests {
         }
         #expect(eventually { rig.metric(#"relay_notifications_total{severity="critical"}"#) == 600 })
         let messages = try rig.messages(hook: "critical")
-        // Ten, unless the machine is so slow that the storm lasts longer than the window.
+        // About ten, but more if a slow machine needs longer than the window for the storm.
         #expect(messages.count <= 60)
         #expect(rig.metric(#"relay_notifications_failed_total{severity="critical",reason="rateLimited"}"#) == nil)
         let folded = try #require(rig.metric(#"relay_coalesced_alerts_total{severity="critical"}"#))
@@ -28,13 +28,13 @@ struct PacingTests {
         #expect(messages.allSatisfy { !$0.overlapped })
     }
 
-    @Test func theFirstMessageOfAQuietRoomLeavesAtOnce() throws {
+    @Test func firstMessageToAnIdleRoomIsPostedAtOnce() throws {
         let rig = try rig(environment: ["RELAY_RATE_LIMIT": "1/1h"])
         #expect(rig.post(numbered(1))?.status == 200)
         #expect(try rig.waitForMessages(1).count == 1)
     }
 
-    @Test func aFiringAndItsResolvedThatBothWaitAreOneLine() throws {
+    @Test func waitingFiringAndItsResolveAreFoldedIntoOneLine() throws {
         let rig = try rig()
         rig.setFault(#"{"hook":"critical","mode":"hang"}"#)
         #expect(rig.post(numbered(0))?.status == 200)
@@ -50,7 +50,7 @@ struct PacingTests {
         #expect(last.whole.contains("n2x"))
     }
 
-    @Test func aStormOfInfoDoesNotHoldUpCritical() throws {
+    @Test func stormOfInfoDoesNotDelayCritical() throws {
         let rig = try rig(environment: ["RELAY_RATE_LIMIT": "1/1h"])
         let client = Client(port: rig.port)
         for number in 0..<300 {
@@ -64,7 +64,7 @@ struct PacingTests {
         #expect(delivered < 300, "the storm was not over by then")
     }
 
-    @Test func aFiringThatIsOldAndResolvedSinceIsCountedAndNotTold() throws {
+    @Test func oldResolvedFiringExpiresAndIsCounted() throws {
         let rig = try rig(environment: ["RELAY_MAX_AGE": "1s", "RELAY_RATE_LIMIT": "off"])
         rig.setFault(#"{"hook":"critical","status":503,"body":"down","contentType":"text/plain"}"#)
         rig.setFault(#"{"hook":"fallback","status":503,"body":"down","contentType":"text/plain"}"#)

@@ -6,7 +6,7 @@ import Testing
 /// program as a service manager would.
 @Suite(.serialized, .timeLimit(.minutes(5)))
 struct PoisonTests {
-    /// A stopped relay with these critical notifications on disk.
+    /// A killed relay with these critical notifications on disk.
     private func rig(holding bodies: [[UInt8]], environment: [String: String] = [:]) throws -> Rig {
         let calm = ["SWIFT_BACKTRACE": "enable=no", "RELAY_POST_TIMEOUT": "60s"]
         let rig = try Rig(environment: calm.merging(environment) { $1 })
@@ -18,7 +18,7 @@ struct PoisonTests {
         return rig
     }
 
-    /// Starts the relay until nothing is pending, and returns how often it crashed before.
+    /// Restarts the relay until nothing is pending. Returns how often it crashed before.
     private func crashes(of rig: Rig, trap: String) throws -> Int {
         for crashes in 0..<10 {
             do {
@@ -41,19 +41,19 @@ struct PoisonTests {
     }
 
     @Test(arguments: ["decode", "render", "classify"])
-    func notificationIsSetAsideAfterThreeCrashes(point: String) throws {
+    func notificationIsDeadLetteredAfterThreeCrashes(point: String) throws {
         let rig = try rig(holding: [numbered(1), poisoned(2), numbered(3)])
         #expect(try crashes(of: rig, trap: "\(point):Poison") == 3)
         let texts = try rig.messages(hook: "critical").map(\.whole)
         #expect(texts.contains { $0.contains("n1x") } && texts.contains { $0.contains("n3x") })
-        // If handling the answer crashes, the post was made each time.
+        // If the classification of the response crashes, each attempt has posted the message.
         #expect(texts.count { $0.contains("n2x") } == (point == "classify" ? 3 : 0))
         #expect(try rig.metricSum("relay_dead_letters") == 1)
         #expect(rig.metric(#"relay_notifications_dead_total{severity="critical",reason="crash"}"#) == 1)
         #expect(rig.relay.writes("dead letter: the process crashed while handling the notification"))
         #expect(rig.relay.writes("crashed 3 times"))
 
-        // After an upgrade that repairs the cause the dead letter can be replayed.
+        // After an upgrade that fixes the crash, the dead letter can be replayed.
         rig.relay.send(SIGTERM)
         #expect(rig.relay.exitCode() == 0)
         try rig.restart(environment: ["TRAP_AT": ""])
@@ -72,13 +72,13 @@ struct PoisonTests {
         let rig = try rig(holding: bodies, environment: ["RELAY_RATE_LIMIT": "1/1s"])
         #expect(try crashes(of: rig, trap: "render:Poison") == 3)
         #expect(try rig.metricSum("relay_dead_letters") == 1)
-        let told = try rig.messages(hook: "critical").map(\.whole).joined()
-        for number in 0..<20 where number != 13 { #expect(told.contains("n\(number)x")) }
+        let posted = try rig.messages(hook: "critical").map(\.whole).joined()
+        for number in 0..<20 where number != 13 { #expect(posted.contains("n\(number)x")) }
         #expect(try rig.messages().allSatisfy { !$0.whole.contains("Poison") })
     }
 
-    /// No member crashes alone: after three crashes each gets a message of its own, and none becomes a dead letter.
-    /// The first of the six may be in the room, and so comes again by itself.
+    /// No single notification crashes the process: after three crashes each is posted alone, and none becomes a dead
+    /// letter. The first of the six may have been delivered, so it is repeated alone.
     @Test func crashingDigestIsSplitIntoSingleMessages() throws {
         let rig = try rig(holding: (0..<6).map { numbered($0) }, environment: ["RELAY_RATE_LIMIT": "1/1s"])
         #expect(try crashes(of: rig, trap: "render:5 notifications folded") == 3)
@@ -87,7 +87,7 @@ struct PoisonTests {
         for number in 0..<6 { #expect(messages.contains { $0.whole.contains("n\(number)x") }) }
     }
 
-    /// A process may be killed for any reason while a room is slow.
+    /// A kill while a room is slow must not count as a crash of the notification.
     @Test func waitingNotificationIsNotSuspected() throws {
         let rig = try Rig(environment: ["RELAY_POST_TIMEOUT": "60s"])
         rig.setFault(#"{"hook":"critical","mode":"hang"}"#)
@@ -107,7 +107,7 @@ struct PoisonTests {
     }
 
     /// Each retry of the sender would crash the process again.
-    @Test func webhookThatCrashesTheParserIsSetAside() throws {
+    @Test func webhookThatCrashesTheParserIsDeadLettered() throws {
         let rig = try Rig(environment: ["SWIFT_BACKTRACE": "enable=no", "TRAP_AT": "parse:Poison"])
         #expect(rig.post(numbered(1))?.status == 200)
         for _ in 0..<3 {
@@ -167,8 +167,8 @@ struct PoisonTests {
         try rig.restart()
         #expect(try rig.waitForMessages(1, hook: "critical").count == 1)
         #expect(rig.post(numbered(2))?.status == 200)
-        let isTold = rig.relay.output.contains("cannot be attributed")
-        #expect(isTold == [.folder, .link, .pipe, .secondName].contains(damage), "\(rig.relay.output)")
+        let isReported = rig.relay.output.contains("cannot be attributed")
+        #expect(isReported == [.folder, .link, .pipe, .secondName].contains(damage), "\(rig.relay.output)")
         for name in ["handling", "crash.body", "crash.digests"] where damage == .secondName {
             #expect(try String(contentsOfFile: rig.storage + "/\(name).victim", encoding: .utf8) == "precious")
         }

@@ -2,10 +2,10 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What the process does about signals, core files, the environment's variables and the clock, with the built program.
+/// The built program's handling of signals, core files, environment variables and clock jumps.
 @Suite(.serialized, .timeLimit(.minutes(3)))
 struct ProcessGuardTests {
-    @Test func signalsWithoutAMeaningDoNotEndTheRelay() throws {
+    @Test func unusedSignalsDoNotEndTheRelay() throws {
         let rig = try Rig()
         let signals =
             [
@@ -23,12 +23,12 @@ struct ProcessGuardTests {
         #expect(rig.relay.exitCode() == 0)
     }
 
-    @Test func theProcessLeavesNoCoreFile() throws {
+    @Test func processWritesNoCoreFile() throws {
         let rig = try Rig()
         let limits = try String(contentsOfFile: "/proc/\(rig.relay.id)/limits", encoding: .utf8)
         let core = try #require(limits.split(separator: "\n").first { $0.hasPrefix("Max core file size") })
         #expect(core.split(separator: " ").dropFirst(4).prefix(2) == ["0", "0"], "\(core)")
-        // proc(5): of a process that is not dumpable the files belong to root, whoever runs it.
+        // proc(5): the files of a non-dumpable process belong to root.
         let hooks = ["ROCKETCHAT_WEBHOOK_CRITICAL": "http://127.0.0.1:1/hooks/a/b", "RELAY_LISTEN": "127.0.0.1:0"]
         guard geteuid() == 0, FileManager.default.isExecutableFile(atPath: "/usr/bin/setpriv") else { return }
         let folder = TemporaryFolder()
@@ -42,7 +42,7 @@ struct ProcessGuardTests {
         #expect(owner as? Int == 0, "a debugger of the same user would read the secrets")
     }
 
-    @Test func variablesOfLibrariesThatNoSettingAllowsHaveNoEffect() throws {
+    @Test func environmentVariablesOfLibrariesHaveNoEffect() throws {
         let folder = TemporaryFolder()
         let (certificate, key) = (folder.path + "/tls.crt", folder.path + "/tls.key")
         try SelfSigned.make(certificate: certificate, key: key, names: "IP:127.0.0.1")
@@ -72,22 +72,22 @@ struct ProcessGuardTests {
         ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"].map { $0 + "/faketime/libfaketimeMT.so.1" }
         .first { FileManager.default.fileExists(atPath: $0) }
 
-    private func leapable(_ file: String) -> [String: String] {
+    private func fakeClock(_ file: String) -> [String: String] {
         [
             "LD_PRELOAD": Self.faketime ?? "", "FAKETIME_TIMESTAMP_FILE": file, "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1",
         ]
     }
 
-    /// A firing and its resolve wait while the clock leaps two years.
+    /// A firing and its resolve are pending while the clock jumps by two years.
     @Test(.enabled(if: faketime != nil), arguments: [false, true])
-    func whatWaitsIsToldThoughTheClockLeaps(restarts: Bool) throws {
+    func pendingNotificationsSurviveAClockJump(restarts: Bool) throws {
         let folder = TemporaryFolder()
         let file = folder.path + "/time"
         try "+0".write(toFile: file, atomically: true, encoding: .utf8)
         let rig = try Rig(storage: folder.path + "/spool", environment: ["RELAY_MAX_AGE": "1h"])
         rig.relay.killNow()
-        try rig.restart(environment: leapable(file))
+        try rig.restart(environment: fakeClock(file))
         for hook in ["critical", "fallback"] {
             rig.setFault(#"{"hook":"\#(hook)","status":503,"body":"down","contentType":"text/plain"}"#)
         }
@@ -100,14 +100,14 @@ struct ProcessGuardTests {
         let age = #"relay_journal_oldest_pending_age_seconds{severity="critical"}"#
         #expect(eventually { (rig.metric(age) ?? 0) > 60_000_000 }, "the relay sees the leap")
         rig.heal()
-        // Under faketime Dispatch looks at its timers only when something else happens: webhooks of another severity.
+        // Under faketime, Dispatch checks its timers only on other events: webhooks of another severity.
         var number = 100
-        let isTold = try eventually {
+        let isDelivered = try eventually {
             number += 1
             rig.post(numbered(number, group: number, severity: "info"))
             return try rig.messages(hook: "critical").map(\.whole).joined().contains("n2x")
         }
-        #expect(isTold)
+        #expect(isDelivered)
         #expect(rig.metric(#"relay_notifications_expired_total{severity="critical"}"#) == 0)
         #expect(try rig.messages().map(\.whole).joined().contains("n1x"))
     }

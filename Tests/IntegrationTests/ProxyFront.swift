@@ -2,34 +2,34 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A proxy of another make in front of the relay, which keeps connections to it that many senders share.
+/// A proxy in front of the relay that shares its connections among many senders.
 enum ProxyFront: String, CaseIterable, CustomTestStringConvertible {
     case none, nginx, haproxy, lenientHAProxy, apache
 
     var testDescription: String { rawValue }
 
-    protocol Speaking { var output: String { get } }
+    protocol HasOutput { var output: String { get } }
 
-    /// The proxy's programs while they run; they end with this object.
+    /// The proxy's running programs. They end with this object.
     final class Running {
-        /// Where plain HTTP goes in.
+        /// The port for plain HTTP.
         let port: UInt16
         private var parts: [AnyObject]
-        /// What its programs have said.
+        /// The programs' output; empty before `stop`.
         private(set) var output = ""
 
         init(port: UInt16, _ parts: [AnyObject]) {
             (self.port, self.parts) = (port, parts)
         }
 
-        /// Ends the proxy, so that what it has sent on is all that comes.
+        /// Stops the proxy, so that it forwards no more requests.
         func stop() {
-            output = parts.map { ($0 as? any Speaking)?.output ?? "" }.joined(separator: "\n")
+            output = parts.map { ($0 as? any HasOutput)?.output ?? "" }.joined(separator: "\n")
             parts = []
         }
     }
 
-    /// - Throws: where the proxy's program is not installed or does not start.
+    /// Starts the proxy. Throws if its program is not installed or does not start.
     func start(relay: UInt16) throws -> Running {
         switch self {
         case .none: Running(port: relay, [])
@@ -41,11 +41,11 @@ enum ProxyFront: String, CaseIterable, CustomTestStringConvertible {
         }
     }
 
-    /// By docker/nginx.conf. TLS is spoken by an HAProxy in front of it, which passes bytes on as they are, from 16
-    /// addresses so that the rate limit lets a test through.
+    /// nginx with docker/nginx.conf. An HAProxy in front adds TLS and forwards the bytes unchanged, from 16 addresses
+    /// because of nginx's rate limit.
     private static func nginx(_ relay: UInt16) throws -> Running {
         let front = try DeploymentTests.Front(relay: relay)
-        // Ends before what it leads to.
+        // Listed first, so that it ends before nginx.
         let tunnel = try TLSTunnel(to: front.port, sources: 16)
         return Running(port: tunnel.port, [tunnel, front])
     }
@@ -105,21 +105,21 @@ enum ProxyFront: String, CaseIterable, CustomTestStringConvertible {
         return Running(port: port, [program])
     }
 
-    /// A program with its configuration in a folder of its own, once it listens.
+    /// Starts a program with its configuration in a new folder and waits until it listens.
     private static func run(
         _ name: String, _ arguments: (_ configuration: String) -> [String], port: UInt16, _ configuration: String
-    ) throws -> Ended {
+    ) throws -> GracefulProgram {
         let folder = TemporaryFolder()
         let path = folder.path + "/configuration"
         try configuration.replacing("FOLDER", with: folder.path).write(toFile: path, atomically: true, encoding: .utf8)
-        let program = Ended(try Program(name, arguments(path)), folder)
+        let program = GracefulProgram(try Program(name, arguments(path)), folder)
         guard eventually({ Loopback.isListening(on: port) || !program.program.isRunning }), program.program.isRunning
         else { throw Program.Failure.notStarted(program.program.output) }
         return program
     }
 
-    /// A program that ends its children by itself when it is asked to.
-    private final class Ended: Speaking {
+    /// A program that is stopped with SIGTERM, so that it ends its child processes.
+    private final class GracefulProgram: HasOutput {
         var output: String { program.output }
         let program: Program
         private let folder: TemporaryFolder
@@ -135,6 +135,6 @@ enum ProxyFront: String, CaseIterable, CustomTestStringConvertible {
     }
 }
 
-extension DeploymentTests.Front: ProxyFront.Speaking {
+extension DeploymentTests.Front: ProxyFront.HasOutput {
     var output: String { nginx?.output ?? "" }
 }

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Rooms of alerts that match: the built program with a configuration file that changes under it.
+/// Receivers with matchers in the built program, with changes of the configuration file.
 @Suite(.serialized, .timeLimit(.minutes(3)))
 struct ReceiverTests {
     private let folder = TemporaryFolder()
@@ -24,7 +24,7 @@ struct ReceiverTests {
         #expect(eventually { rig.relay.output.split(separator: "configuration reloaded").count > reloads })
     }
 
-    @Test func aReceiverComesWithAReloadAndItsBacklogOutlivesIt() throws {
+    @Test func reloadAddsAReceiverWhoseBacklogSurvivesItsRemoval() throws {
         try write("max_age: 24h\n")
         let rig = try Rig(storage: folder.path + "/spool", environment: ["RELAY_CONFIG": file])
         #expect(rig.post(numbered(1))?.status == 200)
@@ -41,7 +41,7 @@ struct ReceiverTests {
         let delivered = #"relay_notifications_total{severity="critical",receiver="database"}"#
         #expect(eventually { rig.metric(delivered) == 1 })
 
-        // Its hook fails for less time than it may, so that what comes waits on disk under its name.
+        // Its hook fails for less than the failover delay, so that notifications wait in the receiver's queue.
         rig.setFault(#"{"hook":"database","status":502,"body":"<html>","contentType":"text/html"}"#)
         for number in 3...5 { #expect(rig.post(numbered(number))?.status == 200) }
         let pending = #"relay_journal_pending{severity="critical",receiver="database"}"#
@@ -50,15 +50,15 @@ struct ReceiverTests {
         #expect(rig.relay.exitCode() != nil)
         rig.heal()
 
-        // Taken out of the file meanwhile: its severity's room has what was accepted for it.
+        // The receiver is removed: its pending notifications go to the room of their severity.
         try write("max_age: 24h\n")
         try rig.restart()
-        let isTold = try eventually {
+        let isDelivered = try eventually {
             // In one message or in several.
             let text = try rig.messages(hook: "critical").map(\.whole).joined()
             return ["n3x", "n4x", "n5x"].allSatisfy { text.contains($0) }
         }
-        #expect(isTold)
+        #expect(isDelivered)
         #expect(eventually { rig.metric(pending) == 0 })
         rig.relay.send(SIGTERM)
         #expect(rig.relay.exitCode() == 0)
@@ -72,7 +72,7 @@ struct ReceiverTests {
         return "receivers: [\(all.joined(separator: ",\n  "))]\n"
     }
 
-    @Test func aFullJournalTakesNewReceiversInAReloadAndInAStart() throws {
+    @Test func newReceiversAreAddedWhileTheJournalIsFull() throws {
         try write("max_age: 24h\n")
         let rig = try Rig(
             storage: folder.path + "/spool",
@@ -97,9 +97,9 @@ struct ReceiverTests {
         #expect(own.whole.contains("n7x"))
     }
 
-    /// Where even the reserve does not suffice, the start and the reload go on without the new queues.
+    /// If even the reserve is too small, start and reload continue without the new queues.
     @Test(.enabled(if: getuid() == 0, "mounting a small file system needs root"))
-    func aFullDiskDelaysNewReceiversAndNothingElse() throws {
+    func fullDiskDelaysNewReceiversOnly() throws {
         let disk = TemporaryFolder()
         let mount = try Program("mount", ["-t", "tmpfs", "-o", "size=8m", "tmpfs", disk.path])
         try #require(mount.exitCode() == 0, "\(mount.output)")
@@ -119,7 +119,7 @@ struct ReceiverTests {
         #expect(try rig.waitForMessages(1, hook: "database").first?.whole.contains("n7x") == true)
     }
 
-    @Test func aReceiverWhoseHookIsBrokenHasTheFallbacksRoomAndItsNameOnDeadLetters() throws {
+    @Test func brokenReceiverFailsOverAndIsNamedInDeadLetters() throws {
         try write("max_age: 24h\n")
         let rig = try Rig(storage: folder.path + "/spool", environment: ["RELAY_CONFIG": file])
         try reload(rig, database(rig))
@@ -141,8 +141,8 @@ struct ReceiverTests {
         #expect(try eventually(within: 60) { try rig.messages().contains { $0.whole.contains("n2x") } })
     }
 
-    /// What waits for a hook whose address is mended leaves at once, and goes to the new address alone.
-    @Test func mendedAddressEndsTheBackoffOfTheOldOne() throws {
+    /// Notifications that wait for a hook are posted at once to its corrected URL, and only there.
+    @Test func correctedURLEndsTheBackoff() throws {
         try write("max_age: 24h\n")
         let rig = try Rig(storage: folder.path + "/spool", environment: ["RELAY_CONFIG": file])
         try reload(rig, database(rig))
@@ -159,7 +159,7 @@ struct ReceiverTests {
         #expect(try rig.messages().count == 2)
     }
 
-    @Test func commandsKnowReceivers() throws {
+    @Test func commandsSupportReceivers() throws {
         let mock = try Program("mock-rocketchat", ["--listen", "127.0.0.1:0", "--limiter", "off"])
         let hooks = "http://127.0.0.1:\(try mock.port())/hooks"
         try write(

@@ -1,11 +1,11 @@
 import TestSupport
 import Testing
 
-/// Messages that Rocket.Chat refuses, on the oldest router and on the newest.
+/// Messages that Rocket.Chat refuses, with the oldest router and the newest.
 @Suite(.serialized, .timeLimit(.minutes(3)))
 struct RefusalTests {
     @Test(arguments: ["legacy", "h80"])
-    func aMessageThatIsRefusedGoesOutAsPlainText(profile: String) throws {
+    func refusedMessageIsSentAsPlainText(profile: String) throws {
         let rig = try Rig(mockArguments: ["--limiter", "off", "--profile", profile])
         for error in ["error-action-not-allowed", "Invalid href value provided", "Match error: Expected string"] {
             rig.setFault(
@@ -29,8 +29,8 @@ struct RefusalTests {
         #expect(try rig.messages().contains { $0.whole.contains("n7x") })
     }
 
-    /// Each room takes the notice about it, and so shows that it takes other messages.
-    @Test func whatEveryRoomRefusesBecomesADeadLetter() throws {
+    /// Each room accepts the notice about the notification, which proves that it accepts other messages.
+    @Test func notificationThatEveryRoomRefusesBecomesADeadLetter() throws {
         let rig = try Rig()
         rig.setFault(#"{"containing":"n1x","status":400,"body":{"success":false,"error":"odd"}}"#)
         #expect(rig.post(numbered(1))?.status == 200)
@@ -46,33 +46,33 @@ struct RefusalTests {
             "the queue goes on")
     }
 
-    /// A room that refuses the notice too refuses everything: that is no message's fault.
+    /// A room that also refuses the notice refuses all messages, so no message is the cause.
     @Test func roomThatRefusesEverythingLosesNothing() throws {
         let rig = try Rig()
         rig.setFault(#"{"hook":"critical","status":400,"body":{"success":false,"error":"odd"}}"#)
         for number in 1...3 { #expect(rig.post(numbered(number))?.status == 200) }
         #expect(
             try eventually {
-                let told = try rig.messages(hook: "fallback").map(\.whole).joined()
-                return (1...3).allSatisfy { told.contains("n\($0)x") }
+                let posted = try rig.messages(hook: "fallback").map(\.whole).joined()
+                return (1...3).allSatisfy { posted.contains("n\($0)x") }
             })
         #expect(rig.metric(#"relay_circuit_state{severity="critical"}"#) == 2)
         #expect(try rig.metricSum("relay_dead_letters") == 0)
     }
 
-    @Test func onePoisonAlertTakesNoOtherWithIt() throws {
+    @Test func refusedAlertDoesNotAffectOthers() throws {
         let rig = try Rig(environment: ["RELAY_RATE_LIMIT": "60/20s"])
         rig.setFault(#"{"hook":"critical","status":502,"times":2}"#)
         rig.setFault(#"{"containing":"n5x","status":400,"body":{"success":false,"error":"odd"}}"#)
         for number in 0..<40 {
-            // By its instance an alert is named in a digest too.
+            // A digest names an alert by its instance.
             let body = String(decoding: numbered(number, group: number), as: UTF8.self)
             #expect(rig.post(Array(body.replacing("\"number\"", with: "\"instance\"").utf8))?.status == 200)
         }
-        let isTold = eventually(within: 90) { rig.metric(#"relay_notifications_total{severity="critical"}"#) == 39 }
-        try #require(isTold, "\(rig.relay.output.suffix(2000))")
+        let isDone = eventually(within: 90) { rig.metric(#"relay_notifications_total{severity="critical"}"#) == 39 }
+        try #require(isDone, "\(rig.relay.output.suffix(2000))")
         #expect(eventually { rig.metric(#"relay_dead_letters{severity="critical"}"#) == 1 })
-        let told = try rig.messages(hook: "critical").map(\.whole).joined()
-        #expect((0..<40).filter { !told.contains("n\($0)x") } == [5])
+        let posted = try rig.messages(hook: "critical").map(\.whole).joined()
+        #expect((0..<40).filter { !posted.contains("n\($0)x") } == [5])
     }
 }

@@ -2,11 +2,10 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A machine whose resolver never answers: nothing may ask it for a name that is not needed.
+/// A machine whose DNS resolver never responds: commands must not look up names that they do not need.
 ///
-/// The commands run in namespaces of their own, with a resolver that takes questions and keeps silent, and a host name
-/// that only it could know. That takes root and a kernel with namespaces; where they lack the test says so and is
-/// skipped.
+/// The commands run in separate namespaces with a silent resolver and a host name that is not in /etc/hosts. This needs
+/// root and a kernel with namespaces; otherwise the test is skipped with a message.
 @Suite(.serialized, .timeLimit(.minutes(4)))
 struct ResolverTests {
     private static let namespaces = ["--net", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc"]
@@ -67,7 +66,7 @@ struct ResolverTests {
         .enabled(
             if: canIsolate, "SKIPPED: namespaces cannot be made here (root and unshare are needed), so nothing is shown"
         ))
-    func noCommandWaitsForAResolverThatIsSilent() throws {
+    func commandsDoNotWaitForASilentResolver() throws {
         let folder = TemporaryFolder()
         let body = Rig.fixtures.appending(path: "01-single-firing.am0331.json").path
         let run = try Program(
@@ -89,7 +88,8 @@ struct ResolverTests {
             let (found, milliseconds) = try #require(took[name], "\(name) did not run: \(run.output)")
             print("silent resolver: relay \(name) took \(milliseconds) ms")
             #expect(found == code, "\(name)")
-            // 20 s where it asks; a second is the promise, and a sanitizer or a busy machine may take several.
+            // A lookup takes 20 s. The documented limit is a second, but a sanitizer or a busy machine may need
+            // several.
             #expect(milliseconds < 10_000, "\(name) took \(milliseconds) ms")
         }
         let parts = lines.split(separator: "now the control")
@@ -97,8 +97,7 @@ struct ResolverTests {
         #expect(parts.count == 2 && parts[1].contains("asked"), "the resolver of the test hears nothing: \(run.output)")
     }
 
-    /// A server of a name at two addresses, of which the resolver names one after the other. Prints the address of each
-    /// post.
+    /// Runs a server at two addresses, to which a name resolves one after the other. Prints the address of each post.
     private static let movingScript = #"""
         set -eu
         relay=$1 work=$2
@@ -128,7 +127,7 @@ struct ResolverTests {
         cat "$work/ready"
         export RELAY_STORAGE_PATH=$work/spool RELAY_LISTEN=127.0.0.1:8093
         export ROCKETCHAT_WEBHOOK_CRITICAL=http://chat.example.org:8080/hooks/a/b
-        # The file is there before the relay: grep would complain, and its words are part of what is compared.
+        # Create the file before the relay starts: an error of grep would appear in the compared output.
         : >"$work/serve.out"
         "$relay" serve 2>>"$work/serve.out" &
         until grep -q 'msg=started' "$work/serve.out"; do sleep 0.02; done
@@ -142,14 +141,14 @@ struct ResolverTests {
         cat "$work/posts"
         """#
 
-    /// libcurl would use a name's first address for another minute (CURLOPT_DNS_CACHE_TIMEOUT).
+    /// By default libcurl caches a name's address for a minute (CURLOPT_DNS_CACHE_TIMEOUT).
     @Test(
         .enabled(
             if: canIsolate, "SKIPPED: namespaces cannot be made here (root and unshare are needed), so nothing is shown"
         ))
-    func eachConnectionLooksTheNameUpAgain() throws {
+    func eachConnectionResolvesTheNameAgain() throws {
         let folder = TemporaryFolder()
-        // Of one severity, whose queue has one handle of libcurl.
+        // Both have one severity, whose queue uses a single libcurl handle.
         let bodies = ["refire-1-firing.json", "refire-2-resolved.json"]
         let run = try Program(
             "unshare",

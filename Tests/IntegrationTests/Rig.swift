@@ -8,7 +8,7 @@ struct Recorded {
     var overlapped: Bool
     var text: String
     var id: String
-    /// The message in whose thread it stands.
+    /// The parent message of its thread; nil if it is not in a thread.
     var threadID: String?
     var attachments: [[String: Any]]
 
@@ -31,13 +31,13 @@ struct Recorded {
             }, uniquingKeysWith: { first, _ in first })
     }
 
-    /// Everything a reader sees, to search in.
+    /// The text and the attachments, for searches.
     var whole: String {
         text + attachments.map { "\($0)" }.joined()
     }
 }
 
-/// The built mock and relay as processes, each on a free port, with a spool of their own.
+/// The built mock and relay as processes, each on a free port, with a new spool.
 final class Rig {
     let mock: Program
     let mockPort: UInt16
@@ -47,8 +47,8 @@ final class Rig {
     private let folder: TemporaryFolder?
 
     /// - Parameters:
-    ///   - storage: the spool's folder; a temporary one where nil.
-    ///   - environment: settings beside the hooks. There is no rate limit unless one is given.
+    ///   - storage: the spool's folder; nil for a temporary one.
+    ///   - environment: settings in addition to the hooks. The rate limit is off by default.
     init(storage: String? = nil, mockArguments: [String] = ["--limiter", "off"], environment: [String: String] = [:])
         throws
     {
@@ -57,16 +57,16 @@ final class Rig {
         folder = storage == nil ? TemporaryFolder() : nil
         var variables = ["RELAY_LISTEN": "127.0.0.1:0", "RELAY_RATE_LIMIT": "off"]
         variables["RELAY_STORAGE_PATH"] = storage ?? (folder?.path ?? "") + "/spool"
-        for tier in ["critical", "warning", "info", "fallback"] {
-            variables["ROCKETCHAT_WEBHOOK_\(tier.uppercased())"] =
-                "http://127.0.0.1:\(mockPort)/hooks/\(tier)/t0ken\(tier)"
+        for hook in ["critical", "warning", "info", "fallback"] {
+            variables["ROCKETCHAT_WEBHOOK_\(hook.uppercased())"] =
+                "http://127.0.0.1:\(mockPort)/hooks/\(hook)/t0ken\(hook)"
         }
         self.environment = variables.merging(environment) { $1 }
         relay = try Program("relay", [], environment: self.environment)
         port = try relay.port()
     }
 
-    /// Starts the relay again on the same spool, after it has ended.
+    /// Starts the relay again on the same spool. The relay must have exited.
     func restart(environment changes: [String: String] = [:]) throws {
         precondition(!relay.isRunning)
         environment.merge(changes) { $1 }
@@ -99,7 +99,7 @@ final class Rig {
         [UInt8](try Data(contentsOf: fixtures.appending(path: name)))
     }
 
-    /// One line of the relay's metrics, its value; nil where there is none.
+    /// The value of one line of the relay's metrics; nil if there is no such line.
     func metric(_ line: String) -> Double? {
         get("/metrics")?.body.split(separator: "\n").first { $0.hasPrefix(line + " ") }
             .flatMap { Double($0.dropFirst(line.count + 1)) }
@@ -119,7 +119,7 @@ final class Rig {
         return try messages(hook: hook)
     }
 
-    /// Waits until the mock has begun to take exactly one post, recorded or not.
+    /// Waits until the mock has received exactly one post, recorded or not.
     func waitForOnePost() -> Bool {
         eventually {
             Client.request("GET", "/messages/count", port: mockPort)?.body.contains("\"requests\":1") == true
@@ -136,7 +136,7 @@ final class Rig {
     }
 }
 
-/// A webhook of one alert, whose number and status can be told from the message it becomes.
+/// A webhook with one alert, whose number and status are visible in its message.
 func numbered(
     _ number: Int, group: Int = 0, severity: String = "critical", status: String = "firing", padding: Int = 0
 ) -> [UInt8] {

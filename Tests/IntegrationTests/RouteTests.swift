@@ -4,7 +4,7 @@ import Testing
 
 @Suite(.serialized, .timeLimit(.minutes(5)))
 struct RouteTests {
-    @Test func theRoutesAnswerAsTheInterfaceSays() throws {
+    @Test func routesRespondAsDocumented() throws {
         let rig = try Rig()
         let health = try #require(rig.get("/health"))
         #expect(health.status == 200)
@@ -27,7 +27,7 @@ struct RouteTests {
         #expect(tunnel?.status == 405 && tunnel?.headers["allow"] == "GET, HEAD, POST")
     }
 
-    @Test func whatCanNeverSucceedGets400AndSaysWhy() throws {
+    @Test func invalidWebhooksGet400WithTheReason() throws {
         let rig = try Rig()
         let answer = try rig.post(fixture: "28-custom-payload.am0331.json")
         #expect(answer?.status == 400)
@@ -38,7 +38,7 @@ struct RouteTests {
         #expect(rig.metric(#"relay_payloads_rejected_total{reason="invalidJSON"}"#) == 1)
     }
 
-    @Test func compressedBodiesAreTakenAndBombsRefused() throws {
+    @Test func compressedBodiesAreAcceptedAndBombsRefused() throws {
         let rig = try Rig(environment: ["RELAY_MAX_BODY_SIZE": "1MiB"])
         func gzipped(_ bytes: [UInt8]) throws -> [UInt8] {
             let folder = TemporaryFolder()
@@ -57,7 +57,7 @@ struct RouteTests {
         #expect(try rig.waitForMessages(1).count == 1)
     }
 
-    @Test func withTokensOnlyTheirBearersMayPost() throws {
+    @Test func onlyRequestsWithATokenMayPost() throws {
         let rig = try Rig(environment: ["RELAY_AUTH_TOKEN": "old-token,new-token"])
         let refused = try rig.post(fixture: "01-single-firing.am0331.json")
         #expect(refused?.status == 401)
@@ -69,7 +69,7 @@ struct RouteTests {
         #expect(!rig.relay.output.contains("new-token"))
     }
 
-    @Test func promtoolFindsNothingWrongWithTheMetrics() throws {
+    @Test func metricsPassPromtool() throws {
         let rig = try Rig()
         _ = try rig.post(fixture: "14-distinct-severities.am0331.json")
         _ = try rig.waitForMessages(4)

@@ -3,7 +3,7 @@ import Glibc
 import TestSupport
 import Testing
 
-/// systemd does not run on the machines of these tests: its side of the protocols is played here.
+/// Tests of systemd's protocols. The tests implement systemd's side, because they must run without systemd.
 @Suite(.serialized, .timeLimit(.minutes(2)))
 struct ServiceManagerTests {
     /// The socket that `NOTIFY_SOCKET` names.
@@ -38,7 +38,7 @@ struct ServiceManagerTests {
     }
 
     @Test(arguments: [true, false])
-    func aServiceManagerIsToldOfEveryStep(abstract: Bool) throws {
+    func serviceManagerIsNotifiedOfEveryState(abstract: Bool) throws {
         let folder = TemporaryFolder()
         let socket = NotifySocket(abstract ? "@relay-test-\(UUID().uuidString)" : folder.path + "/notify")
         let rig = try Rig(environment: ["NOTIFY_SOCKET": socket.name, "WATCHDOG_USEC": "600000"])
@@ -59,7 +59,7 @@ struct ServiceManagerTests {
         let environment = [
             "ROCKETCHAT_WEBHOOK_CRITICAL": "http://127.0.0.1:9/hooks/a/b", "RELAY_STORAGE_PATH": folder.path + "/spool",
         ]
-        // The socket has number 3 in the relay, which must find its own process id in LISTEN_PID.
+        // The socket is descriptor 3 in the relay, and LISTEN_PID must be the relay's process ID.
         let relay = try Program.path("relay")
         let script = "exec 3<&0 0</dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; exec \(relay) serve"
         let first = try Program("/bin/sh", ["-c", script], environment: environment, input: descriptor)
@@ -67,7 +67,7 @@ struct ServiceManagerTests {
         first.send(SIGTERM)
         #expect(first.exitCode() == 0)
 
-        // Nobody serves now, yet the connection is taken: it waits for the next process.
+        // No process serves now, but the connection is in the backlog until the next process accepts it.
         let waiting = Client(port: port)
         let body = numbered(2)
         waiting.send("POST /webhook HTTP/1.1\r\nHost: t\r\nContent-Length: \(body.count)\r\n\r\n", body)
@@ -76,7 +76,7 @@ struct ServiceManagerTests {
         #expect(second.output.contains("1 inherited"))
     }
 
-    @Test func whatIsNoListeningSocketIsNamed() throws {
+    @Test func descriptorThatIsNotAListeningSocketIsReported() throws {
         let relay = try Program.path("relay")
         let folder = TemporaryFolder()
         let script = "exec 3</dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; exec \(relay) serve"
@@ -90,7 +90,7 @@ struct ServiceManagerTests {
         #expect(program.output.contains("descriptor 3 is no listening stream socket"))
     }
 
-    /// Without CLOEXEC, so that a child has it.
+    /// A listening socket without CLOEXEC, so that child processes inherit it.
     private func listeningSocket() throws -> (Int32, UInt16) {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         let port = try Loopback.bindToFreePort(descriptor)

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Settings that were once taken without a word, through the built program.
+/// Invalid settings that the built program once accepted without a message.
 @Suite(.serialized, .timeLimit(.minutes(3)))
 struct SettingCaseTests {
     private static let hook = "https://chat.example.com/hooks/a1B2c3D4e5F6/q9W8e7R6t5s3cret"
@@ -29,7 +29,7 @@ struct SettingCaseTests {
         (["RELAY_CA_FILE": "/dev/null"], "/dev/null is empty"),
         (["ROCKETCHAT_WEBHOOK_INFO_FILE": "/usr"], "/usr is a folder"),
     ])
-    func aSettingThatIsWrongStopsTheStart(environment: [String: String], words: String) throws {
+    func invalidSettingPreventsTheStart(environment: [String: String], words: String) throws {
         for command in ["check-config", "serve"] {
             let (code, output) = try run(command, environment)
             #expect(code == 2, "\(command): \(output)")
@@ -37,8 +37,8 @@ struct SettingCaseTests {
         }
     }
 
-    /// A file of environment variables with Windows's line ends, as docker reads it.
-    @Test func carriageReturnsAtTheEndChangeNothing() throws {
+    /// Values from an environment file with Windows line ends, which docker passes on.
+    @Test func trailingCarriageReturnsAreIgnored() throws {
         let (code, output) = try run(
             "check-config",
             [
@@ -48,7 +48,7 @@ struct SettingCaseTests {
         #expect(code == 0 && output.contains("storage: ./data\n") && !output.contains("\r"), "\(output)")
     }
 
-    @Test func warningsAreToldAndTheSettingsTaken() throws {
+    @Test func warningsAreReportedWithoutAnError() throws {
         let hooks = [
             "ROCKETCHAT_WEBHOOK_CRITICAL": "http://mock:8094/hooks/a1B2c3/q9W8e7?channel=%23ops",
             "ROCKETCHAT_WEBHOOK_INFO": "",
@@ -61,7 +61,7 @@ struct SettingCaseTests {
         #expect(output.contains("the settings are in order") && !output.contains("q9W8e7"))
     }
 
-    @Test func theStartSaysWhoMayPostAndWhichRoomsThereAre() throws {
+    @Test func startLogsAuthenticationAndHooks() throws {
         let rig = try Rig(environment: ["RELAY_AUTH_TOKEN": "t0kenOne", "ROCKETCHAT_WEBHOOK_FALLBACK": ""])
         let log = rig.relay.output
         #expect(log.contains("may post with the bearer token"))
@@ -71,15 +71,15 @@ struct SettingCaseTests {
         #expect(!log.contains("t0ken"), "\(log)")
     }
 
-    @Test func theStarServesAndItsHealthCheckFindsIt() throws {
-        // Loopback alone is what tests listen on: the check is of the address that the star means.
+    @Test func healthcheckWorksWithAStarAddress() throws {
+        // Tests listen on loopback only, which is also the address that the health check uses for the star.
         let rig = try Rig()
         let check = try Program(
             "relay", ["healthcheck"], environment: ["RELAY_LISTEN": "*:\(rig.port)"])
         #expect(check.exitCode() == 0, "\(check.output)")
     }
 
-    @Test func theExamplesPass() throws {
+    @Test func examplesPassCheckConfig() throws {
         var variables: [String: String] = [:]
         for line in try Checkout.text(".env.example").split(separator: "\n") where !line.hasPrefix("#") {
             let parts = line.split(separator: "=", maxSplits: 1)
@@ -96,8 +96,8 @@ struct SettingCaseTests {
         #expect(program.exitCode() == 0, "\(program.output)")
     }
 
-    /// What systemd's unit loads from /etc/relay, as its credentials are named.
-    @Test func theUnitsCredentialsAreConfigurationReceiversAndTLS() throws {
+    /// The credentials that the systemd unit loads from /etc/relay.
+    @Test func systemdCredentialsProvideConfigurationReceiversAndTLS() throws {
         let files = [
             "relay_config": "receivers: [{name: database, matchers: 'team=\"db\"'}]\n",
             "rocketchat_webhook_database": "https://chat.example.com/hooks/dataBase1/q9W8e7R6t5s3cret\n",

@@ -30,7 +30,7 @@ struct ShareTests {
         for number in 0..<50 { #expect(rig.post(numbered(number, padding: 1000))?.status == 200) }
         #expect(try rig.waitForMessages(50, hook: "critical").count == 50)
         #expect(rig.post(numbered(50, severity: "warning"))?.status == 200)
-        // One webhook with alerts of both, of which the critical one decides.
+        // One webhook with alerts of several severities: the most urgent one decides.
         let mixed = try Rig.fixture("14-distinct-severities.am0331.json")
         #expect(rig.post(mixed)?.status == 200)
 
@@ -41,7 +41,7 @@ struct ShareTests {
         #expect(rig.get("/-/ready")?.body.contains("refusing") == false)
     }
 
-    /// Each severity's backlog stops at its own share, and critical's alone makes the journal full.
+    /// Each severity's backlog is limited to its share. Only the critical backlog fills the journal.
     @Test func severitiesAreRefusedInOrder() throws {
         let rig = try Rig(environment: ["RELAY_JOURNAL_LIMIT": "2MiB", "RELAY_RATE_LIMIT": "off"])
         rig.setFault(#"{"status":502,"body":"<html>"}"#)

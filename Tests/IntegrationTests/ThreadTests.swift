@@ -3,7 +3,7 @@ import Testing
 
 @Suite(.serialized, .timeLimit(.minutes(2)))
 struct ThreadTests {
-    @Test func aResolveGoesToTheRoomAndToItsFiringsThread() throws {
+    @Test func resolveIsPostedInTheRoomAndInTheFiringsThread() throws {
         let rig = try Rig(environment: ["RELAY_THREADS": "true"])
         #expect(rig.post(numbered(1, group: 1))?.status == 200)
         #expect(try rig.waitForMessages(1).count == 1)
@@ -25,8 +25,8 @@ struct ThreadTests {
         #expect(try rig.messages().map(\.threadID) == [nil, nil])
     }
 
-    /// The server sends a message back where its id is asked for, here more than 64 KiB.
-    @Test func aMessageThatComesBackWholeIsPostedOnce() throws {
+    /// The server returns the message if its id is requested, here with more than 64 KiB.
+    @Test func messageReturnedInTheResponseIsPostedOnce() throws {
         let rig = try Rig(environment: ["RELAY_THREADS": "true"])
         #expect(try rig.post(fixture: "threads-50-alerts.json")?.status == 200)
         #expect(try eventually { try rig.metricSum("relay_journal_pending") == 0 })

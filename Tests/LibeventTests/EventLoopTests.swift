@@ -19,21 +19,21 @@ struct EventLoopTests {
                 }
             }
         }
-        await settle()
+        await waitForPostedWork()
         seen.withLock { seen in
             #expect(seen.keys.sorted() == [0, 1, 2, 3])
             #expect(seen.values.allSatisfy { $0 == Array(0..<1000) })
         }
     }
 
-    @Test func workPostedFromTheLoopRunsAfterTheWorkThatPostsIt() async {
+    @Test func workPostedOnTheLoopRunsAfterTheCurrentWork() async {
         let seen = Locked<[Int]>([])
         LoopActor.post {
             LoopActor.post { seen.withLock { $0.append(2) } }
             seen.withLock { $0.append(1) }
         }
-        await settle()
-        await settle()
+        await waitForPostedWork()
+        await waitForPostedWork()
         #expect(seen.withLock { $0 } == [1, 2])
     }
 
@@ -57,8 +57,8 @@ struct EventLoopTests {
         _ = event
     }
 
-    /// Returns once all that was posted before has run.
-    private func settle() async {
+    /// Returns once all earlier posted work has run.
+    private func waitForPostedWork() async {
         await withCheckedContinuation { done in LoopActor.post { done.resume() } }
     }
 }
@@ -68,16 +68,16 @@ struct EventLoopTests {
         ("0.0.0.0:8093", "0.0.0.0", 8093), ("[::]:8093", "::", 8093), (":8093", "", 8093),
         ("localhost:0", "localhost", 0),
     ])
-    func addressesAreRead(text: String, host: String, port: Int) {
+    func validAddressesAreParsed(text: String, host: String, port: Int) {
         #expect(SocketAddress(text) == SocketAddress(host: host, port: UInt16(port)))
     }
 
     @Test(arguments: ["8093", "", "host", "::1:80", "[127.0.0.1]:80", "a:b:1", "h:65536", "h:-1", "http://h:1"])
-    func whatIsNoAddressIsRefused(text: String) {
+    func malformedAddressesAreRefused(text: String) {
         #expect(SocketAddress(text) == nil)
     }
 
-    @Test @LoopActor func severalAddressesOfBothFamiliesAreServedTogether() throws {
+    @Test @LoopActor func serverListensOnIPv4AndIPv6() throws {
         let server = HTTPServer(limits: HTTPLimits()) { $0.reply(status: 200, body: []) }
         let first = try server.listen(on: SocketAddress(host: "127.0.0.1", port: 0))
         let second = try server.listen(on: SocketAddress(host: "::1", port: first.port))

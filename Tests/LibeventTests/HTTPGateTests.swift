@@ -3,14 +3,14 @@ import Libevent
 import TestSupport
 import Testing
 
-/// What the server does with a connection's bytes before evhttp sees them.
+/// How the gate processes a connection's bytes before evhttp.
 @Suite(.timeLimit(.minutes(2)))
 struct HTTPGateTests {
     // MARK: Framing on the wire
 
     private static let smuggled = "GET /smuggled HTTP/1.1\r\nHost: t\r\n\r\n"
 
-    /// Every method with every way to frame a body; each body is a request that a parser of another mind would run.
+    /// Every method with every framing of a body. Each body is a request that a differing parser would execute.
     @Test(arguments: HTTPMethod.allCases.map(\.rawValue) + ["BREW"])
     @LoopActor func noMethodWithAnyFramingSmugglesARequest(method: String) async throws {
         let length = Self.smuggled.utf8.count
@@ -35,7 +35,7 @@ struct HTTPGateTests {
                 while let answer = client.answer(toHEAD: method == "HEAD") { answers.append(answer) }
                 return answers
             }
-            // What follows a body of no bytes is a request of its own, which its sender wrote as one.
+            // The bytes after an empty body are a pipelined request, as the sender intended.
             let isPipelined = fields == "Content-Length: 0" || body.hasPrefix("0\r\n")
             let mayRun = isPipelined && answers.first?.status == 200 ? ["/first", "/smuggled"] : ["/first"]
             #expect(echo.paths == (answers.first?.status == 200 ? mayRun : []), "\(method) \(fields)")
@@ -44,7 +44,7 @@ struct HTTPGateTests {
         await echo.stop()
     }
 
-    @Test @LoopActor func requestsBehindOneAnotherAreServedInOrder() async throws {
+    @Test @LoopActor func pipelinedRequestsAreServedInOrder() async throws {
         let echo = try EchoServer()
         let port = echo.port
         let bodies = await offLoop {
@@ -61,7 +61,7 @@ struct HTTPGateTests {
         await echo.stop()
     }
 
-    @Test @LoopActor func theServerIsNotIdleWhileAnotherRequestHasArrivedBehindOne() async throws {
+    @Test @LoopActor func pipelinedRequestKeepsTheServerBusy() async throws {
         let echo = try EchoServer()
         echo.holds = true
         let port = echo.port
@@ -83,28 +83,28 @@ struct HTTPGateTests {
         await echo.stop()
     }
 
-    @Test @LoopActor func aStormOfConnectionsLeavesTimeForOthers() async throws {
+    @Test @LoopActor func acceptingIsLimitedPerLoopIteration() async throws {
         var limits = HTTPLimits()
-        // On a machine that is busy with other things the first of them would be closed before the last has come.
+        // On a busy machine, the first connections would time out before the last is accepted.
         limits.firstByteTimeout = .seconds(60)
         let echo = try EchoServer(limits: limits)
-        // On the loop, so that all of them wait to be accepted.
+        // Connects on the loop, so that all connections are in the backlog.
         let clients = SocketCrowd(port: echo.port)
         for _ in 0..<300 { clients.add(SocketCrowd.Script()) }
-        let turns = Turns(of: echo.server)
-        turns.sample()
-        let haveCome = await echo.waits { $0.server.connectionCount == 300 }
-        #expect(haveCome, "\(echo.server.connectionCount), at most \(turns.most) in a turn")
-        turns.isDone = true
-        // 64 in a turn; a sample may come before or after them.
-        #expect(turns.most <= 128)
+        let counter = AcceptCounter(of: echo.server)
+        counter.sample()
+        let areAccepted = await echo.waits { $0.server.connectionCount == 300 }
+        #expect(areAccepted, "\(echo.server.connectionCount), at most \(counter.most) in a turn")
+        counter.isDone = true
+        // 64 per loop iteration; two iterations may lie between two samples.
+        #expect(counter.most <= 128)
         withExtendedLifetime(clients) {}
         await echo.stop()
     }
 
-    /// Looks in each turn of the loop how many connections have been accepted in it.
+    /// Samples the number of accepted connections in each loop iteration.
     @LoopActor
-    private final class Turns {
+    private final class AcceptCounter {
         private let server: HTTPServer
         private var last = 0
         private(set) var most = 0
@@ -119,7 +119,7 @@ struct HTTPGateTests {
         }
     }
 
-    @Test @LoopActor func requestsInSingleBytesAreServed() async throws {
+    @Test @LoopActor func requestsSentByteByByteAreServed() async throws {
         let echo = try EchoServer()
         let port = echo.port
         let bodies = await offLoop {
@@ -138,7 +138,7 @@ struct HTTPGateTests {
         "POST /a HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\nabcde",
         "POST /a HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n3;x=\"y\"\r\ncde\r\n0\r\nT: u\r\n\r\n",
     ])
-    @LoopActor func aRequestCutAnywhereIsServed(text: String) async throws {
+    @LoopActor func requestSplitAtAnyByteIsServed(text: String) async throws {
         let echo = try EchoServer()
         let port = echo.port
         let bodies = await offLoop {
@@ -147,7 +147,7 @@ struct HTTPGateTests {
                 (1..<bytes.count).map { cut in
                     let client = Client(port: port)
                     client.send("", Array(bytes[..<cut]))
-                    // Once another client has its answer, the first part has been read.
+                    // Once another client has its reply, the server has read the first part.
                     _ = Client.request("GET", "/other", port: port)
                     client.send("", Array(bytes[cut...]))
                     let body = client.answer()?.body
@@ -158,7 +158,7 @@ struct HTTPGateTests {
         await echo.stop()
     }
 
-    @Test @LoopActor func bytesThatAreNoRequestAreRefusedAtOnce() async throws {
+    @Test @LoopActor func invalidBytesAreRefusedAtOnce() async throws {
         let echo = try EchoServer()
         let port = echo.port
         let statuses = await offLoop {
@@ -172,7 +172,7 @@ struct HTTPGateTests {
         await echo.stop()
     }
 
-    @Test @LoopActor func aClientThatEndsItsSideAfterARequestGetsItsReply() async throws {
+    @Test @LoopActor func halfClosedClientGetsItsReply() async throws {
         let echo = try EchoServer()
         echo.holds = true
         let port = echo.port
@@ -191,7 +191,7 @@ struct HTTPGateTests {
 
     // MARK: Screening
 
-    @Test @LoopActor func aRefusedRequestIsAnsweredBeforeItsBodyTakesMemory() async throws {
+    @Test @LoopActor func refusedRequestIsAnsweredBeforeItsBodyUsesMemory() async throws {
         let echo = try EchoServer()
         var most = 0
         echo.server.onArrival = { [unowned echo] arrival in
@@ -201,7 +201,7 @@ struct HTTPGateTests {
         let port = echo.port
         let (answer, isClosed) = await offLoop {
             let client = Client(port: port)
-            // All of it is sent although nothing of it is wanted: the answer must still be there to read.
+            // The client sends the entire body although it is refused. It must still be able to read the response.
             client.send("POST /a HTTP/1.1\r\nHost: t\r\nX-Name:  v \r\nContent-Length: 8000000\r\n\r\n")
             client.send(String(repeating: "x", count: 8_000_000))
             return (client.answer(), client.isClosedByServer())
@@ -216,7 +216,7 @@ struct HTTPGateTests {
         await echo.stop()
     }
 
-    @Test @LoopActor func aVerdictMayComeLater() async throws {
+    @Test @LoopActor func verdictMayBeDeferred() async throws {
         let echo = try EchoServer()
         var arrivals: [HTTPArrival] = []
         echo.server.onArrival = { arrivals.append($0) }
@@ -240,7 +240,7 @@ struct HTTPGateTests {
         await echo.stop()
     }
 
-    @Test @LoopActor func theBodyIsAskedForOnlyOfTheAdmitted() async throws {
+    @Test @LoopActor func onlyAdmittedRequestsGet100Continue() async throws {
         let echo = try EchoServer()
         echo.server.onArrival = { arrival in
             if arrival.head.path == "/in" {
@@ -265,14 +265,14 @@ struct HTTPGateTests {
 
     // MARK: Memory
 
-    @Test @LoopActor func aClientThatReadsNoAnswersIsNotReadFrom() async throws {
+    @Test @LoopActor func clientThatReadsNoRepliesIsNotRead() async throws {
         let echo = try EchoServer()
         echo.replySize = 1 << 20
         let port = echo.port
         let sent = await offLoop {
             let client = Client(port: port)
             let requests = Array(String(repeating: "GET /x HTTP/1.1\r\nHost: t\r\n\r\n", count: 1000).utf8)
-            // Until the kernel's buffers at both ends are full and nothing moves any more.
+            // Sends until the kernel's buffers at both ends are full.
             return client.sendWithoutWaiting(requests, upTo: 64 << 20)
         }
         #expect(sent < 16 << 20)
@@ -280,7 +280,7 @@ struct HTTPGateTests {
         await echo.stop()
     }
 
-    @Test @LoopActor func bodiesBeyondTheBudgetWaitAndAreThenTurnedAway() async throws {
+    @Test @LoopActor func bodiesBeyondTheMemoryBudgetWaitAndGet503() async throws {
         var limits = HTTPLimits()
         limits.memory = 400_000
         limits.memoryTimeout = .seconds(3)
@@ -293,7 +293,7 @@ struct HTTPGateTests {
         let head = "POST /big HTTP/1.1\r\nHost: t\r\nContent-Length: 299500\r\n"
         // nonisolated(unsafe): the closures that use it run one after the other.
         nonisolated(unsafe) let holder = Client(port: port)
-        // Nearly all that strangers may have together.
+        // Nearly all of the untrusted connections' share.
         await offLoop { holder.send(head + "\r\n" + String(repeating: "x", count: 299_000)) }
         #expect(await echo.waits { $0.server.memoryUsed >= 299_000 })
         let (stranger, trusted) = await offLoop {
@@ -317,7 +317,7 @@ struct HTTPGateTests {
         await echo.stop()
     }
 
-    @Test @LoopActor func aWaitingBodyGoesOnWhenMemoryIsFree() async throws {
+    @Test @LoopActor func waitingBodyContinuesWhenMemoryIsFree() async throws {
         var limits = HTTPLimits()
         limits.memory = 400_000
         limits.memoryTimeout = .seconds(60)
@@ -342,7 +342,7 @@ struct HTTPGateTests {
 
     // MARK: Connections
 
-    @Test @LoopActor func silentConnectionsMakeWayForNewcomers() async throws {
+    @Test @LoopActor func newConnectionsEvictSilentOnes() async throws {
         var limits = HTTPLimits()
         limits.connections = 8
         let echo = try EchoServer(limits: limits)
@@ -361,15 +361,15 @@ struct HTTPGateTests {
         await echo.stop()
     }
 
-    /// evhttp lets a client that is gone go without a word; until that is seen it must not count.
-    @Test @LoopActor func clientsThatAreGoneMakeWayBeforeThoseThatAreThere() async throws {
+    /// evhttp frees a disconnected client's connection without a callback. Until the sweep it must not count.
+    @Test @LoopActor func disconnectedClientsAreEvictedFirst() async throws {
         var limits = HTTPLimits()
         limits.connections = 8
         let echo = try EchoServer(limits: limits)
         let port = echo.port
         let statuses = await offLoop {
             let quiet = Client(port: port)
-            // Each answer shows that the loop has seen the end of the one before it.
+            // Each reply shows that the loop has noticed the end of the previous connection.
             let probes = (0..<40).map { _ in
                 _ = Client(port: port)
                 return Client.request("GET", "/probe", port: port)?.status
@@ -380,7 +380,7 @@ struct HTTPGateTests {
         await echo.stop()
     }
 
-    @Test @LoopActor func aTrustedConnectionDoesNotMakeWay() async throws {
+    @Test @LoopActor func trustedConnectionIsNotEvicted() async throws {
         var limits = HTTPLimits()
         limits.connections = 8
         let echo = try EchoServer(limits: limits)
@@ -400,14 +400,14 @@ struct HTTPGateTests {
         await echo.stop()
     }
 
-    @Test @LoopActor func oneAddressHasAShareOfTheConnections() async throws {
+    @Test @LoopActor func connectionsPerAddressAreLimited() async throws {
         var limits = HTTPLimits()
         limits.connectionsPerAddress = 3
         let echo = try EchoServer(limits: limits)
         let port = echo.port
         var closed = 0
         echo.server.onClose = { closing, _ in if closing == .tooManyOfAddress { closed += 1 } }
-        // Those that are silent longest make way for the address's new ones.
+        // New connections evict the longest silent ones of the same address.
         let last = await offLoop {
             let clients = (0..<5).map { _ in Client(port: port) }
             for client in clients.prefix(2) { _ = client.isClosedByServer() }
@@ -418,7 +418,7 @@ struct HTTPGateTests {
         await offLoop {
             let busy = (0..<3).map { _ in Client(port: port) }
             for client in busy { client.send("GET / HTTP/1.1\r\nHost: t\r\n\r\n") }
-            // Requests in progress do not.
+            // Connections with a request in progress are not evicted.
             #expect(eventually { Client(port: port).isClosedByServer() })
         }
         echo.answerHeld()
@@ -432,7 +432,7 @@ struct HTTPGateTests {
         await echo.stop()
     }
 
-    @Test @LoopActor func clientsBehindAProxyHaveTheirShareEach() async throws {
+    @Test @LoopActor func clientsBehindAProxyAreLimitedSeparately() async throws {
         var limits = HTTPLimits()
         limits.connectionsPerAddress = 2
         let echo = try EchoServer(limits: limits)
@@ -457,7 +457,7 @@ struct HTTPGateTests {
         await echo.stop()
     }
 
-    @Test @LoopActor func aConnectionWithoutAFirstByteIsClosed() async throws {
+    @Test @LoopActor func connectionWithoutAFirstByteIsClosed() async throws {
         var limits = HTTPLimits()
         limits.firstByteTimeout = .seconds(2)
         let echo = try EchoServer(limits: limits)
@@ -466,7 +466,7 @@ struct HTTPGateTests {
             let kept = Client(port: port)
             let first = kept.request("GET", "/a")?.status
             let isClosed = Client(port: port).isClosedByServer()
-            // It has been silent for as long, but after a request.
+            // This connection has been silent for as long, but after a request.
             return (isClosed, first == 200 ? kept.request("GET", "/b")?.status : nil)
         }
         #expect(silent)
@@ -474,7 +474,7 @@ struct HTTPGateTests {
         await echo.stop()
     }
 
-    @Test @LoopActor func aHeadThatDripsIsCutBeforeABodyWouldBe() async throws {
+    @Test @LoopActor func slowHeadTimesOutBeforeASlowBody() async throws {
         var limits = HTTPLimits()
         limits.headerTimeout = .milliseconds(300)
         let echo = try EchoServer(limits: limits)

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Libevent
 
-/// Heads and chunked bodies as RFC 9110 and RFC 9112 define them, read as values.
+/// Unit tests of the parsers for heads and chunked bodies (RFC 9110 and RFC 9112).
 @Suite struct HTTPHeadTests {
     private func parse(_ text: String) throws(HTTPRefusal) -> HTTPHead? {
         let bytes = Array(text.utf8)
@@ -37,7 +37,7 @@ import Testing
         ("GET / HTTP/1.1\r\nHost: [::ffff:192.0.2.1]\r\n\r\n", .none),
         ("GET / HTTP/1.1\r\nHost: [v1f.a:b]\r\n\r\n", .none),
     ])
-    func validHeadsAreTaken(head: String, body: HTTPHead.Body) throws {
+    func validHeadsAreParsed(head: String, body: HTTPHead.Body) throws {
         #expect(try parse(head)?.body == body)
     }
 
@@ -95,13 +95,13 @@ import Testing
         "POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding:\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n",
         "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
-        // Methods that evhttp reads no body of.
+        // Methods without a body in evhttp.
         "HEAD / HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\n",
         "TRACE / HTTP/1.1\r\nHost: t\r\nContent-Length: 1\r\n\r\n",
         "HEAD / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n",
         "TRACE / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n",
     ])
-    func doubtfulHeadsAreRefused(head: String) {
+    func ambiguousHeadsAreRefused(head: String) {
         #expect(status(head) == 400)
     }
 
@@ -111,7 +111,7 @@ import Testing
         ("GET / HTTP/2.0\r\nHost: t\r\n\r\n", 505),
         ("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 1\r\nExpect: magic\r\n\r\n", 417),
     ])
-    func otherRefusalsHaveTheirStatus(head: String, expected: Int) {
+    func otherRefusalsHaveSpecificStatuses(head: String, expected: Int) {
         #expect(status(head) == expected)
     }
 
@@ -121,16 +121,16 @@ import Testing
         ("GET / HTTP/1.0\r\n\r\n", false), ("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", true),
         ("GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n", false),
     ])
-    func connectionsAreKeptAsTheClientAsks(head: String, isKept: Bool) throws {
+    func persistenceFollowsVersionAndConnectionField(head: String, isKept: Bool) throws {
         #expect(try parse(head)?.keepsAlive == isKept)
     }
 
-    @Test func anIncompleteHeadIsAwaited() throws {
+    @Test func incompleteHeadReturnsNil() throws {
         let head = Array("GET / HTTP/1.1\r\nHost: t\r\n\r\n".utf8)
         for length in 0..<head.count { #expect(try parse(String(decoding: head[..<length], as: UTF8.self)) == nil) }
     }
 
-    /// Whatever bytes come: a refusal or a head, never a trap.
+    /// Any bytes give a refusal or a head, never a trap.
     @Test func randomBytesNeverTrap() {
         var random = SystemRandomNumberGenerator()
         let seeds = [
@@ -153,7 +153,7 @@ import Testing
 }
 
 @Suite struct HTTPChunksTests {
-    /// The decoded body; nil where more is awaited.
+    /// The decoded body; nil if it is incomplete.
     private func decode(_ text: String, piece: Int, limit: Int = 100) throws(HTTPRefusal) -> String? {
         var chunks = HTTPChunks(bodyLimit: limit, overheadLimit: 64, trailerLimit: 2)
         var decoded: [UInt8] = []
@@ -188,7 +188,7 @@ import Testing
             ("A\r\n0123456789\r\n0\r\n\r\n", "0123456789"), ("1;a\r\nx\r\n0;b=c\r\n\r\n", "x"),
             ("1 ; a = \"b\\\"; \" ;c\r\nx\r\n0\r\n\r\n", "x"), ("1\r\nx\r\n0\r\nA: b\r\nC: d\r\n\r\n", "x"),
         ], [1, 2, 7, 1000])
-    func validBodiesAreDecodedInAnyPieces(body: (String, String), piece: Int) throws {
+    func validBodiesAreDecodedInPiecesOfAnySize(body: (String, String), piece: Int) throws {
         #expect(try decode(body.0, piece: piece) == body.1)
     }
 
@@ -211,7 +211,7 @@ import Testing
     }
 
     @Test(arguments: ["65\r\n", "64\r\n" + String(repeating: "x", count: 100) + "\r\n1\r\n", "7fffffffffffffff\r\n"])
-    func aBodyAboveTheLimitIsRefusedAtItsSize(body: String) {
+    func bodyAboveTheLimitIsRefusedAtItsSizeLine(body: String) {
         #expect { try decode(body, piece: 1000) } throws: { [400, 413].contains(($0 as? HTTPRefusal)?.status) }
     }
 }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(2)))
 struct HTTPReplyTests {
-    @Test @LoopActor func aDeferredReplyReachesTheClientDuringDrain() async throws {
+    @Test @LoopActor func deferredReplyIsSentDuringDrain() async throws {
         let echo = try EchoServer()
         echo.holds = true
         let port = echo.port
@@ -19,7 +19,7 @@ struct HTTPReplyTests {
         #expect(await answer?.headers["connection"] == "close")
     }
 
-    @Test @LoopActor func allFieldsOfANameAreGivenInTheirOrder() async throws {
+    @Test @LoopActor func repeatedFieldsAreReturnedInOrder() async throws {
         let echo = try EchoServer()
         echo.holds = true
         let port = echo.port
@@ -36,7 +36,7 @@ struct HTTPReplyTests {
         #expect(await answer?.status == 200)
     }
 
-    @Test @LoopActor func aClientThatLeavesBeforeTheReplyHarmsNothing() async throws {
+    @Test @LoopActor func clientMayDisconnectBeforeTheReply() async throws {
         let echo = try EchoServer()
         echo.holds = true
         let port = echo.port
@@ -49,7 +49,7 @@ struct HTTPReplyTests {
         await echo.stop()
     }
 
-    @Test @LoopActor func anOverdueReplyIsReportedAndCanStillBeGiven() async throws {
+    @Test @LoopActor func overdueReplyIsReportedAndCanStillBeSent() async throws {
         var limits = HTTPLimits()
         limits.replyTimeout = .milliseconds(300)
         let echo = try EchoServer(limits: limits)
@@ -69,7 +69,7 @@ struct HTTPReplyTests {
     }
 
     @Test(arguments: [true, false])
-    @LoopActor func aDroppedExchangeEndsTheConnectionWithoutAnAnswer(reset: Bool) async throws {
+    @LoopActor func droppedExchangeEndsTheConnectionWithoutAReply(reset: Bool) async throws {
         let echo = try EchoServer()
         echo.holds = true
         let port = echo.port
@@ -86,7 +86,7 @@ struct HTTPReplyTests {
         await echo.stop()
     }
 
-    @Test @LoopActor func repliesLargerThanTheSocketBufferArriveWhole() async throws {
+    @Test @LoopActor func repliesLargerThanTheSocketBufferArriveComplete() async throws {
         let echo = try EchoServer()
         echo.holds = true
         let port = echo.port

@@ -3,7 +3,7 @@ import Libevent
 import TestSupport
 import Testing
 
-/// A server on a free port that echoes method, path and body size, unless told otherwise.
+/// A server on a free port. By default it replies with method, path and body size.
 @LoopActor
 final class EchoServer {
     let server: HTTPServer
@@ -12,7 +12,7 @@ final class EchoServer {
     var holds = false
     /// The paths of the requests that reached the handler.
     var paths: [String] = []
-    /// Bytes of a reply; nil for one that tells of its request.
+    /// Size of each reply in bytes; nil for a description of the request.
     var replySize: Int?
 
     init(limits: HTTPLimits = HTTPLimits()) throws {
@@ -25,7 +25,7 @@ final class EchoServer {
         }
     }
 
-    /// Lets the handler name this object, which is complete only after its server.
+    /// Gives the handler access to this object, which is initialized after its server.
     @LoopActor
     private final class Receiver {
         var receive: @LoopActor (HTTPExchange) -> Void = { _ in }
@@ -44,7 +44,7 @@ final class EchoServer {
 
     func forgetHeld() { held = [] }
 
-    /// Waits for a condition of the loop's objects, for ten seconds at the most.
+    /// Waits until the condition is true, for at most ten seconds. Returns whether it is.
     func waits(until condition: @LoopActor (EchoServer) -> Bool) async -> Bool {
         for _ in 0..<2000 {
             if condition(self) { return true }
@@ -60,7 +60,7 @@ final class EchoServer {
     }
 }
 
-/// Lets the loop run for a while, by a timer of the loop.
+/// Suspends the task for a duration, with a timer on the loop.
 @LoopActor
 func pause(_ duration: Duration) async {
     var timer: LoopEvent?
@@ -71,14 +71,14 @@ func pause(_ duration: Duration) async {
 /// Runs blocking socket code off the loop and off the cooperative pool.
 func offLoop<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value {
     await withCheckedContinuation { done in
-        // A thread of its own: Dispatch's global pool is small, and other suites' blocking calls fill it.
+        // A new thread, because blocking calls of other suites can exhaust Dispatch's global pool.
         Thread { done.resume(returning: work()) }.start()
     }
 }
 
 @Suite(.timeLimit(.minutes(2)))
 struct HTTPServerTests {
-    @Test @LoopActor func answersRequestsOnOneKeptConnectionInOrder() async throws {
+    @Test @LoopActor func requestsOnAPersistentConnectionAreAnsweredInOrder() async throws {
         let echo = try EchoServer()
         let port = echo.port
         let answers = await offLoop {
@@ -92,7 +92,7 @@ struct HTTPServerTests {
         await echo.stop()
     }
 
-    @Test @LoopActor func headGetsTheLengthWithoutTheBody() async throws {
+    @Test @LoopActor func headReplyHasTheLengthButNoBody() async throws {
         let echo = try EchoServer()
         let port = echo.port
         let (answer, next) = await offLoop {
@@ -126,7 +126,7 @@ struct HTTPServerTests {
         await echo.stop()
     }
 
-    /// Each of these moves a message's end for some parser; all but the smuggled ones pass evhttp itself.
+    /// Parsers disagree on the end of each of these messages. evhttp itself accepts most of them.
     @Test(
         arguments: [
             "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef",
@@ -151,7 +151,7 @@ struct HTTPServerTests {
         await echo.stop()
     }
 
-    @Test @LoopActor func tooManyHeaderFieldsAndTooLongHeadersAreRefused() async throws {
+    @Test @LoopActor func tooManyOrTooLongHeaderFieldsAreRefused() async throws {
         var limits = HTTPLimits()
         limits.headerFields = 10
         limits.headerSize = 2048
@@ -189,14 +189,14 @@ struct HTTPServerTests {
         await echo.stop()
     }
 
-    @Test @LoopActor func aDrippedRequestIsCutAtItsTotalDeadline() async throws {
+    @Test @LoopActor func slowRequestTimesOutAtItsTotalDeadline() async throws {
         var limits = HTTPLimits()
         limits.requestTimeout = .milliseconds(500)
         let echo = try EchoServer(limits: limits)
         let port = echo.port
         let answer = await offLoop {
             let client = Client(port: port)
-            // Bytes that would keep a per-read timeout of any length alive; the server ends it, not this loop's bound.
+            // Each byte would restart a timeout per read. The server ends the request before the last byte is sent.
             for byte in "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 100000\r\n\r\n" { client.send(String(byte)) }
             return client.answer()
         }
@@ -216,7 +216,7 @@ struct HTTPServerTests {
         await echo.stop()
     }
 
-    @Test @LoopActor func connectionsAboveTheLimitWaitUntilOthersLeave() async throws {
+    @Test @LoopActor func connectionsAboveTheLimitWaitUntilOthersClose() async throws {
         var limits = HTTPLimits()
         limits.connections = 4
         let echo = try EchoServer(limits: limits)
@@ -238,7 +238,7 @@ struct HTTPServerTests {
         await echo.stop()
     }
 
-    @Test @LoopActor func connectionsThatNeverSentARequestAreCountedOut() async throws {
+    @Test @LoopActor func connectionsWithoutARequestAreRemoved() async throws {
         let echo = try EchoServer()
         let port = echo.port
         await offLoop {

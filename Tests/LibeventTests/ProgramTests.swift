@@ -2,9 +2,9 @@ import Glibc
 import TestSupport
 import Testing
 
-/// The tests' own means to start programs.
+/// Tests of the helper that starts programs.
 struct ProgramTests {
-    @Test func theEndOfAProgramIsSeenWhileWhatItStartedGoesOn() throws {
+    @Test func exitIsReportedWhileAChildProcessRuns() throws {
         let shell = try Program("sh", ["-c", "sleep 60 & echo $!"])
         #expect(shell.exitCode(within: 20) == 0)
         let left = try #require(Int32(shell.output.dropLast()))
@@ -12,18 +12,18 @@ struct ProgramTests {
     }
 
     @Test(arguments: [("exit 3", 3), ("kill -TERM $$", -15)])
-    func anEndIsToldByItsCodeOrSignal(script: String, code: Int32) throws {
+    func exitCodeIsTheCodeOrTheNegativeSignal(script: String, code: Int32) throws {
         #expect(try Program("sh", ["-c", script]).exitCode() == code)
     }
 
-    @Test func aProgramHasNoDescriptorOfTheTests() throws {
+    @Test func programInheritsNoDescriptors() throws {
         let list = try Program("ls", ["/proc/self/fd"])
         #expect(list.exitCode() == 0)
-        // The last is the folder being read.
+        // Descriptor 3 is the folder that `ls` reads.
         #expect(list.output == "0\n1\n2\n3\n")
     }
 
-    @Test func aProgramThatIsNotThereIsNamed() {
+    @Test func missingProgramIsReported() {
         #expect(throws: Program.Failure.self) { try Program("no-such-program") }
         #expect(throws: Program.Failure.self) { try Program("/no/such/program") }
     }

@@ -3,13 +3,13 @@ import Glibc
 import Libevent
 import TestSupport
 
-/// Stands between one TLS 1.2 client and a server, and makes something of the client's first record of application
-/// data that no client does by itself at will.
+/// A proxy between one TLS 1.2 client and a server. It alters the timing of the client's first application data record,
+/// which clients cannot do on request.
 final class RecordProxy: Sendable {
     enum Plan {
-        /// Hands on the first half of it, and nothing after it.
+        /// Sends the first half of the record and nothing after it.
         case halve
-        /// Hands it on together with the one that follows.
+        /// Sends the record together with the next one.
         case join
     }
 
@@ -30,11 +30,11 @@ final class RecordProxy: Sendable {
 
     deinit { close(listener) }
 
-    /// Whether a record waits for the one that follows.
+    /// Whether a record is held until the next one arrives.
     var isHolding: Bool { held.withLock { $0?.isEmpty == false } }
 
-    /// What to send now that a record has come.
-    private func handOn(_ record: [UInt8]) -> [UInt8] {
+    /// The bytes to send after a record has arrived.
+    private func bytesToSend(after record: [UInt8]) -> [UInt8] {
         guard record[0] == Self.applicationData else { return record }
         if plan == .halve { return Array(record.prefix(record.count / 2)) }
         return held.withLock { held in
@@ -44,7 +44,7 @@ final class RecordProxy: Sendable {
         }
     }
 
-    /// Returns once the server has closed its connection; blocks until then.
+    /// Serves one client. Blocks until the server has closed its connection.
     func serveOne() {
         let client = accept(listener, nil, nil)
         let upstream = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
@@ -52,7 +52,7 @@ final class RecordProxy: Sendable {
         guard Loopback.connect(upstream, to: server) else { return }
         var isCut = false
         while true {
-            // With the end of its record held back, only the server has anything to say.
+            // Once the record is truncated, read only from the server.
             var ends = [
                 pollfd(fd: upstream, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: isCut ? -1 : client, events: Int16(POLLIN), revents: 0),
@@ -66,14 +66,14 @@ final class RecordProxy: Sendable {
             }
             if ends[1].revents != 0 {
                 guard let record = Self.record(from: client) else { return }
-                let ready = handOn(record)
+                let ready = bytesToSend(after: record)
                 isCut = plan == .halve && ready.count < record.count
                 send(upstream, ready, ready.count, Int32(MSG_NOSIGNAL))
             }
         }
     }
 
-    /// A record with its header of five bytes: kind, version, length (RFC 5246 §6.2.1).
+    /// Reads a record with its header of five bytes: type, version, length (RFC 5246 §6.2.1).
     private static func record(from descriptor: Int32) -> [UInt8]? {
         var record = [UInt8](repeating: 0, count: 5)
         guard recv(descriptor, &record, 5, Int32(MSG_WAITALL)) == 5 else { return nil }

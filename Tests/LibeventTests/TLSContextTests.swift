@@ -5,7 +5,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(2)))
 struct TLSContextTests {
-    /// What a file is for, as errors call it.
+    /// A file's role, as named in error messages.
     enum Role: String, CaseIterable {
         case certificate
         case key = "private key"
@@ -19,7 +19,7 @@ struct TLSContextTests {
     }
 
     @Test(arguments: Role.allCases)
-    func aFileThatCannotBeReadIsNamed(role: Role) async throws {
+    func unreadableFileIsReported(role: Role) async throws {
         let identity = try await TLSIdentity()
         let missing = identity.folder.path + "/missing.pem"
         #expect(
@@ -32,7 +32,7 @@ struct TLSContextTests {
     }
 
     @Test(arguments: Role.allCases)
-    func aFileThatIsNotPEMIsNamed(role: Role) async throws {
+    func fileThatIsNotPEMIsReported(role: Role) async throws {
         let identity = try await TLSIdentity()
         let text = try identity.file("text.pem", "no certificate\n")
         let explanation = explanation(identity, role, text)
@@ -41,7 +41,7 @@ struct TLSContextTests {
     }
 
     @Test(arguments: Role.allCases)
-    func aFileThatIsCutShortIsNamed(role: Role) async throws {
+    func truncatedFileIsReported(role: Role) async throws {
         let identity = try await TLSIdentity()
         let whole = try String(contentsOfFile: role == .key ? identity.key : identity.certificate, encoding: .utf8)
         let cut = try identity.file("cut.pem", String(whole.prefix(whole.count / 2)))
@@ -67,7 +67,7 @@ struct TLSContextTests {
                 "the private key \(key) does not belong to the certificate \(identity.certificate): "))
     }
 
-    @Test func aKeyWithAPassphraseIsRefusedWithoutAsking() async throws {
+    @Test func keyWithAPassphraseIsRefusedWithoutAPrompt() async throws {
         let identity = try await TLSIdentity()
         let key = identity.folder.path + "/locked.pem"
         try await openssl("pkey", "-in", identity.key, "-aes256", "-passout", "pass:secret", "-out", key)
@@ -76,7 +76,7 @@ struct TLSContextTests {
                 == "the private key \(key) has a passphrase, and nobody can be asked for it")
     }
 
-    @Test func aWeakKeyIsRefusedForItsReason() async throws {
+    @Test func weakKeyIsRefusedWithOpenSSLsReason() async throws {
         let identity = try await TLSIdentity()
         let (certificate, key) = (identity.folder.path + "/weak.pem", identity.folder.path + "/weak-key.pem")
         try await openssl(
@@ -86,7 +86,7 @@ struct TLSContextTests {
                 == "cannot use the certificate \(certificate), which must be in PEM form: ee key too small")
     }
 
-    /// What is said of good files when the one of `role` is replaced.
+    /// The error for valid files in which the file of `role` is replaced.
     private func explanation(_ identity: TLSIdentity, _ role: Role, _ path: String) -> String {
         var files = identity.files()
         switch role {

@@ -2,12 +2,12 @@ import Libevent
 import TestSupport
 import Testing
 
-/// What unfinished TLS handshakes may take.
+/// Limits of unfinished TLS handshakes.
 @Suite(.timeLimit(.minutes(2)))
 struct TLSHandshakeTests {
-    /// A whole record, which begins a handshake message of 128 KiB.
+    /// A complete record that begins a handshake message of 128 KiB.
     private static let largeHello: [UInt8] = [0x16, 0x03, 0x01, 0x00, 0x04, 0x01, 0x02, 0x00, 0x00]
-    /// An eighth of it is 16 handshakes of 64 KiB.
+    /// An eighth of this allows 16 handshakes of 64 KiB.
     private static let memory = 8 << 20
     private static let cost = 64 << 10
 
@@ -17,11 +17,11 @@ struct TLSHandshakeTests {
         return limits
     }
 
-    /// A flood of failed handshakes would otherwise keep a quarter of a second's worth of OpenSSL's buffers.
+    /// Otherwise a flood of failed handshakes would keep OpenSSL's buffers until the next sweep.
     @Test @LoopActor func failedHandshakeIsClosedBeforeTheSweep() async throws {
         let echo = try await EchoServer(tls: TLSIdentity())
         var fastest = Duration.seconds(10)
-        // The sweep comes 250 ms after the only connection. Several rounds, since the machine may be busy in some.
+        // The sweep runs 250 ms after the only connection. Several rounds, because the machine may be busy in some.
         for round in 1...20 where fastest > .milliseconds(100) {
             let start = ContinuousClock.now
             let client = Client(port: echo.port)
@@ -34,7 +34,7 @@ struct TLSHandshakeTests {
         await echo.stop()
     }
 
-    @Test @LoopActor func unfinishedHandshakesAreBoundedAndAddressesShareThem() async throws {
+    @Test @LoopActor func unfinishedHandshakesAreLimitedFairlyPerAddress() async throws {
         let identity = try await TLSIdentity()
         let echo = try EchoServer(limits: Self.limits, tls: identity)
         var displaced: [String] = []
@@ -47,7 +47,7 @@ struct TLSHandshakeTests {
             flood.add(SocketCrowd.Script(Self.largeHello), from: 0x10002)
             flood.run(for: .milliseconds(5))
             #expect(await echo.waits { $0.server.connectionCount + displaced.count == number + 1 })
-            // The loop reads the greeting, so that the connection may make way.
+            // Let the loop read the hello: connections with unread bytes are not displaced.
             await pause(.milliseconds(10))
         }
         #expect(displaced.count >= 50 - 16)

@@ -2,7 +2,7 @@ import Foundation
 import Libevent
 import TestSupport
 
-/// A fresh certificate with its key, in a folder of its own.
+/// A new certificate with its key in a temporary folder.
 final class TLSIdentity: Sendable {
     let folder = TemporaryFolder()
     var certificate: String { folder.path + "/certificate.pem" }
@@ -19,7 +19,7 @@ final class TLSIdentity: Sendable {
         TLSFiles(certificate: certificate, key: key, clientCA: clientCA?.certificate)
     }
 
-    /// Where a file with this content stands.
+    /// Writes a file and returns its path.
     func file(_ name: String, _ content: String) throws -> String {
         let path = "\(folder.path)/\(name)"
         try content.write(toFile: path, atomically: true, encoding: .utf8)
@@ -32,7 +32,7 @@ final class TLSIdentity: Sendable {
     }
 }
 
-/// Runs a program to its end, off the loop.
+/// Runs a program off the loop until it exits.
 func run(_ program: String, _ arguments: [String], input: Int32? = nil) async -> (code: Int32?, output: String) {
     await offLoop {
         guard let running = try? Program(program, arguments, input: input) else { return (nil, "not started") }
@@ -55,8 +55,8 @@ extension EchoServer {
 
     var url: String { "https://127.0.0.1:\(port)" }
 
-    /// This process's sockets at the server's end, its listener among them. Descriptors as such come and go with the
-    /// tests that run beside.
+    /// The number of this process's sockets with the server's port, including its listener. The number of all
+    /// descriptors would depend on concurrent tests.
     var descriptorCount: Int {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
         return names.compactMap { Int32($0) }.count { Loopback.port(of: $0) == port }

@@ -5,7 +5,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(2)))
 struct TLSServerTests {
-    @Test @LoopActor func requestsOfOneClientShareAConnectionAndHTTP1() async throws {
+    @Test @LoopActor func requestsOfOneClientShareAnHTTP1Connection() async throws {
         let identity = try await TLSIdentity()
         let echo = try EchoServer(tls: identity)
         let (code, output) = await identity.curl(
@@ -17,8 +17,8 @@ struct TLSServerTests {
         await echo.stop()
     }
 
-    /// Above 1 MB curl asks first, with Expect: 100-continue.
-    @Test(arguments: [1, 1 << 20, 5 << 20]) @LoopActor func largeBodiesArriveWhole(size: Int) async throws {
+    /// Above 1 MB curl sends Expect: 100-continue.
+    @Test(arguments: [1, 1 << 20, 5 << 20]) @LoopActor func largeBodiesArriveComplete(size: Int) async throws {
         let identity = try await TLSIdentity()
         let echo = try EchoServer(tls: identity)
         let body = try identity.file("body", String(repeating: "x", count: size))
@@ -28,8 +28,8 @@ struct TLSServerTests {
         await echo.stop()
     }
 
-    /// The body is there when evhttp asks for it with 100 Continue, and before evhttp hears that this is written.
-    @Test @LoopActor func aBodyThatDoesNotAwaitThe100IsAnswered() async throws {
+    /// The body arrives before the server has finished writing 100 Continue.
+    @Test @LoopActor func bodySentWithoutWaitingFor100ContinueIsAnswered() async throws {
         let echo = try await EchoServer(tls: TLSIdentity())
         let proxy = try RecordProxy(to: echo.port, .join)
         let input = Pipe()
@@ -48,7 +48,7 @@ struct TLSServerTests {
         await echo.stop()
     }
 
-    @Test @LoopActor func largeRepliesLeaveWhole() async throws {
+    @Test @LoopActor func largeRepliesAreSentComplete() async throws {
         let identity = try await TLSIdentity()
         let size = 8 << 20
         let server = HTTPServer(limits: HTTPLimits()) { exchange in
@@ -56,17 +56,17 @@ struct TLSServerTests {
         }
         server.tls = try TLSContext(identity.files())
         let port = try server.listen(on: SocketAddress(host: "127.0.0.1", port: 0)).port
-        // Slower than the server writes, so that it has to wait for the socket.
+        // The client reads slower than the server writes, so that the server must wait for the socket.
         let (code, output) = await identity.curl(
             "--limit-rate", "16M", "-o", "/dev/null", "-w", "%{size_download}", "https://127.0.0.1:\(port)/")
         #expect(code == 0)
         #expect(output == "\(size)")
         server.stopListening()
-        // curl can be done before the server knows that it is.
+        // curl may exit before the server has finished the exchange.
         await withCheckedContinuation { done in server.whenIdle { done.resume() } }
     }
 
-    @Test @LoopActor func aReloadIsForNewConnectionsOnly() async throws {
+    @Test @LoopActor func reloadAppliesToNewConnectionsOnly() async throws {
         let (old, new) = (try await TLSIdentity(), try await TLSIdentity())
         let echo = try EchoServer(tls: old)
         let input = Pipe()
@@ -89,7 +89,7 @@ struct TLSServerTests {
         await echo.stop()
     }
 
-    @Test @LoopActor func oneContextCanBeTakenAwayForPlainHTTP() async throws {
+    @Test @LoopActor func removingTheContextServesPlainHTTP() async throws {
         let identity = try await TLSIdentity()
         let echo = try EchoServer(tls: identity)
         echo.server.tls = nil
@@ -101,7 +101,7 @@ struct TLSServerTests {
 
     // MARK: Clients that are refused
 
-    @Test @LoopActor func onlyClientsOfTheAuthorityAreServed() async throws {
+    @Test @LoopActor func onlyClientsWithACertificateOfTheCAAreServed() async throws {
         let (identity, client, stranger) = (try await TLSIdentity(), try await TLSIdentity(), try await TLSIdentity())
         let echo = try EchoServer(tls: identity, clientCA: client)
         let url = echo.url + "/a"
@@ -160,7 +160,7 @@ struct TLSServerTests {
         await echo.stop()
     }
 
-    @Test @LoopActor func plainHTTPIsClosedWithoutAnAnswer() async throws {
+    @Test @LoopActor func plainHTTPIsClosedWithoutAReply() async throws {
         let identity = try await TLSIdentity()
         let echo = try EchoServer(tls: identity)
         let port = echo.port
@@ -173,15 +173,15 @@ struct TLSServerTests {
 
     // MARK: Clients that leave or stall
 
-    @Test @LoopActor func stalledHandshakesAreCutOff() async throws {
+    @Test @LoopActor func stalledHandshakesTimeOut() async throws {
         var limits = HTTPLimits()
         limits.requestTimeout = .seconds(2)
         let echo = try await EchoServer(limits: limits, tls: TLSIdentity())
         let (silent, slow) = (Client(port: echo.port), Client(port: echo.port))
         slow.send("", Self.startOfHello)
-        // The silent one was accepted first; both may be cut off before this task runs again on a busy machine.
+        // On a busy machine both connections may time out before this task runs again.
         #expect(await echo.waits { $0.server.connectionCount == 0 && $0.server.failedHandshakes > 0 })
-        // The client that said nothing is none whose handshake failed.
+        // The silent client does not count as a failed handshake.
         #expect(echo.server.failedHandshakes == 1)
         #expect(silent.answer() == nil && slow.answer() == nil, "no 408 in plain text")
         #expect(echo.descriptorCount == 1)
@@ -205,7 +205,7 @@ struct TLSServerTests {
         await echo.stop()
     }
 
-    @Test @LoopActor func aDrippedRequestIsAnsweredWithinTheSession() async throws {
+    @Test @LoopActor func slowRequestIsAnsweredWithinTheSession() async throws {
         var limits = HTTPLimits()
         limits.requestTimeout = .seconds(2)
         let echo = try await EchoServer(limits: limits, tls: TLSIdentity())
@@ -221,8 +221,8 @@ struct TLSServerTests {
         await echo.stop()
     }
 
-    /// evhttp sees none of a record that is not whole, and each byte of it would put the idle timeout off.
-    @Test @LoopActor func anUnfinishedRecordIsCutOff() async throws {
+    /// evhttp sees nothing of an incomplete record, and each of its bytes would restart the idle timeout.
+    @Test @LoopActor func unfinishedRecordTimesOut() async throws {
         var limits = HTTPLimits()
         limits.requestTimeout = .seconds(2)
         let identity = try await TLSIdentity()
@@ -241,8 +241,8 @@ struct TLSServerTests {
         await echo.stop()
     }
 
-    /// At the end of its input s_client sends close_notify, ends its side of the socket and goes.
-    @Test @LoopActor func aClientThatSendsAndEndsItsSideIsServedAndCountedOut() async throws {
+    /// At the end of its input, s_client sends close_notify, shuts down its side of the socket and exits.
+    @Test @LoopActor func halfClosedTLSClientIsServedAndRemoved() async throws {
         let identity = try await TLSIdentity()
         let echo = try EchoServer(tls: identity)
         echo.holds = true
@@ -256,7 +256,7 @@ struct TLSServerTests {
         await echo.stop()
     }
 
-    @Test @LoopActor func abortedHandshakesLeaveNothingBehind() async throws {
+    @Test @LoopActor func abortedHandshakesLeakNoConnections() async throws {
         let identity = try await TLSIdentity()
         let echo = try EchoServer(tls: identity)
         let port = echo.port
@@ -269,7 +269,7 @@ struct TLSServerTests {
             default: break
             }
         }
-        // These see a certificate that they do not trust, and say so.
+        // These clients do not trust the certificate and send an alert.
         for _ in 0..<5 {
             let (code, _) = await run("curl", ["-sS", "--max-time", "20", echo.url])
             #expect(code == 60)
@@ -279,6 +279,6 @@ struct TLSServerTests {
         await echo.stop()
     }
 
-    /// A record of 512 bytes is announced, a handshake message begun.
+    /// The header of a record of 512 bytes and the start of a handshake message.
     private static let startOfHello: [UInt8] = [0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xFC, 0x03, 0x03]
 }

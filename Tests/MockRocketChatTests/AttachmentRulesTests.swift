@@ -9,7 +9,7 @@ struct AttachmentRulesTests {
         AttachmentRules(profile: profile).violation(in: [try json(attachment)])
     }
 
-    @Test func aFullAttachmentPasses() throws {
+    @Test func completeAttachmentIsAccepted() throws {
         let attachment = #"""
             {"color":"#D40E0D","title":"t","title_link":"https://x/","text":"t","ts":1,"collapsed":false,"unknown":[],
              "image_url":"/file-upload/x","thumb_url":"data:x","author_name":null,
@@ -20,7 +20,7 @@ struct AttachmentRulesTests {
     }
 
     @Test(arguments: ["", "HTTP://x/", "Https://x/", "ftp://x/", "javascript:alert(1)", "x/y", "//x/", " https://x/"])
-    func onlyLowerCaseWebAddressesPass(url: String) throws {
+    func onlyLowerCaseWebURLsAreAccepted(url: String) throws {
         for key in ["title_link", "image_url", "thumb_url", "author_link", "author_icon", "message_link"] {
             #expect(try violation("{\"\(key)\":\"\(url)\"}") == "Invalid href value provided")
         }

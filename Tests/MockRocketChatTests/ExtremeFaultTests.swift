@@ -2,7 +2,7 @@ import Testing
 
 @testable import MockRocketChat
 
-/// Numbers that a test orders, or that stand on the command line: in range, or refused with the range.
+/// Numbers in faults and on the command line must be in range or refused.
 @Suite
 struct ExtremeFaultTests {
     static let numbers = [
@@ -11,7 +11,7 @@ struct ExtremeFaultTests {
 
     @Test(arguments: ["times", "status", "delayMs", "jitterMs", "growMs", "bytes", "retryAfter"], numbers)
     func everyNumberOfAFaultIsInRangeOrRefused(member: String, number: String) throws {
-        // What is not refused must be possible: sums of it, and an answer made of it.
+        // A number that is accepted must not overflow when it is used.
         guard let fault = try? Fault(try json(#"{"mode":"proxyRateLimitDate","\#(member)":\#(number)}"#)) else {
             return
         }
@@ -23,7 +23,7 @@ struct ExtremeFaultTests {
         for _ in 0..<3 { _ = table.take(hook: "a") }
     }
 
-    @Test func delaysThatGrowStopAtADay() throws {
+    @Test func growingDelayStopsAtADay() throws {
         var table = FaultTable()
         table.put(try Fault(try json(#"{"delayMs":86400000,"growMs":86400000}"#)))
         for _ in 0..<3 { #expect(table.take(hook: "a").delay == Fault.longestDelay) }
@@ -41,7 +41,7 @@ struct ExtremeFaultTests {
     @Test(arguments: [
         "9223372036854775807/60s", "10/9223372036854775807m", "10/9223372036854775807ms", "10/0s", "0/1s", "-1/1s",
     ])
-    func aRateOfTheCommandLineOutOfRangeIsRefused(text: String) {
+    func rateOutOfRangeIsRefused(text: String) {
         #expect(RateLimiter.Limit(text, mode: .enforced) == nil)
     }
 }

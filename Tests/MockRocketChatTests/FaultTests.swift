@@ -6,7 +6,7 @@ import Testing
 struct FaultTests {
     private func fault(_ text: String) throws -> Fault { try Fault(try json(text)) }
 
-    @Test func aStatusAloneIsAReply() throws {
+    @Test func statusWithoutModeIsAReply() throws {
         let fault = try fault(#"{"hook":"info","status":503,"headers":{"Retry-After":"5"},"times":2}"#)
         #expect(fault.hook == "info" && fault.mode == .reply && fault.timesLeft == 2 && !fault.records)
         guard case .reply(let reply) = fault.effect(url: "h/p", now: 0) else {
@@ -25,7 +25,7 @@ struct FaultTests {
         #expect(throws: FaultError.self) { try fault(text) }
     }
 
-    @Test func limiterAndIntegrationAreRead() throws {
+    @Test func limiterAndIntegrationAreParsed() throws {
         let fault = try fault(
             ##"""
             {"limiter":{"max":3,"windowMs":500,"mode":"enforced"},
@@ -37,13 +37,13 @@ struct FaultTests {
         #expect(fault.records)
     }
 
-    @Test func aFaultHealsAfterItsTimes() throws {
+    @Test func faultEndsAfterItsTimes() throws {
         var table = FaultTable()
         table.put(try fault(#"{"hook":"a","mode":"reset","times":2}"#))
         #expect((0..<3).map { _ in table.take(hook: "a").mode } == [.reset, .reset, .normal])
     }
 
-    @Test func theFaultOfAHookGoesBeforeThatOfAll() throws {
+    @Test func hooksOwnFaultPrecedesTheGeneralOne() throws {
         var table = FaultTable()
         table.put(try fault(#"{"mode":"hang"}"#))
         table.put(try fault(#"{"hook":"a","mode":"reset","times":1}"#))
@@ -52,7 +52,7 @@ struct FaultTests {
         #expect(table.take(hook: "a").mode == .hang)
     }
 
-    @Test func aFaultForATextPassesOverTheOthers() throws {
+    @Test func faultForATextIgnoresOtherRequests() throws {
         var table = FaultTable()
         table.put(try fault(#"{"containing":"Poison","mode":"reset","times":1}"#))
         #expect(table.take(hook: "a", body: Array("{}".utf8)).mode == .normal)
@@ -61,7 +61,7 @@ struct FaultTests {
         #expect(table.take(hook: "a", body: Array("Poison".utf8)).mode == .normal, "it has healed")
     }
 
-    @Test func aLaterFaultReplacesTheOneForTheSameHook() throws {
+    @Test func laterFaultReplacesTheOneForTheSameHook() throws {
         var table = FaultTable()
         table.put(try fault(#"{"hook":"a","mode":"hang"}"#))
         table.put(try fault(#"{"hook":"a","mode":"reset","times":5}"#))
@@ -76,7 +76,7 @@ struct FaultTests {
     }
 
     @Test(arguments: Fault.Mode.allCases)
-    func everyModeHasAnEffectThatFitsItsName(mode: Fault.Mode) throws {
+    func everyModeHasItsEffect(mode: Fault.Mode) throws {
         let fault = try fault("{\"mode\":\"\(mode.rawValue)\",\"bytes\":10}")
         let effect = fault.effect(url: "host/hooks/a/b", now: 0)
         switch mode {
@@ -92,7 +92,7 @@ struct FaultTests {
         #expect(mode.rawValue.hasPrefix("record") ? fault.records : true)
     }
 
-    @Test func dateAndSecondsTellWhenToRetry() throws {
+    @Test func retryAfterIsADateOrSeconds() throws {
         guard case .reply(let dated) = try fault(#"{"mode":"proxyRateLimitDate"}"#).effect(url: "", now: 784_111_775),
             case .reply(let plain) = try fault(#"{"mode":"proxyRateLimit","retryAfter":7}"#).effect(url: "", now: 0)
         else {

@@ -20,18 +20,18 @@ struct HookMessageTests {
         (#"{"text":{"a":1}}"#, "[object Object]"),
         (#"{"text":"\u200ba"}"#, "\u{200B}a"), (#"{"blocks":[]}"#, ""),
     ])
-    func theTextIsTrimmedAndMadeAString(body: String, text: String) throws {
+    func textIsTrimmedAndConvertedToAString(body: String, text: String) throws {
         #expect(try message(body).text == text)
     }
 
     @Test(arguments: [(5000, 0), (0, 2500), (4998, 1)])
-    func atTheLimitATextPasses(letters: Int, emoji: Int) {
+    func textAtTheLimitIsAccepted(letters: Int, emoji: Int) {
         let text = String(repeating: "a", count: letters) + String(repeating: "🔥", count: emoji)
         #expect(violation(text: text) == nil)
     }
 
     @Test(arguments: [(5001, 0), (0, 2501), (4999, 1)])
-    func aboveTheLimitATextIsRefusedSince78(letters: Int, emoji: Int) {
+    func textAboveTheLimitIsRefusedSince78(letters: Int, emoji: Int) {
         let text = String(repeating: "a", count: letters) + String(repeating: "🔥", count: emoji)
         for profile in ServerProfile.allCases {
             let isLimited = [.h79, .h80, .h86].contains(profile)
@@ -39,11 +39,11 @@ struct HookMessageTests {
         }
     }
 
-    @Test func spaceAroundTheTextDoesNotCount() {
+    @Test func surroundingSpaceDoesNotCount() {
         #expect(violation(text: String(repeating: "a", count: 5000) + "   ") == nil)
     }
 
-    @Test func anAttachmentsTextMayBeOfAnySize() throws {
+    @Test func attachmentTextMayHaveAnySize() throws {
         let body = JSONValue.object([
             "text": .string("x"),
             "attachments": .array([.object(["text": .string(String(repeating: "a", count: 100_000))])]),
@@ -55,7 +55,7 @@ struct HookMessageTests {
         (#"{"text":"x"}"#, true), (#"{"attachments":[]}"#, false), (#"{"attachments":null}"#, true),
         (#"{"parseUrls":false}"#, false), (#"{"parseUrls":true,"attachments":[{}]}"#, true),
     ])
-    func previewsAreOnUntilAttachmentsComeIn(body: String, parsesURLs: Bool) throws {
+    func previewsAreOnWithoutAttachmentsKey(body: String, parsesURLs: Bool) throws {
         #expect(try message(body).parsesURLs == parsesURLs)
     }
 
@@ -64,12 +64,12 @@ struct HookMessageTests {
         #expect(message.keptAttachments == [.object(["text": .string("a")])])
     }
 
-    @Test func attachmentsThatAreNoListAreIgnored() throws {
+    @Test func attachmentsThatAreNotAnArrayAreIgnored() throws {
         #expect(try message(#"{"text":"x","attachments":{"text":"a"}}"#).attachments.isEmpty)
     }
 
     @Test(arguments: [#"{"alias":"A"}"#, #"{"username":"A"}"#, #"{"avatar":"https://x/"}"#, #"{"icon_url":"/x"}"#])
-    func anotherNameNeedsAPermission(body: String) throws {
+    func aliasAndAvatarNeedAPermission(body: String) throws {
         var integration = Integration()
         let message = try message(body)
         #expect(message.violation(profile: .h80, integration: integration, textLimit: 5000) == nil)
@@ -88,14 +88,14 @@ struct HookMessageTests {
         ("`@all`", false, false), ("` @all `", true, false), ("a ` @all", true, true),
         ("```\n@all\n```", true, false), ("```\nx\n```\n@all", true, true), ("@all.", true, true),
     ])
-    func everyoneIsNotifiedByTheRulesOfTheProfile(text: String, before: Bool, since8: Bool) {
+    func mentionsOfEveryoneFollowTheProfile(text: String, before: Bool, since8: Bool) {
         for profile in ServerProfile.allCases {
             let expected = [.h80, .h86].contains(profile) ? since8 : before
             #expect((violation(text: text, profile) == "error-action-not-allowed") == expected, "\(profile)")
         }
     }
 
-    @Test func theNamesAreListedInOrder() {
+    @Test func mentionedNamesAreListedInOrder() {
         #expect(MentionRules.mentions(in: "hi @bob, @eve-1 x@no @\u{200B}no", profile: .h80) == ["bob", "eve-1"])
     }
 

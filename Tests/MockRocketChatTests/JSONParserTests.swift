@@ -10,7 +10,7 @@ struct JSONParserTests {
         ("[1, \"a\" ,[]]", .array([.number("1"), .string("a"), .array([])])),
         ("{\"b\":1,\"a\":{\"c\":null}}", .object(["b": .number("1"), "a": .object(["c": .null])])),
     ])
-    func documentsAreRead(text: String, value: JSONValue) throws {
+    func validDocumentsAreParsed(text: String, value: JSONValue) throws {
         #expect(try json(text) == value)
     }
 
@@ -19,11 +19,11 @@ struct JSONParserTests {
         "{\"a\"}", "{a:1}", "{'a':1}", "\"a", "\"\u{1}\"", "\"\\x\"", "\"\\u12g4\"", "1 2", "{}]", "// x\n1",
         "\u{FEFF}1",
     ])
-    func whatIsNotJSONIsRefused(text: String) {
+    func invalidJSONIsRefused(text: String) {
         #expect(throws: JSONError.self) { try json(text) }
     }
 
-    @Test func anErrorNamesItsPlace() {
+    @Test func errorHasItsOffset() {
         #expect(throws: JSONError(offset: 7, reason: "unexpected '}'")) { try json(#"{"a":1}}"#) }
         #expect(throws: JSONError(offset: 5, reason: "unexpected end")) { try json(#"{"a":"#) }
     }
@@ -41,7 +41,7 @@ struct JSONParserTests {
         #expect(try JSONParser.parse([0x22, 0xFF, 0x22]) == .string("\u{FFFD}"))
     }
 
-    @Test func aSliceIsReadFromItsOwnStart() throws {
+    @Test func sliceIsParsedFromItsStart() throws {
         #expect(try JSONParser.parse(Array("xx[1]".utf8).dropFirst(2)) == .array([.number("1")]))
     }
 
@@ -53,14 +53,14 @@ struct JSONParserTests {
         #expect(throws: JSONError.self) { try json(String(repeating: "[", count: 100_000)) }
     }
 
-    @Test func ofMembersWithOneNameTheLastCounts() throws {
+    @Test func lastMemberOfANameCounts() throws {
         #expect(try json(#"{"a":1,"a":2}"#)["a"] == .number("2"))
     }
 
     @Test(arguments: [
         #"{"a":[1.0,-0,1e400,"é🔥\u200b"],"b":{},"c":[],"d":null,"e":true,"f":false}"#, #""\"\\\n\u0001""#,
     ])
-    func whatIsWrittenIsReadAlike(text: String) throws {
+    func writtenValuesAreParsedBack(text: String) throws {
         let value = try json(text)
         #expect(try JSONParser.parse(value.bytes) == value)
     }
@@ -69,7 +69,7 @@ struct JSONParserTests {
         ("null", false), ("0", false), ("-0.0", false), ("\"\"", false), ("false", false), ("\"0\"", true), ("1", true),
         ("[]", true), ("{}", true), ("true", true),
     ])
-    func truthIsJavaScripts(text: String, isTruthy: Bool) throws {
+    func truthinessIsJavaScripts(text: String, isTruthy: Bool) throws {
         #expect(try json(text).isTruthy == isTruthy)
     }
 }

@@ -1,12 +1,12 @@
 import Glibc
 import TestSupport
 
-/// A blocking HTTP client of one request a connection, which tells a reset from an orderly close.
+/// A blocking HTTP client with one request per connection. It distinguishes a reset from an orderly close.
 struct LoopbackClient: Sendable {
     let port: UInt16
 
     enum Outcome: Equatable {
-        /// All that came before the server closed.
+        /// All bytes received before the server closed.
         case bytes(String)
         case reset
         case timedOut

@@ -28,29 +28,29 @@ struct MarkupTests {
         "FIRING:2",
         "[g](/relative)", "```\n```", "<b>x</b>", "a | b", "\u{FF3B}x](http)",
     ])
-    func plainTextIsPlain(text: String) {
+    func plainTextHasNoMarkup(text: String) {
         #expect(Markup.elements(in: text) == [])
     }
 
-    @Test func aLabelRunsFromTheFirstBracketAcrossLines() {
+    @Test func labelStartsAtTheFirstBracketAndSpansLines() {
         let elements = Markup.elements(in: "[FIRING:2] Foo\n[link](http://x)")
         #expect(elements == [.link(label: "FIRING:2] Foo\n[link", url: "http://x")])
     }
 
     @Test(arguments: ["[g](http://x y)", "[g](http://x|y)"])
-    func aBrokenLinkIsAtMostABareURL(text: String) {
+    func invalidLinkIsAtMostABareURL(text: String) {
         #expect(Markup.elements(in: text) == [.url("http://x")])
     }
 
-    @Test func aZeroWidthSpaceDoesNotDefuseEmphasis() {
+    @Test func zeroWidthSpaceDoesNotPreventEmphasis() {
         #expect(Markup.elements(in: "*\u{200B}a*") == [.bold("\u{200B}a")])
     }
 
-    @Test func aBackslashInsideEmphasisIsNoEscape() {
+    @Test func backslashInsideEmphasisDoesNotEscape() {
         #expect(Markup.elements(in: "*a\\*b*").first == .bold("a\\"))
     }
 
-    @Test func onlyEightClosesAnOpenFence() {
+    @Test func onlyVersion8ClosesAnOpenFence() {
         #expect(Markup.elements(in: "```\n@all", profile: .h80) == [.fence("@all")])
         #expect(Markup.elements(in: "```\n@all", profile: .legacy) == [.mention("all")])
     }

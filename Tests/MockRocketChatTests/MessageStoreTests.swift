@@ -25,7 +25,7 @@ struct MessageStoreTests {
         #expect(store.entries.map { $0["seq"] } == [.number("1"), .number("2"), .number("3")])
     }
 
-    @Test func forgettingStartsAnew() {
+    @Test func removeAllResetsTheCounts() {
         var store = filled()
         store.requests = 5
         store.removeAll()
@@ -35,20 +35,20 @@ struct MessageStoreTests {
                 == #"{"count":0,"refused":0,"failed":0,"requests":0,"generation":1}"#)
     }
 
-    @Test func thePostedBodyIsListedAsItCame() {
+    @Test func postedBodyIsListedUnchanged() {
         var chat = RocketChat(profile: .h80)
         let body = #"{ "text" : "é\u0041", "n" : 1.50 }"#
         _ = chat.post(body)
         #expect(String(decoding: chat.store.list(), as: UTF8.self).contains(",\"body\":\(body)}"))
     }
 
-    @Test func aBodyThatIsNoJSONIsListedAsAString() {
+    @Test func bodyThatIsNotJSONIsListedAsAString() {
         var chat = RocketChat(profile: .h80)
         _ = chat.answer(.post("a=\"b\"", contentType: "application/x-www-form-urlencoded"))
         #expect(chat.store.entries.first?["body"] == .string("a=\"b\""))
     }
 
-    @Test func aTranscriptShowsWhatAPersonSees() throws {
+    @Test func transcriptShowsTheVisibleParts() throws {
         let entry = try json(
             ##"""
             {"room":"critical","receivedAt":3723000,"text":"two\nlines","emoji":":fire:","visible":true,"body":{

@@ -4,7 +4,7 @@ import Testing
 
 @testable import MockRocketChat
 
-/// The mock over real sockets.
+/// Tests of the mock over sockets.
 @Suite
 struct MockServerTests {
     /// Runs `body` against a mock on a free port.
@@ -42,7 +42,7 @@ struct MockServerTests {
     }
 
     @Test(arguments: [ServerProfile.legacy, .h80])
-    func wrongMethodsAndPathsAreAnsweredByGeneration(profile: ServerProfile) async throws {
+    func wrongMethodsAndPathsAreAnsweredByProfile(profile: ServerProfile) async throws {
         try await withMock(ServerOptions(profile: profile)) { client in
             let put = try client.send("PUT", "/hooks/a/b", "{}")
             #expect(put.status == (profile.isHono ? 404 : 405))
@@ -57,7 +57,7 @@ struct MockServerTests {
         }
     }
 
-    @Test func onlyTheHooksThatAreNamedExist() async throws {
+    @Test func onlyListedHooksExist() async throws {
         try await withMock(ServerOptions(hooks: ["critical/token"])) { client in
             let paths = ["critical/token", "critical/other", "info/token"]
             let statuses = try paths.map { try client.post("/hooks/\($0)", #"{"text":"x"}"#).status }
@@ -65,7 +65,7 @@ struct MockServerTests {
         }
     }
 
-    @Test func aLimitIsKeptForEachHook() async throws {
+    @Test func limitAppliesPerHook() async throws {
         let limit = RateLimiter.Limit(calls: 2, window: 600_000, mode: .enforced)
         try await withMock(ServerOptions(limit: limit)) { client in
             let statuses = try (0..<3).map { _ in try client.post("/hooks/a/t", #"{"text":"x"}"#).status }
@@ -76,7 +76,7 @@ struct MockServerTests {
         }
     }
 
-    @Test func faultsComeAndGo() async throws {
+    @Test func faultsCanBeSetAndEnd() async throws {
         try await withMock { client in
             let fault = #"{"hook":"a","status":503,"body":"down","contentType":"text/plain","times":1}"#
             #expect(try client.send("PUT", "/faults", fault).status == 200)
@@ -88,7 +88,7 @@ struct MockServerTests {
         }
     }
 
-    @Test func aConnectionEndsBeforeOrAfterTheMessageIsRecorded() async throws {
+    @Test func connectionEndsBeforeOrAfterRecording() async throws {
         try await withMock { client in
             for (mode, recorded) in [("close", 0), ("reset", 0), ("recordThenClose", 1), ("recordThenReset", 2)] {
                 try client.send("PUT", "/faults", "{\"mode\":\"\(mode)\",\"times\":1}")
@@ -101,7 +101,7 @@ struct MockServerTests {
         }
     }
 
-    @Test func whatHangsIsReleasedWithTheFaults() async throws {
+    @Test func deletingFaultsReleasesHangingRequests() async throws {
         try await withMock { client in
             try client.send("PUT", "/faults", #"{"mode":"recordThenHang"}"#)
             #expect(try client.post("/hooks/a/t", #"{"text":"x"}"#, timeout: 200).outcome == .timedOut)
@@ -111,7 +111,7 @@ struct MockServerTests {
         }
     }
 
-    @Test func aLateSuccessIsRecordedThoughTheClientHasGivenUp() async throws {
+    @Test func lateSuccessIsRecordedAfterTheClientsTimeout() async throws {
         try await withMock { client in
             try client.send("PUT", "/faults", #"{"mode":"lateSuccess","delayMs":60000,"times":1}"#)
             #expect(try client.post("/hooks/a/t", #"{"text":"x"}"#, timeout: 200).outcome == .timedOut)
@@ -121,7 +121,7 @@ struct MockServerTests {
         }
     }
 
-    @Test func requestsThatOverlapAreMarked() async throws {
+    @Test func overlappingRequestsAreMarked() async throws {
         try await withMock { client in
             try client.send("PUT", "/faults", #"{"hook":"a","delayMs":300,"times":2}"#)
             let text = #"{"text":"x"}"#
@@ -144,7 +144,7 @@ struct MockServerTests {
         ("chunkedBody", 200, "8\r\n{\"succes\r\n8\r\ns\":true}\r\n0\r\n\r\n"), ("http10", 200, #"{"success":true}"#),
         ("connectionClose", 200, #"{"success":true}"#), ("closeAfterReply", 200, #"{"success":true}"#),
     ])
-    func answersOfProxiesAndOddTransports(mode: String, status: Int, body: String) async throws {
+    func proxyResponsesAndUnusualTransports(mode: String, status: Int, body: String) async throws {
         try await withMock { client in
             try client.send("PUT", "/faults", "{\"mode\":\"\(mode)\"}")
             let reply = try client.post("/hooks/a/t", #"{"text":"x"}"#)
@@ -152,14 +152,14 @@ struct MockServerTests {
         }
     }
 
-    @Test func aHugeBodyIsSentWhole() async throws {
+    @Test func hugeBodyIsSentCompletely() async throws {
         try await withMock { client in
             try client.send("PUT", "/faults", #"{"mode":"hugeBody","bytes":3000000}"#)
             #expect(try client.post("/hooks/a/t", #"{"text":"x"}"#).body.utf8.count == 3_000_000)
         }
     }
 
-    @Test func headersDripForEver() async throws {
+    @Test func headersAreDripped() async throws {
         try await withMock { client in
             try client.send("PUT", "/faults", #"{"mode":"dripHeaders"}"#)
             let descriptor = try client.connected(timeout: 5000)
@@ -171,7 +171,7 @@ struct MockServerTests {
         }
     }
 
-    @Test func thePageNeedsNothingElse() async throws {
+    @Test func pageHasNoExternalResources() async throws {
         try await withMock { client in
             let page = try client.get("/")
             #expect(page.status == 200 && page.hasHeader("Content-Type: text/html; charset=utf-8"))

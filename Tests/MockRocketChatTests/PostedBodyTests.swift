@@ -17,12 +17,12 @@ struct PostedBodyTests {
     }
 
     @Test(arguments: ServerProfile.allCases, ["application/json", "Application/JSON; charset=utf-8"])
-    func anObjectIsTakenWhateverTheCharset(profile: ServerProfile, contentType: String) throws {
+    func objectIsAcceptedWithAnyCharset(profile: ServerProfile, contentType: String) throws {
         #expect(read(#"{"text":"x"}"#, contentType, profile) == (try object(#"{"text":"x"}"#)))
     }
 
     @Test(arguments: ServerProfile.allCases, ["", "[]", "[{\"text\":\"x\"}]", "\"x\"", "1", "null", "{}"])
-    func whatIsNoObjectPostsNothing(profile: ServerProfile, body: String) {
+    func bodyThatIsNotAnObjectPostsNothing(profile: ServerProfile, body: String) {
         #expect(read(body, "application/json", profile) == .nothing)
     }
 
@@ -44,30 +44,30 @@ struct PostedBodyTests {
     }
 
     @Test(arguments: ServerProfile.allCases)
-    func aFormThatIsJSONPostsAnEmptyMessage(profile: ServerProfile) throws {
+    func jsonWithFormTypePostsAnEmptyMessage(profile: ServerProfile) throws {
         let body = #"{"text":"x"}"#
         #expect(read(body, Self.form, profile) == (profile == .h77 ? try object(body) : .emptyMessage))
     }
 
     @Test(arguments: ServerProfile.allCases)
-    func thePayloadOfAFormIsUnwrapped(profile: ServerProfile) throws {
+    func formPayloadIsUnwrapped(profile: ServerProfile) throws {
         #expect(read("payload=%7B%22text%22%3A%22a+b%22%7D", Self.form, profile) == (try object(#"{"text":"a b"}"#)))
     }
 
     @Test(arguments: ServerProfile.allCases)
-    func aCharsetHidesTheFormFrom77(profile: ServerProfile) throws {
+    func formWithCharsetIsNotRecognisedBy77(profile: ServerProfile) throws {
         let result = read("payload=%7B%22text%22%3A1%7D", Self.formWithCharset, profile)
         #expect(result == (profile == .h77 ? .emptyMessage : try object(#"{"text":1}"#)))
     }
 
     @Test(arguments: [ServerProfile.h79, .h80, .h86])
-    func aPayloadThatIsNoObjectIsRefusedByName(profile: ServerProfile) {
+    func payloadThatIsNotAnObjectIsRefusedWithAMessage(profile: ServerProfile) {
         let error = "Integration payload must be a JSON object, not an array or primitive"
         #expect(read("payload=[]", Self.form, profile) == .refused(.failure(error)))
     }
 
     @Test(arguments: ServerProfile.allCases)
-    func aPayloadThatIsNotJSONIsAnswered(profile: ServerProfile) {
+    func payloadThatIsNotJSONIsAnsweredByProfile(profile: ServerProfile) {
         let result = read("payload={", Self.form, profile)
         switch profile {
         case .legacy, .r62:

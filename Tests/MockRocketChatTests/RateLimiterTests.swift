@@ -12,7 +12,7 @@ struct RateLimiterTests {
         limiter.take(key, client: client, limit: limit, now: now).refusal == nil
     }
 
-    @Test func theEleventhCallOfAWindowIsRefused() {
+    @Test func eleventhCallOfAWindowIsRefused() {
         var limiter = RateLimiter()
         for call in 0..<10 { #expect(isAllowed(&limiter, at: call)) }
         #expect(!isAllowed(&limiter, at: 60_000))
@@ -25,7 +25,7 @@ struct RateLimiterTests {
         #expect(isAllowed(&limiter, at: 119_001))
     }
 
-    @Test func aBurstAcrossTheEdgeOfAWindowPasses() {
+    @Test func burstAcrossAWindowBoundaryIsAccepted() {
         var limiter = RateLimiter()
         #expect(isAllowed(&limiter, at: 0))
         let late = (0..<9).map { _ in isAllowed(&limiter, at: 59_999) }
@@ -33,7 +33,7 @@ struct RateLimiterTests {
         #expect(!(late + next).contains(false))
     }
 
-    @Test func eachURLAndEachClientHasItsOwnBudget() {
+    @Test func budgetIsPerURLAndClient() {
         var limiter = RateLimiter()
         for _ in 0..<10 { _ = isAllowed(&limiter, at: 0) }
         #expect(!isAllowed(&limiter, at: 0))
@@ -41,7 +41,7 @@ struct RateLimiterTests {
         #expect(isAllowed(&limiter, client: "b", at: 0))
     }
 
-    @Test func theRefusalIsRocketChatsToTheLetter() throws {
+    @Test func refusalMatchesRocketChatsExactly() throws {
         var limiter = RateLimiter()
         for _ in 0..<10 { _ = isAllowed(&limiter, at: 1000) }
         let reply = try #require(limiter.take("k", client: "a", limit: limit, now: 33_500).refusal)
@@ -56,7 +56,7 @@ struct RateLimiterTests {
         #expect(reply.header("Retry-After") == nil)
     }
 
-    @Test func anInfiniteLimitTellsSo() {
+    @Test func infiniteLimitSendsHeadersOnly() {
         var limiter = RateLimiter()
         let verdicts = (0..<20).map { _ in
             limiter.take("k", client: "a", limit: RateLimiter.Limit(mode: .infinite), now: 5)
@@ -65,7 +65,7 @@ struct RateLimiterTests {
         #expect(verdicts[19].headers.map(\.value) == ["10", "Infinity", "5"])
     }
 
-    @Test func aLimitThatIsOffTellsNothing() {
+    @Test func disabledLimitSendsNoHeaders() {
         var limiter = RateLimiter()
         #expect(
             limiter.take("k", client: "a", limit: RateLimiter.Limit(mode: .off), now: 5)
@@ -73,7 +73,7 @@ struct RateLimiterTests {
     }
 
     @Test(arguments: [("10/60s", 10, 60_000), ("1/500ms", 1, 500), ("100/2m", 100, 120_000)])
-    func ratesAreRead(text: String, calls: Int, window: Int) {
+    func validRatesAreParsed(text: String, calls: Int, window: Int) {
         #expect(
             RateLimiter.Limit(text, mode: .enforced) == RateLimiter.Limit(calls: calls, window: window, mode: .enforced)
         )

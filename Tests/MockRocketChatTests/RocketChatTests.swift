@@ -8,7 +8,7 @@ struct RocketChatTests {
     private func chat(_ profile: ServerProfile) -> RocketChat { RocketChat(profile: profile) }
 
     @Test(arguments: ServerProfile.allCases)
-    func successIsExact(profile: ServerProfile) {
+    func successResponseIsExact(profile: ServerProfile) {
         var chat = chat(profile)
         let reply = chat.post(#"{"text":"x"}"#)
         #expect(reply.status == 200 && reply.text == #"{"success":true}"#)
@@ -28,7 +28,7 @@ struct RocketChatTests {
     }
 
     @Test(arguments: ServerProfile.allCases)
-    func anUnknownTokenIsAnsweredByGeneration(profile: ServerProfile) {
+    func unknownTokenIsAnsweredByProfile(profile: ServerProfile) {
         var chat = chat(profile)
         var integration = Integration()
         integration.isKnown = false
@@ -66,7 +66,7 @@ struct RocketChatTests {
     }
 
     @Test(arguments: ServerProfile.allCases)
-    func impersonationIsDemandedSince86(profile: ServerProfile) {
+    func impersonationPermissionIsRequiredSince86(profile: ServerProfile) {
         var chat = chat(profile)
         var integration = Integration()
         integration.mayImpersonate = false
@@ -84,7 +84,7 @@ struct RocketChatTests {
     }
 
     @Test(arguments: Integration.Room.allCases.filter { $0 != .open })
-    func aRoomThatTakesNothingIsNamed(room: Integration.Room) {
+    func roomErrorIsReturned(room: Integration.Room) {
         var chat = chat(.h80)
         var integration = Integration()
         integration.room = room
@@ -93,7 +93,7 @@ struct RocketChatTests {
     }
 
     @Test(arguments: ServerProfile.allCases)
-    func anotherChannelNeedsTheSwitchSince63(profile: ServerProfile) {
+    func channelOverrideNeedsTheSettingSince63(profile: ServerProfile) {
         var chat = chat(profile)
         let error = chat.post(##"{"text":"x","channel":"#a"}"##).error
         let expected = "overriding destination channel is disabled for this integration"
@@ -113,7 +113,7 @@ struct RocketChatTests {
     }
 
     @Test(arguments: ServerProfile.allCases)
-    func aSeparateResponseCarriesAnIDSince79(profile: ServerProfile) throws {
+    func separateResponseHasAnIDSince79(profile: ServerProfile) throws {
         var chat = chat(profile)
         let reply = chat.post(#"{"text":"x","separateResponse":true}"#)
         let body = try JSONParser.parse(reply.body)
@@ -123,7 +123,7 @@ struct RocketChatTests {
         #expect(chat.store.entries.first?["id"]?.stringValue == id)
     }
 
-    @Test func aSeparateResponseFailsOnlyWhereAllChannelsDo() throws {
+    @Test func separateResponseFailsOnlyIfAllChannelsFail() throws {
         var chat = chat(.h80)
         var integration = Integration()
         integration.mayOverrideChannel = true
@@ -136,7 +136,7 @@ struct RocketChatTests {
         #expect(none.text == ##"{"responses":[{"channel":"#b","error":"error-not-allowed"}],"success":false}"##)
     }
 
-    @Test func aThreadWithoutItsParentIsNotVisible() {
+    @Test func replyToAnUnknownParentIsNotVisible() {
         var chat = chat(.h80)
         _ = chat.post(#"{"text":"parent"}"#)
         let id = chat.store.entries[0]["id"]?.stringValue ?? ""
@@ -151,7 +151,7 @@ struct RocketChatTests {
         (.fails, 400, #"{"success":false,"error":"error-running-script"}"#, 0),
         (.response([.init(name: "a", value: .bool(true))]), 200, #"{"a":true,"success":true}"#, 1),
     ])
-    func aScriptAnswers(script: Integration.Script, status: Int, body: String, messages: Int) {
+    func scriptDeterminesTheResponse(script: Integration.Script, status: Int, body: String, messages: Int) {
         var chat = chat(.h80)
         var integration = Integration()
         integration.script = script
@@ -159,13 +159,13 @@ struct RocketChatTests {
         #expect(reply.status == status && reply.text == body && chat.store.messages.count == messages)
     }
 
-    @Test func onlyUnknownKeysMakeAnEmptyMessage() {
+    @Test func unknownKeysAlonePostAnEmptyMessage() {
         var chat = chat(.h80)
         #expect(chat.post(#"{"blocks":[]}"#).status == 200)
         #expect(chat.store.entries.map { $0["text"] } == [.string("")])
     }
 
-    @Test func aBadEscapeInTheTokenFailsOnHono() {
+    @Test func malformedEscapeInTheTokenFailsOnHono() {
         for profile in ServerProfile.allCases {
             var chat = chat(profile)
             var request = IncomingWebhook.post(#"{"text":"x"}"#)

@@ -1,11 +1,11 @@
-/// A change of one line of the machine that a schedule must find.
+/// A change to one line of the machine. At least one schedule must detect it.
 struct Mutant {
     let name: String
     let file: String
-    /// Text that occurs once in the file. The part between « and » is replaced, or all of it.
+    /// Text that occurs once in the file. The part between « and » is replaced, or the entire text without these marks.
     let original: String
     let replacement: String
-    /// The part is a statement, not an expression.
+    /// The replaced part is a statement, not an expression.
     var isStatement = false
 
     private static func value(_ name: String, _ file: String, _ original: String, _ replacement: String) -> Mutant {
@@ -25,7 +25,7 @@ struct Mutant {
     private static let followUps = "DeliveryMachine+FollowUps"
 
     static let all: [Mutant] = [
-        // The faults of the code that the machine replaces, and the repair that seems obvious.
+        // The faults of the code that the machine replaced, and an obvious but wrong repair.
         value(
             "fault 1: a rerouted queue is never woken", machine, "guard «queue.isIdle»,",
             "queue.isIdle && queue.reroutedTo == nil"),
@@ -85,7 +85,7 @@ struct Mutant {
             "fault 6: a reload forgets the budget", machine, "hooks[index].limiter.change(to: limit)",
             "hooks[index].limiter = PostLimiter(limit: limit)"),
         statement(
-            "obvious repair: the waiting wake each other", machine,
+            "obvious repair: waiting queues wake each other", machine,
             "«consider(queue.pausedUntil)»\n            if queue",
             "consider(queue.reroutedTo != nil ? now + .milliseconds(1) : queue.pausedUntil)"),
         // Pace.
@@ -94,7 +94,7 @@ struct Mutant {
         value("no pause within a burst", "PostLimiter", "lastStart + limit.window / 60", "lastStart"),
         value("a burst one larger", "PostLimiter", "(Self.burst(limit) - 1)", "Self.burst(limit)"),
         value("posts count from their start", "PostLimiter", "if reachedServer { posts.append(«now»)", "lastStart"),
-        statement("what did not arrive costs budget", "PostLimiter", "else { «fullAt = fullAtBefore» }"),
+        statement("posts that did not arrive cost budget", "PostLimiter", "else { «fullAt = fullAtBefore» }"),
         statement("a pause is ignored", "PostLimiter", "pausedUntil = max(pausedUntil, instant)"),
         statement(
             "a pause in an answer is ignored", machine,
@@ -107,75 +107,80 @@ struct Mutant {
         value("failover too early", "HookHealth", "now - since < delay", "now - since < delay / 2"),
         value("failover too late", "HookHealth", "now - since < delay", "now - since < delay + .seconds(60)"),
         value(
-            "a broken hook is waited for", "HookHealth", "case .broken: «false»\n        }\n    }\n\n    mutating",
+            "a broken hook is usable", "HookHealth", "case .broken: «false»\n        }\n    }\n\n    mutating",
             "true"),
         value(
             "a bare 500 never means broken", "HookHealth", "suspicious >= Self.suspiciousBeforeBroken",
             "suspicious >= 500"),
-        statement("a refusal does not end throttling", "HookHealth", "no more.\n            «state = .working»"),
-        value("probes become ever rarer", "HookHealth", "min(«.seconds(60)», .seconds(5)", ".seconds(9_000)"),
+        statement("a refusal does not end throttling", "HookHealth", "has ended.\n            «state = .working»"),
+        value("the probe interval has no maximum", "HookHealth", "min(«.seconds(60)», .seconds(5)", ".seconds(9_000)"),
         value("a verdict outlives its epoch", routes, "$0.hook == hook && $0.epoch == health.epoch", "$0.hook == hook"),
-        value("a broken hook seems to work", "HookHealth", "return «true» }\n        return !isWorking", "false"),
         value(
-            "a hook is left alone from its first failure", "HookHealth",
+            "a broken hook's condition is works", "HookHealth", "return «true» }\n        return !isWorking", "false"),
+        value(
+            "a hook is left alone after its first failure", "HookHealth",
             "return !isWorking && «failures >= Self.failuresBeforeProbes»", "true"),
         value(
-            "a probe is not seen", "HookState", "«hooks[hook.index].turn == .free» ? .isLeftAlone", "true"),
+            "the condition omits probes", "HookState", "«hooks[hook.index].turn == .free» ? .isLeftAlone", "true"),
         // Routes.
-        value("an own hook is never tried again", routes, "if «slot <= now» { return true }", "false"),
+        value("the first route is never probed", routes, "if «slot <= now» { return true }", "false"),
         value("a search ignores a better route", routes, "health.state == .working { return «true» }", "false"),
         value(
-            "a throttling hook counts as asked at once", routes, "{ return «now - since >= settings.throttleVerdict» }",
+            "a throttling hook counts as tried at once", routes, "{ return «now - since >= settings.throttleVerdict» }",
             "true"),
         value(
-            "a search waits for any pause", routes,
+            "a search waits for a pause of any length", routes,
             "return «hooks[hook.index].readyAt(isSearching: true) - now > settings.patience»",
             "false"),
-        value("suspects are composed side by side", routes, "!isSuspect && !self.isSuspect(other)", "true"),
-        value("three crashes in company are enough", routes, "first.crashes >= 3, «first.crashesAlone >= 2»", "true"),
+        value("suspects are composed concurrently", routes, "!isSuspect && !self.isSuspect(other)", "true"),
+        value(
+            "three crashes in a larger batch are enough", routes, "first.crashes >= 3, «first.crashesAlone >= 2»",
+            "true"),
         // Search.
         value("a refused batch is not halved", "Batch", "next.size = «count / 2»", "count"),
         value("the notice is forgotten", "Batch", "next.isNoticed = «true»", "false"),
-        value("a rejection is taken for a failure", results, "isRejection: «true»", "false"),
+        value("a rejection counts as a failure", results, "isRejection: «true»", "false"),
         // Turns.
         value(
-            "overtaken again and again", turns, "queues[$0].plan.urgency >= urgency || «!queues[$0].wasOvertaken»",
+            "a queue may be overtaken repeatedly", turns,
+            "queues[$0].plan.urgency >= urgency || «!queues[$0].wasOvertaken»",
             "true"),
         value(
-            "urgency upside down", turns, "where «queues[queue].plan.urgency < queues[first].plan.urgency»",
+            "urgency is reversed", turns, "where «queues[queue].plan.urgency < queues[first].plan.urgency»",
             "queues[queue].plan.urgency > queues[first].plan.urgency"),
-        value("nobody's patience ends", turns, "now - waitingSince(queue) > settings.patience", "false"),
-        value("patience has no bounds", turns, "now - waitingSince(queue) > settings.patience", "true"),
-        statement("overtaken for ever", turns, "queues[queue].wasOvertaken = false"),
-        value("posts go on after stop", machine, "guard «!isStopping», let tenureEnd", "true"),
-        value("posts go on after the tenure's end", machine, "return «now < tenureEnd»", "true"),
+        value("patience never ends", turns, "now - waitingSince(queue) > settings.patience", "false"),
+        value("patience is always exceeded", turns, "now - waitingSince(queue) > settings.patience", "true"),
+        statement("wasOvertaken is never reset", turns, "queues[queue].wasOvertaken = false"),
+        value("posts continue after stop", machine, "guard «!isStopping», let tenureEnd", "true"),
+        value("posts continue after the tenure's end", machine, "return «now < tenureEnd»", "true"),
         // Batches.
         value("three crashes, two at a time", batches, "default: «1»", "2"),
         value(
-            "a mark is carried in part", batches, "state.entries.prefix { $0.id <= id }.count",
+            "a marked batch is repeated in part", batches, "state.entries.prefix { $0.id <= id }.count",
             "state.entries.prefix { $0.id <= id }.count - 1"),
         value("never fold", batches, "mustFold ? «.everything» : .first(1)", ".first(1)"),
-        value("a foreign room is not told so", batches, "«state.plan.routes.first == hook» ? [] : .rerouted", "true"),
-        statement("a refusal elsewhere is not told", batches, "«banner.insert(.refused)»"),
         value(
-            "every other room is told of a refusal", batches, "contains(.rerouted), «hasRejection(state)» {", "true"),
+            "a rerouted message has no banner", batches, "«state.plan.routes.first == hook» ? [] : .rerouted", "true"),
+        statement("a refusal elsewhere has no banner", batches, "«banner.insert(.refused)»"),
+        value(
+            "every rerouted message has the banner of a refusal", batches,
+            "contains(.rerouted), «hasRejection(state)» {", "true"),
         statement("expired entries stay", batches, "settle(expired, of: queue, .expired)"),
         value("expired entries count as delivered", batches, "settle(expired, of: queue, «.expired»)", ".delivered"),
-        value("expired entries are given up", batches, "let dead = «ids.filter(unreadable.contains)»", "ids"),
+        value("expired entries are dead-lettered", batches, "let dead = «ids.filter(unreadable.contains)»", "ids"),
         value(
             "expired entries are settled by the post", batches, "batch.entries.filter { !lost.contains($0.id) }",
             "batch.entries"),
         // Rows.
         statement(
-            "the short way drops the newest", machine,
+            "the fast path drops the newest row", machine,
             "isBehind\n        {\n            «queues[queue.index].noteCommit(through: id, at: now)»"),
-        value("the short way is everyone's", machine, "«queues[queue.index].isBehind»\n        {", "true"),
+        value("the fast path applies to all queues", machine, "«queues[queue.index].isBehind»\n        {", "true"),
         statement(
-            "what was there before the start is not read", "QueueState", "cursor = .zero\n        «isRecovering = true»"
+            "rows from before the start are not read", "QueueState", "cursor = .zero\n        «isRecovering = true»"
         ),
-        value("what was committed meanwhile is skipped", "QueueState", "max(cursor, «known»)", "newest"),
-        // That a page does not survive a reload shows in `RestartTests`: a permit would have to fail within the milliseconds
-        // of a read.
+        value("rows committed during a load are skipped", "QueueState", "max(cursor, «known»)", "newest"),
+        // `RestartTests` checks that a page is void after a reload: a schedule rarely refuses a permit during a load.
         statement("trimmed rows are lost", "QueueState", "cursor = entries[window - 1].id"),
         // Time.
         statement("no timer for a failed read", machine, "«consider(queue.pausedUntil)»\n            if queue", ""),
@@ -188,15 +193,17 @@ struct Mutant {
             "!hook.followUps.isEmpty {\n            «consider(hook.readyAt(isSearching: false))»"),
         // Results.
         statement(
-            "a fence does not reload", results, "unmark(batch, queue.index)\n            «queues[queue.index].reload()»"
+            "a fenced post does not reload the rows", results,
+            "unmark(batch, queue.index)\n            «queues[queue.index].reload()»"
         ),
         statement(
-            "a maybe is forgotten", turns, "queues[queue].setMark(Mark(hook: hook, through: last, form: batch.form))"),
+            "a possible delivery is not marked", turns,
+            "queues[queue].setMark(Mark(hook: hook, through: last, form: batch.form))"),
         statement(
-            "a batch begins anew after each failure", results,
+            "a partly delivered batch starts again after each failure", results,
             "mayContinue(batch, queue) { «queues[queue].batch = batch» }"),
         value(
-            "the last part is left out", results, "if «batch.nextPart < batch.parts»",
+            "the last part is not posted", results, "if «batch.nextPart < batch.parts»",
             "batch.nextPart + 1 < batch.parts"),
         statement(
             "the quarantine is ignored", tenure,
@@ -206,14 +213,14 @@ struct Mutant {
         statement(
             "a record lacks the unfinished post", tenure, "record.unfinished = unfinished(state, until: until)"),
         value(
-            "a record lacks a follow-up under way", tenure,
+            "a record lacks the unfinished follow-up", tenure,
             "guard let first = «state.followUps.underWay.first»",
             "FollowUp?.none"),
         value("a record lacks the last entries", tenure, "through: «last.id»", "batch.entries[0].id"),
         value("a record lacks the posts", tenure, "posts: «state.limiter.posts»", "[]"),
-        // That a record holds the pause shows in `RestartTests`: no post leaves during one.
+        // `RestartTests` checks that a record contains the pause: in schedules no post starts during a pause.
         statement("a record lacks the failure", tenure, "record.failingSince = state.health.troubledSince"),
-        value("a record takes throttling for failure", tenure, "if «!state.health.isWorking» {", "true"),
+        value("a record treats throttling as a failure", tenure, "if «!state.health.isWorking» {", "true"),
         // Follow-ups.
         statement("a follow-up is not announced", followUps, "report(.followUpWaits(hook, followUp))"),
         statement("no follow-up", followUps, "add(followUp, at: room, now)"),
@@ -221,7 +228,8 @@ struct Mutant {
             "a follow-up outlives the next firing", followUps,
             "hooks.indices where «hooks[room].followUps.cancel(queue: queue, group: entry.group)»", "false"),
         statement(
-            "what a room may show is forgotten", results, "if batch.form != .notice { «mayShow(batch, queue.index)» }"),
-        value("a newer firing is overlooked", "RoomMemory", "group.firingIn.filter { «$0.newest < entry.id» }", "true"),
+            "a possibly shown firing is not recorded", results,
+            "if batch.form != .notice { «mayShow(batch, queue.index)» }"),
+        value("a newer firing is ignored", "RoomMemory", "group.firingIn.filter { «$0.newest < entry.id» }", "true"),
     ]
 }

@@ -2,8 +2,8 @@
     import Glibc
 #endif
 
-/// Copies the machine's sources with all mutants woven in, each behind a number: they need one build together, and
-/// the shipped sources carry none of them.
+/// Copies the machine's sources with all mutants inserted, each selected by its number. One build tests all mutants,
+/// and the shipped sources contain none.
 enum Weaver {
     struct Failure: Error, CustomStringConvertible {
         let description: String

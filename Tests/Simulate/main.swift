@@ -7,7 +7,7 @@ import DeliverySimulation
     import DeliveryCore
 #endif
 
-/// Finds an option's value among the arguments: `--seeds 1000`.
+/// The value of a command line option, such as `--seeds 1000`; nil if it is absent.
 func option(_ name: String) -> String? {
     let arguments = CommandLine.arguments
     guard let index = arguments.firstIndex(of: name), index + 1 < arguments.count else { return nil }
@@ -19,7 +19,7 @@ func seconds(since start: ContinuousClock.Instant) -> Double {
     return Double(took.components.seconds) + Double(took.components.attoseconds) / 1e18
 }
 
-/// Runs fresh schedules until so many have failed; shrinks and traces the first failure.
+/// Runs schedules until the given number has failed. Shrinks and traces the first failure.
 func simulate(first: UInt64, count: UInt64, failures limit: Int) -> Bool {
     print("seeds \(first) to \(first &+ count &- 1)")
     let start = ContinuousClock.now
@@ -51,7 +51,7 @@ func replay(_ path: String) throws -> Bool {
 }
 
 #if MUTANTS
-    /// Runs schedules against each mutant until one fails.
+    /// Runs schedules with each mutant until one fails.
     func findMutants(first: UInt64, count: UInt64) -> Bool {
         var (tried, survivors) = (0, 0)
         for (index, mutant) in Mutant.all.enumerated() {
@@ -76,7 +76,7 @@ func replay(_ path: String) throws -> Bool {
     }
 #endif
 
-/// Where to begin without `--first`: schedules that nobody has run.
+/// The first seed without `--first`, at random.
 func freshSeed() -> UInt64 { UInt64.random(in: 0...(1 << 40)) }
 
 func main() throws -> Bool {

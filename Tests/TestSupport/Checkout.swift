@@ -1,6 +1,6 @@
 public import Foundation
 
-/// Where the tests' own files stand.
+/// Paths in the repository.
 public enum Checkout {
     public static let root = URL(filePath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()

@@ -1,6 +1,6 @@
 import Glibc
 
-/// A plain blocking socket to a server of the test, to send bytes that no HTTP client would.
+/// A blocking socket to a test's server, for requests that no HTTP client sends.
 public final class Client {
     private let descriptor: Int32
     private var received: [UInt8] = []
@@ -20,7 +20,7 @@ public final class Client {
 
     deinit { close(descriptor) }
 
-    /// One request on a connection of its own; nil when the server closes without an answer.
+    /// Sends one request on a new connection. Returns nil if the server closes without a response.
     public static func request(
         _ method: String, _ path: String, port: UInt16, headers: [String] = [], body: [UInt8] = []
     ) -> Answer? {
@@ -29,7 +29,7 @@ public final class Client {
         return client.answer(toHEAD: method == "HEAD")
     }
 
-    /// One request on this connection, which is kept.
+    /// Sends one request on this connection, which stays open.
     public func request(_ method: String, _ path: String, headers: [String] = [], body: [UInt8] = []) -> Answer? {
         send(Self.head(method, path, headers, body.count), body)
         return answer(toHEAD: method == "HEAD")
@@ -52,7 +52,7 @@ public final class Client {
         }
     }
 
-    /// Sends the same bytes again and again until nothing moves for half a second, and returns how many went.
+    /// Sends the same bytes repeatedly until no byte can be sent for half a second. Returns the number of sent bytes.
     public func sendWithoutWaiting(_ bytes: [UInt8], upTo limit: Int) -> Int {
         var sent = 0
         while sent < limit {
@@ -64,18 +64,18 @@ public final class Client {
                 sent += count
                 continue
             }
-            var turn = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-            guard errno == EAGAIN, poll(&turn, 1, 500) == 1, turn.revents & Int16(POLLOUT) != 0 else { break }
+            var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+            guard errno == EAGAIN, poll(&entry, 1, 500) == 1, entry.revents & Int16(POLLOUT) != 0 else { break }
         }
         return sent
     }
 
     public func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 
-    /// Whether the server has closed its side and all it sent has been read.
+    /// Whether the server has closed its side and all its bytes have been read. Waits for bytes or the end.
     public func isClosedByServer() -> Bool { received.isEmpty && !fill() }
 
-    /// Reads one answer; nil when the server closes first.
+    /// Reads one response. Returns nil if the server closes first.
     public func answer(toHEAD: Bool = false) -> Answer? {
         guard let head = read(until: "\r\n\r\n") else { return nil }
         let lines = head.split(separator: "\r\n")

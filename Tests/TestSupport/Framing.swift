@@ -1,16 +1,16 @@
-/// A way to frame a request, with a second request in it or behind it that a parser of another mind would run.
+/// A framing of a request whose body is or contains a second request, which a differing parser would execute.
 public struct Framing: Sendable {
-    /// Served by the relay and sent by nobody else in a test, so that its number tells what was smuggled.
+    /// The second request. The relay serves it and tests send no other of its kind, so that its count shows smuggling.
     public static let marker = "GET /-/healthy HTTP/1.1\r\nHost: t\r\n\r\n"
 
     public var name: String
-    /// The header's lines behind Host, each with its end.
+    /// The header lines after Host, each with its line end.
     var fields: String
-    /// What follows the header.
+    /// The bytes after the header.
     var body: String
-    /// Whether what follows the header is by RFC 9112 a second request, and no part of the first.
+    /// Whether, by RFC 9112, the bytes after the header contain a second request.
     public var isPipelined = false
-    /// `%` stands for the method.
+    /// `%` is replaced by the method.
     var requestLine = "% /webhook HTTP/1.1\r\n"
     var host = "Host: t\r\n"
 
@@ -34,7 +34,7 @@ public struct Framing: Sendable {
         Framing(name: "length 0", fields: "Content-Length: 0\r\n", body: marker, isPipelined: true),
         length("length", "Content-Length: \(size)"),
         Framing(name: "length and more", fields: "Content-Length: 5\r\n", body: "aaaaa" + marker, isPipelined: true),
-        // The rest is a request of its own, if a malformed one.
+        // The remaining bytes are a malformed second request.
         Framing(
             name: "short length", fields: "Content-Length: \(size - 4)\r\n", body: marker, isPipelined: true),
         length("long length", "Content-Length: \(size + 50)"),
@@ -108,7 +108,7 @@ public struct Framing: Sendable {
         Framing(name: "chunk: " + name, fields: "Transfer-Encoding: chunked\r\n", body: body)
     }
 
-    /// Each ends early or late for a parser that is lenient.
+    /// A lenient parser would find an early or late end of each of these.
     private static let chunks: [Framing] =
         [
             ("0x", "0x\(hex)\r\n\(marker)\r\n0\r\n\r\n"), ("0x0", "0x0\r\n\r\n\(marker)"),

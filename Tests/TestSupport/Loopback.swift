@@ -10,12 +10,12 @@ public enum Loopback {
         withAddress(port: port) { Glibc.connect(descriptor, $0, $1) } == 0
     }
 
-    /// Has the socket come from an address of this machine: 127.0.0.0 and a number below 2^24.
+    /// Binds the socket to a loopback address: 127.0.0.0 plus `host`, which is below 2^24.
     public static func bind(_ descriptor: Int32, to host: UInt32) {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = (0x7F00_0000 | host).bigEndian
-        // The port is chosen at connect, so that there are as many for each address (ip(7)).
+        // Choose the port at connect, so that each address has the full range of ports (ip(7)).
         var isLate: Int32 = 1
         setsockopt(
             descriptor, Int32(IPPROTO_IP), IP_BIND_ADDRESS_NO_PORT, &isLate, socklen_t(MemoryLayout<Int32>.size))
@@ -26,7 +26,7 @@ public enum Loopback {
         }
     }
 
-    /// Binds the socket to a port that is free, and returns it.
+    /// Binds the socket to a free port and returns the port.
     public static func bindToFreePort(_ descriptor: Int32) throws -> UInt16 {
         try withAddress(port: 0) { address, length in
             var length = length
@@ -39,14 +39,14 @@ public enum Loopback {
         }
     }
 
-    /// A port on which nobody listens now.
+    /// A port without a listener.
     public static func freePort() throws -> UInt16 {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
         return try bindToFreePort(descriptor)
     }
 
-    /// The port that a descriptor's own end is bound to; nil where it is no socket of IPv4.
+    /// The local port of a descriptor; nil if it is not an IPv4 socket.
     public static func port(of descriptor: Int32) -> UInt16? {
         withAddress(port: 0) { address, length in
             var length = length

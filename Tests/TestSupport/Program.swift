@@ -3,23 +3,22 @@ import CLinux
 import Foundation
 import Libevent
 
-/// A program started by a test, in its own process, ended by its id at the latest with this object.
+/// A child process of a test. It is killed when this object is released.
 ///
-/// It has no descriptor of the tests' but its input. Foundation's `Process` learns of an end by a socket that programs
-/// started at the same moment inherit, and so waits for them too: a test that held the loop until openssl had ended
-/// waited for another test's curl, which waited for the loop.
+/// It inherits no descriptor except its input. Foundation's `Process` detects the exit by a socket that concurrently
+/// started programs inherit, and so waits for them too. Tests that block the loop deadlocked by that.
 public final class Program: Sendable {
     public let id: Int32
     private let log: String
     private let folder = TemporaryFolder()
-    /// What waitpid(2) has said; nil while the program runs.
+    /// The status from waitpid(2); nil while the program runs.
     private let status = Locked<Int32?>(nil)
 
     public enum Failure: Error { case notFound(String), notStarted(String) }
 
     /// - Parameters:
-    ///   - executable: a path, or the name of a program beside the tests or in the PATH.
-    ///   - input: a descriptor to be its standard input; it has no other of this process.
+    ///   - executable: a path, or the name of a program in the tests' build folder or in the PATH.
+    ///   - input: a descriptor for the standard input; nil for /dev/null.
     public init(
         _ executable: String, _ arguments: [String] = [], environment: [String: String] = [:], input: Int32? = nil
     ) throws {
@@ -40,7 +39,7 @@ public final class Program: Sendable {
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
-        // The event loop ignores signals that a program of its own must find as the system gives them.
+        // The event loop ignores signals, which the program must find with their default actions.
         var signals = sigset_t()
         sigfillset(&signals)
         posix_spawnattr_setsigdefault(&attributes, &signals)
@@ -64,10 +63,10 @@ public final class Program: Sendable {
     public var isRunning: Bool { end(WNOHANG) == nil }
     public var output: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
 
-    /// Waits until the output has the text. What one line says of a moment does not prove that the next is written.
+    /// Waits until the output contains the text. An earlier line does not prove that the next one is written.
     public func writes(_ text: String) -> Bool { eventually { output.contains(text) } }
 
-    /// The end's status, which is asked for once; nil while the program runs.
+    /// The exit status, which waitpid(2) returns only once; nil while the program runs.
     private func end(_ options: Int32) -> Int32? {
         status.withLock { status in
             guard status == nil else { return status }
@@ -78,11 +77,11 @@ public final class Program: Sendable {
     }
 
     public func send(_ signal: Int32) {
-        // Not ended, or not yet waited for: either way the id is still the program's.
+        // Running or not yet waited for: the process ID is not reused.
         if isRunning { kill(id, signal) }
     }
 
-    /// Waits for the end and returns the exit code, or minus the signal; nil where it does not end in time.
+    /// Waits for the exit. Returns the exit code or the negative signal; nil if the program does not exit in time.
     public func exitCode(within seconds: Double = 30) -> Int32? {
         guard eventually(within: seconds, { !isRunning }), let status = end(WNOHANG) else { return nil }
         let signal = status & 0x7f
@@ -94,7 +93,7 @@ public final class Program: Sendable {
         _ = end(0)
     }
 
-    /// The port in the first log line that says where the program listens.
+    /// The port in the log line that reports the listening address.
     public func port(after key: String = "address=") throws -> UInt16 {
         var port: UInt16?
         let found = eventually {
@@ -109,12 +108,12 @@ public final class Program: Sendable {
         return port
     }
 
-    /// Where a program stands.
+    /// The path of a program.
     public static func path(_ name: String) throws -> String { try find(name) }
 
     private static func find(_ name: String) throws -> String {
         if name.hasPrefix("/") { return name }
-        // The tests' own executable stands beside the programs that were built with them.
+        // The tests' executable is in the same folder as the built programs.
         let own = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
         let paths = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
         for folder in [own.path, Bundle.main.bundlePath] + paths {

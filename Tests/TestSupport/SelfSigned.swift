@@ -1,6 +1,6 @@
-/// A fresh certificate for this machine's name, signed by itself.
+/// Makes a new self-signed certificate for localhost.
 public enum SelfSigned {
-    /// - Parameter names: as openssl writes alternative names, `DNS:localhost`.
+    /// - Parameter names: subject alternative names in openssl's format, such as `DNS:localhost`.
     public static func make(certificate: String, key: String, names: String, isRSA: Bool = false) throws {
         let kind = isRSA ? ["rsa:2048"] : ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
         let openssl = try Program(

@@ -1,23 +1,23 @@
 import Glibc
 
-/// Many plain sockets to servers on this machine, driven by one thread, each by a script that no HTTP client would keep to.
+/// Many sockets to servers on this machine, driven by one thread. Each follows a script that no HTTP client would.
 public final class SocketCrowd {
-    /// What one socket does.
+    /// The behaviour of one socket.
     public struct Script: Sendable {
         public enum Ending: Sendable { case stay, halfClose, close, reset }
 
         /// Sent first.
         public var opening: [UInt8]
-        /// Sent after it, again and again.
+        /// Sent repeatedly after the opening.
         public var repeated: [UInt8] = []
-        /// At most this many bytes are sent at once, and the next ones `pause` later.
+        /// The most bytes in one send. The next send is `pause` later.
         public var pieceSize = Int.max
         public var pause = Duration.zero
-        /// Whether the answers are read.
+        /// Whether the responses are read.
         public var reads = true
-        /// What follows when all is sent.
+        /// The action after all bytes are sent.
         public var ending = Ending.stay
-        /// Whether another connection is opened when this one has ended.
+        /// Whether to open another connection when this one has ended.
         public var reconnects = false
 
         public init(_ opening: [UInt8] = []) { self.opening = opening }
@@ -29,7 +29,7 @@ public final class SocketCrowd {
         var script: Script
         var sent = 0
         var nextSend = ContinuousClock.now
-        /// The first few kilobytes.
+        /// The first bytes of the response, up to `receivedLimit`.
         var received: [UInt8] = []
         var isOpen = true
         var hasFinished = false
@@ -56,7 +56,7 @@ public final class SocketCrowd {
 
     /// Opens a connection.
     ///
-    /// - Parameter source: the address that it comes from, 127.0.0.0 and this number; any where nil.
+    /// - Parameter source: the source address, 127.0.0.0 plus this number; nil for the default.
     public func add(_ script: Script, from source: UInt32? = nil) {
         var member = Member(descriptor: -1, script: script, source: source)
         open(&member)
@@ -68,25 +68,25 @@ public final class SocketCrowd {
         members = []
     }
 
-    /// What each socket has received, in the order in which they were added; of those that reconnect the last one.
+    /// The received bytes of each socket in the order of `add`; after a reconnect, those of the last connection.
     public var received: [[UInt8]] { members.map(\.received) }
     public var openCount: Int { members.count { $0.isOpen } }
 
-    /// Lets all scripts go on until the time is over or the condition holds, which is asked about between two rounds.
+    /// Runs all scripts until the time is over or the condition is true, which is checked between two rounds.
     public func run(for time: Duration, until isDone: () -> Bool = { false }) {
         let deadline = ContinuousClock.now + time
         lastByte = .now
-        while ContinuousClock.now < deadline, !isDone() { turn() }
+        while ContinuousClock.now < deadline, !isDone() { pollOnce() }
     }
 
-    /// Lets all scripts go on until each socket is closed by the server, or nothing has moved for a while.
+    /// Runs all scripts until the server has closed every socket, or no byte has moved for `pause`.
     public func run(untilQuietFor pause: Duration) {
         run(for: .seconds(60)) { openCount == 0 || ContinuousClock.now - lastByte > pause }
     }
 
     // MARK: One round
 
-    private func turn() {
+    private func pollOnce() {
         let now = ContinuousClock.now
         var polled: [pollfd] = []
         var indices: [Int] = []
@@ -118,8 +118,8 @@ public final class SocketCrowd {
         if count > 0 {
             bytesReceived += count
             lastByte = .now
-            let spare = receivedLimit - members[index].received.count
-            members[index].received += buffer.prefix(min(count, max(0, spare)))
+            let capacity = receivedLimit - members[index].received.count
+            members[index].received += buffer.prefix(min(count, max(0, capacity)))
         } else if count == 0 || errno != EAGAIN {
             lost(index)
         }
@@ -183,7 +183,7 @@ public final class SocketCrowd {
         let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
         member.descriptor = socket(AF_INET, kind, 0)
         if let source = member.source { Loopback.bind(member.descriptor, to: source) }
-        // In progress, or refused, which the first poll finds.
+        // Connecting is in progress. The first poll reports a refusal.
         _ = Loopback.connect(member.descriptor, to: port)
         connections += 1
         lastByte = .now

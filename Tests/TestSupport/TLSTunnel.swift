@@ -1,12 +1,12 @@
 import Foundation
 
-/// An HAProxy that speaks TLS to a server and passes on what plain clients send, byte for byte.
+/// An HAProxy that forwards plain clients' bytes unchanged to a server over TLS.
 public final class TLSTunnel {
     public let port: UInt16
     private let program: Program
     private let folder = TemporaryFolder()
 
-    /// - Parameter sources: how many addresses of this machine the connections come from, in turns.
+    /// - Parameter sources: the number of source addresses, used in rotation.
     public init(to server: UInt16, sources: Int = 1) throws {
         port = try Loopback.freePort()
         let servers = (1...sources).map {

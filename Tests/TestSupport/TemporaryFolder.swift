@@ -1,10 +1,10 @@
 import Foundation
 
-/// A folder of its own that is deleted with this object.
+/// A new folder that is deleted with this object.
 public final class TemporaryFolder: Sendable {
     public let path: String
 
-    /// - Parameter parent: where it is made; the system's place for temporary files where nil.
+    /// - Parameter parent: the parent folder; nil for the system's temporary folder.
     public init(in parent: String? = nil) {
         let base = parent ?? FileManager.default.temporaryDirectory.path
         path = base + "/relay-test-" + UUID().uuidString
@@ -16,7 +16,7 @@ public final class TemporaryFolder: Sendable {
     }
 }
 
-/// Asks again and again, a few milliseconds apart, until the answer is yes or the time is over.
+/// Polls the condition every 10 ms until it is true or the time is over. Returns whether it is true.
 public func eventually(within seconds: Double = 30, _ condition: () throws -> Bool) rethrows -> Bool {
     let deadline = Date().addingTimeInterval(seconds)
     while Date() < deadline {

@@ -7,26 +7,25 @@
 extern "C" {
 #endif
 
-/// A regular expression compiled by RE2. Immutable: any number of threads may match with it at once. No call throws.
+/// A regular expression compiled by RE2. Immutable: any number of threads may use it at once. No function throws.
 typedef struct label_pattern label_pattern;
 
 typedef enum {
     LABEL_PATTERN_NO_MATCH = 0,
     LABEL_PATTERN_MATCH = 1,
-    /// The value times the size of the program is more than `LABEL_PATTERN_STEP_LIMIT`: no search was made.
+    /// The value's size times the program's size exceeds `LABEL_PATTERN_STEP_LIMIT`, or memory is short.
     LABEL_PATTERN_TOO_MUCH_WORK = 2,
 } label_pattern_result;
 
 enum {
-    /// Bytes for the compiled program and the states that RE2 caches while matching. A pattern that needs more for its
-    /// program alone is refused.
+    /// Bytes for the compiled program and RE2's state cache. A pattern whose program alone needs more is refused.
     LABEL_PATTERN_MEMORY_LIMIT = 1 << 20,
-    /// RE2's worst case is one step per instruction and byte of the value. This many take about a second.
+    /// RE2's worst case is one step per instruction and byte of the value. The limit takes about a second.
     LABEL_PATTERN_STEP_LIMIT = 1 << 28,
 };
 
-/// Compiles `^(?:text)$`, as Alertmanager does. Returns NULL if RE2 refuses it, with the reason as a terminated string in
-/// `message`, cut to `capacity`.
+/// Compiles `^(?:text)$`, as Alertmanager does. Returns NULL if RE2 refuses the pattern, with the reason in `message`,
+/// a terminated string that is truncated to `capacity`.
 label_pattern *label_pattern_compile(const char *text, size_t size, char *message, size_t capacity);
 void label_pattern_destroy(label_pattern *pattern);
 

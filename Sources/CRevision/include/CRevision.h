@@ -1,9 +1,9 @@
 #ifndef RELAY_CREVISION_H
 #define RELAY_CREVISION_H
 
-/// The commit that was built, as the package was told by RELAY_REVISION; "unknown" where it was not told.
+/// The built commit, set by the environment variable RELAY_REVISION at build time; "unknown" if it was not set.
 ///
-/// In C since a Swift setting of the package cannot hold text. Only this file is compiled again when it changes.
+/// In C because a Swift setting of the package cannot define a string. Only this file is recompiled when it changes.
 const char *relay_revision(void);
 
 #endif

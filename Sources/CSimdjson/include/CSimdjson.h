@@ -9,13 +9,14 @@
 extern "C" {
 #endif
 
-/// Reads webhook bodies of version "4": checks that they are JSON, with simdjson for their UTF-8, and makes views of what is
-/// needed. Besides the body it takes at most one body more, where strings have escapes, and 27 MiB of views.
+/// Parses webhook bodies of version "4": validates the JSON, with simdjson for UTF-8, and makes views of the fields.
+/// Uses at most 27 MiB for views, and memory of the body's size if strings have escapes.
 ///
-/// Any thread, but one at a time. Whatever it hands out lives until its next parse, trim or destroy. No call throws.
+/// May be used on any thread, but by one at a time. Results are valid until the next parse, trim or destroy. No
+/// function throws.
 typedef struct webhook_parser webhook_parser;
 
-/// Bytes of valid UTF-8 without a terminator. `start` is never NULL unless the field's comment says so.
+/// Bytes of valid UTF-8 without a terminator. `start` is NULL only for fields whose comment says so.
 typedef struct {
     const char *start;
     size_t size;
@@ -26,7 +27,7 @@ typedef struct {
     webhook_string value;
 } webhook_pair;
 
-/// A run of `webhook_payload.pairs`, sorted by name (bytewise), no name twice.
+/// A range of `webhook_payload.pairs`, sorted by name (bytewise) without duplicates.
 typedef struct {
     size_t first;
     size_t count;
@@ -35,9 +36,9 @@ typedef struct {
 typedef struct {
     webhook_pairs labels;
     webhook_pairs annotations;
-    /// The label `severity`; `start` is NULL where the alert has none.
+    /// The label `severity`; `start` is NULL if the alert has none.
     webhook_string severity;
-    /// As sent and not looked into; `start` is NULL where absent.
+    /// As sent, not parsed; `start` is NULL if absent.
     webhook_string starts_at;
     webhook_string ends_at;
     webhook_string generator_url;
@@ -49,7 +50,7 @@ typedef struct {
     webhook_string receiver;
     webhook_string group_key;
     webhook_string external_url;
-    /// `start` is NULL where absent (Alertmanager before 0.32).
+    /// `start` is NULL if absent (Alertmanager before 0.32).
     webhook_string notification_reason;
     webhook_pairs group_labels;
     webhook_pairs common_labels;
@@ -61,7 +62,7 @@ typedef struct {
     bool resolved;
 } webhook_payload;
 
-/// Why a body is refused. The metric's label values are made of these, so they are few.
+/// Why a body is refused. Each is a label value of a metric.
 typedef enum {
     WEBHOOK_OK = 0,
     WEBHOOK_EMPTY,
@@ -77,53 +78,53 @@ typedef enum {
     WEBHOOK_DUPLICATE_NAME,
     /// Above WEBHOOK_ALERT_LIMIT or WEBHOOK_PAIR_LIMIT.
     WEBHOOK_TOO_MANY,
-    /// The one that is not the sender's fault.
+    /// The only fault that the sender does not cause.
     WEBHOOK_OUT_OF_MEMORY,
 } webhook_fault;
 
 enum {
-    /// Arrays and objects inside one another, the body itself counted.
+    /// Nesting of arrays and objects, including the body itself.
     WEBHOOK_DEPTH_LIMIT = 64,
     WEBHOOK_ALERT_LIMIT = 65536,
-    /// Labels and annotations, those of the group counted.
+    /// Labels and annotations, including those of the group.
     WEBHOOK_PAIR_LIMIT = 524288,
-    /// A larger `truncatedAlerts` counts as this one, so that sums of it do not overflow.
+    /// The maximum of `truncatedAlerts`; larger values are reduced to it, so that sums do not overflow.
     WEBHOOK_TRUNCATED_LIMIT = 1000000000,
 };
 
-/// NULL when there is no memory.
+/// Returns NULL if memory is short.
 webhook_parser *webhook_parser_create(void);
 void webhook_parser_destroy(webhook_parser *parser);
 
-/// Checks a whole body and fills `payload` with views of it.
+/// Validates a body and fills `payload` with views of it.
 ///
-/// `body` must stay as it is until the last use of the views: most of them are of its bytes.
+/// `body` must not change until the last use of the views, most of which point into it.
 webhook_fault webhook_parser_parse(
     webhook_parser *parser, const uint8_t *body, size_t size, webhook_payload *payload);
 
-/// The value of the pair of this name in a run of `webhook_payload.pairs`; `start` is NULL if there is none.
+/// The value with this name in a range of `webhook_payload.pairs`; `start` is NULL if there is none.
 webhook_string webhook_payload_value(const webhook_pair *pairs, webhook_pairs run, const char *name, size_t size);
 
-/// What is wrong with the last body and where, one line of valid UTF-8; empty when nothing is.
+/// The fault in the last body and its place, as one line of valid UTF-8; empty if there is none.
 webhook_string webhook_parser_message(const webhook_parser *parser);
 
-/// Takes some bytes that live during the call.
+/// Receives bytes, which are valid only during the call.
 typedef void (*webhook_sink)(void *context, const uint8_t *bytes, size_t size);
 
-/// Hands the bytes whose hash is the dedupe key of the last body to `sink`, piece by piece; see Canonical.cpp for the
-/// layout. With `group_only` just the prefix that identifies the group (receiver and group key). False when there is no
-/// memory.
+/// Passes the canonical bytes of the last body to `sink` in pieces; their hash is the dedupe key. Canonical.cpp
+/// describes the layout. With `group_only`, passes only the prefix that identifies the group (receiver and group key).
+/// Returns false if memory is short.
 bool webhook_parser_canonical(webhook_parser *parser, bool group_only, webhook_sink sink, void *context);
 
-/// The last body with only those alerts whose entry in `tiers` (one byte an alert) is `tier`, everything else byte for
-/// byte as it came. Writes it to `into`, or nothing when that is NULL; returns its size, 0 for a body without alerts.
+/// Writes the last body to `into`, with only the alerts whose entry in `tiers` (one byte per alert) is `tier`. All
+/// other bytes are unchanged. Writes nothing if `into` is NULL. Returns the size, 0 for a body without alerts.
 size_t webhook_parser_subset(const webhook_parser *parser, const uint8_t *tiers, uint8_t tier, uint8_t *into);
 
-/// Has the allocator map buffers of so many bytes and more one by one, for the whole program: freed they go back to the
-/// system (mallopt(3), M_MMAP_THRESHOLD). A macro with that name is out of Swift's reach.
+/// Sets the size from which the allocator maps each buffer separately, for the entire program, so that freed buffers
+/// return to the system (mallopt(3), M_MMAP_THRESHOLD). Swift cannot import the macro.
 void webhook_memory_map_from(int bytes);
 
-/// Gives back the memory that a huge body took; does nothing after an ordinary one.
+/// Frees the memory of a body above 1 MiB; does nothing after a smaller one.
 void webhook_parser_trim(webhook_parser *parser);
 
 #ifdef __cplusplus

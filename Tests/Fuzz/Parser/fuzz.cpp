@@ -6,8 +6,8 @@
 
 #include "CSimdjson.h"
 
-// Bodies for the C++ parser, under AddressSanitizer and UndefinedBehaviorSanitizer: whatever it takes, each part that it
-// cuts out of it must be taken too and hold as many alerts as were marked.
+// Fuzzes the C++ parser under AddressSanitizer and UndefinedBehaviorSanitizer. Every subset of an accepted body must be
+// accepted too and contain exactly the marked alerts.
 
 namespace {
 
@@ -25,7 +25,7 @@ std::string canonical(webhook_parser *parser, bool group_only) {
     return result;
 }
 
-/// Reads every byte that a view gives.
+/// Reads every byte of a view.
 size_t touch(webhook_string text) {
     size_t sum = 0;
     for (size_t at = 0; at < text.size; at++) { sum += static_cast<unsigned char>(text.start[at]); }
@@ -61,7 +61,7 @@ size_t touch(const webhook_payload &payload) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     static webhook_parser *parser = webhook_parser_create();
     static webhook_parser *other = webhook_parser_create();
-    // A copy of the right size: a read behind it is found.
+    // A copy of the exact size, so that the sanitizer detects a read beyond the end.
     std::vector<uint8_t> body(bytes, bytes + size);
     webhook_payload payload{};
     if (webhook_parser_parse(parser, body.data(), body.size(), &payload) != WEBHOOK_OK) {

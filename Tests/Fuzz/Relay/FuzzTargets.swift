@@ -8,7 +8,7 @@ import Glibc
 @testable import SQLiteJournal
 @testable import Support
 
-/// What strangers, servers and operators write, read as the relay reads it. A trap or a broken promise is a finding.
+/// Parsers of input from clients, servers and operators. A trap or a failed precondition is a finding.
 enum FuzzTargets {
     static let all: [String: @Sendable ([UInt8]) -> Void] = [
         "answers": answers, "fields": fields, "matchers": matchers, "packed": packed, "requests": requests,
@@ -21,7 +21,7 @@ enum FuzzTargets {
         bytes.split(separator: 10, omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// A body, and everything that is done with it until it is posted.
+    /// A webhook body: parsing, splitting and rendering.
     @Sendable static func webhooks(_ bytes: [UInt8]) {
         let parser = WebhookParser()
         let now = Timestamp(seconds: 1_800_000_000, nanoseconds: 0)
@@ -37,7 +37,7 @@ enum FuzzTargets {
         precondition(alerts == batch.alerts, "alerts were lost")
     }
 
-    /// A request's head, and what follows it as a chunked body: in pieces both are read as they are whole.
+    /// A request's head, followed by a chunked body. Both must be parsed alike in pieces and as a whole.
     @Sendable static func requests(_ bytes: [UInt8]) {
         bytes.withUnsafeBufferPointer { all in
             let whole = headEnd(all, piece: all.count)
@@ -56,7 +56,7 @@ enum FuzzTargets {
         }
     }
 
-    /// Nil for a refusal, a nil in it where more is awaited.
+    /// The end of the head; `.some(nil)` if it is incomplete, nil if it is refused.
     private static func headEnd(_ bytes: UnsafeBufferPointer<UInt8>, piece: Int) -> Int?? {
         var line = 0
         var arrived = 0
@@ -84,12 +84,12 @@ enum FuzzTargets {
         var index = 0
         while index < bytes.count {
             let slice = UnsafeBufferPointer(rebasing: bytes[index..<min(bytes.count, index + piece)])
-            var taken = 0
+            var consumed = 0
             do {
-                switch try chunks.advance(over: slice, from: &taken) {
-                case .end: return Decoded(total: chunks.total, end: index + taken)
-                case .data(let count): index += taken + count
-                case .needsMore: index += taken
+                switch try chunks.advance(over: slice, from: &consumed) {
+                case .end: return Decoded(total: chunks.total, end: index + consumed)
+                case .data(let count): index += consumed + count
+                case .needsMore: index += consumed
                 }
             } catch {
                 return Decoded(isRefused: true)
@@ -103,7 +103,7 @@ enum FuzzTargets {
         precondition(body.count <= 100_000, "the limit does not hold")
     }
 
-    /// The first line is a matcher, the second a label's value.
+    /// A list of matchers on the first line, and a label's value on the second.
     @Sendable static func matchers(_ bytes: [UInt8]) {
         let lines = lines(bytes)
         guard let matchers = try? LabelMatcher.list(lines[0]) else { return }
@@ -115,7 +115,7 @@ enum FuzzTargets {
         }
     }
 
-    /// A server's answer: status, Retry-After, Date, the three of X-RateLimit, then the body.
+    /// A server's response: status, Retry-After, Date, three X-RateLimit headers and the body.
     @Sendable static func answers(_ bytes: [UInt8]) {
         let lines = lines(bytes)
         func line(_ number: Int) -> String? { lines.count > number && !lines[number].isEmpty ? lines[number] : nil }
@@ -134,7 +134,7 @@ enum FuzzTargets {
         _ = AnswerJSON(bytes)
     }
 
-    /// Authorization, then X-Forwarded-For.
+    /// Authorization on the first line, X-Forwarded-For on the others.
     @Sendable static func fields(_ bytes: [UInt8]) {
         let lines = lines(bytes)
         _ = BasicCredentials(authorization: lines[0])
@@ -157,19 +157,19 @@ enum FuzzTargets {
         _ = time.since(Timestamp(seconds: 1_800_000_000, nanoseconds: 0))
     }
 
-    /// A configuration file; its lines are environment variables as well.
+    /// A configuration file, whose lines are also used as environment variables.
     @Sendable static func settings(_ bytes: [UInt8]) {
         var variables: [String: String] = [:]
         for line in lines(bytes) {
             let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            // Not the names of files: the machine's own would be read.
+            // No file names: the reader would open files of this machine.
             if parts.count == 2, !parts[0].hasSuffix("_FILE"), !parts[0].contains("\0"), !parts[1].contains("\0") {
                 variables[String(parts[0])] = String(parts[1])
             }
         }
         var environment = ConfigurationReader(environment: variables, readsSecrets: false)
         _ = environment.readLeniently()
-        // In memory, and gone with its descriptor whatever happens.
+        // An unlinked file in memory, which is deleted when its descriptor is closed.
         let path = "/dev/shm/relay-fuzz-\(getpid())"
         let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { fatalError("no file for the settings") }

@@ -1,8 +1,9 @@
 import Glibc
 
-// libFuzzer without its own main: which target it drives is in the environment.
+// Runs libFuzzer, without its own main, on the target that RELAY_FUZZ_TARGET names.
 //
-// A new target is a function in FuzzTargets.swift, a line in `all` there, a folder of Corpora, and a name in .ci/fuzz.
+// A new target needs a function in FuzzTargets.swift, an entry in `all` there, a folder in Corpora and a name in
+// .ci/fuzz.
 
 @_silgen_name("LLVMFuzzerRunDriver")
 private func runFuzzer(

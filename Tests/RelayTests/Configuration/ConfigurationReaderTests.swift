@@ -146,7 +146,7 @@ private func read(
     }
 
     @Test(arguments: ["10", "0/60s", "10/0s", "ten/60s", "10/60", "", "10/60s/1"])
-    func whatIsNoRateIsRefused(text: String) {
+    func invalidRatesAreRefused(text: String) {
         #expect(RateLimit.read(text) == nil)
     }
 }
