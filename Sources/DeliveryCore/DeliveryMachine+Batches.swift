@@ -81,7 +81,7 @@ extension DeliveryMachine {
     ///
     /// Entries that were in composition at a crash go into ever smaller batches, to find the one that causes it. They
     /// are not mixed with other entries, nor are replayed ones, because one banner applies to a whole batch.
-    private static func compatibleCount(entries: [PendingEntry], upTo limit: Int) -> Int {
+    private static func compatibleCount(_ entries: [PendingEntry], upTo limit: Int) -> Int {
         var crashes: UInt8 = 0
         var count = 0
         for entry in entries.prefix(limit) {
