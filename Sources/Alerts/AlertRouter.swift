@@ -35,17 +35,17 @@ package struct AlertRouter: Sendable {
             receivers.append(entry.receiver)
             if !entry.continues { return receivers }
         }
-        return receivers + [.tiers]
+        return receivers + [.severityRooms]
     }
 }
 
 /// Which outbound queue a notification is for: whose room, and how urgent.
 package struct Destination: Sendable, Hashable {
     /// `.tiers` for the room of the severity itself.
-    package var receiver = ReceiverID.tiers
+    package var receiver = ReceiverID.severityRooms
     package var severity: Severity
 
-    package init(receiver: ReceiverID = ReceiverID.tiers, severity: Severity) {
+    package init(receiver: ReceiverID = ReceiverID.severityRooms, severity: Severity) {
         self.receiver = receiver
         self.severity = severity
     }
@@ -58,7 +58,7 @@ extension Destination {
     package static let fallback = Destination(severity: .fallback)
 
     /// The severities' own.
-    package static let tiers = Severity.allCases.map { Destination(severity: $0) }
+    package static let severityRooms = Severity.allCases.map { Destination(severity: $0) }
 
     /// A receiver's, one for each severity.
     package static func all(of receiver: ReceiverID) -> [Destination] {
@@ -67,14 +67,14 @@ extension Destination {
 
     /// The severities' own first, then those of the receivers.
     package static func all(with receivers: some Sequence<ReceiverID>) -> [Destination] {
-        tiers + receivers.flatMap { all(of: $0) }
+        severityRooms + receivers.flatMap { all(of: $0) }
     }
 }
 
 extension Destination: Comparable {
     /// Worst first; at the same severity the tier's own queue before those of receivers.
     package static func < (left: Destination, right: Destination) -> Bool {
-        (left.severity.tier, left.receiver.rawValue) < (right.severity.tier, right.receiver.rawValue)
+        (left.severity.rank, left.receiver.rawValue) < (right.severity.rank, right.receiver.rawValue)
     }
 }
 
@@ -88,5 +88,5 @@ package struct ReceiverID: RawRepresentable, Sendable, Hashable {
     }
 
     /// The four severities' own rooms, which are no receiver of the configuration.
-    package static let tiers = ReceiverID(rawValue: 0)
+    package static let severityRooms = ReceiverID(rawValue: 0)
 }

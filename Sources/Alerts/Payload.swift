@@ -114,7 +114,7 @@ package struct Payload: Sendable, Equatable {
 package struct Notification: Sendable, Equatable {
     package var severity: Severity
     /// Whose room it is for: the severity's own, or a receiver's.
-    package var receiver = ReceiverID.tiers
+    package var receiver = ReceiverID.severityRooms
     /// The first eight bytes of SHA-256 over receiver and group key, both length-prefixed: notifications of one
     /// group and destination have the same, and are delivered in the order in which they were accepted.
     package var group: UInt64
@@ -129,7 +129,7 @@ package struct Notification: Sendable, Equatable {
     package var isReplayed = false
 
     package init(
-        severity: Severity, receiver: ReceiverID = ReceiverID.tiers, group: UInt64, acceptedAt: Timestamp,
+        severity: Severity, receiver: ReceiverID = ReceiverID.severityRooms, group: UInt64, acceptedAt: Timestamp,
         body: [UInt8], isResolved: Bool = false, isReplayed: Bool = false
     ) {
         self.severity = severity

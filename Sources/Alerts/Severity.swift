@@ -112,22 +112,22 @@ package struct SeverityMap: Sendable {
 }
 
 /// How many alerts of each severity and status a payload holds.
-struct Tally {
+struct SeverityCounts {
     private var firing = InlineArray<4, Int>(repeating: 0)
     private var resolved = InlineArray<4, Int>(repeating: 0)
 
     mutating func add(_ severity: Severity, resolved isResolved: Bool) {
-        let tier = Int(severity.tier)
+        let tier = Int(severity.rank)
         if isResolved { resolved[tier] += 1 } else { firing[tier] += 1 }
     }
 
     func alerts(of severity: Severity) -> Int {
-        firing[Int(severity.tier)] + resolved[Int(severity.tier)]
+        firing[Int(severity.rank)] + resolved[Int(severity.rank)]
     }
 
     /// Whether any alert of the severity fires.
     func isFiring(_ severity: Severity) -> Bool {
-        firing[Int(severity.tier)] > 0
+        firing[Int(severity.rank)] > 0
     }
 
     /// Those that are not zero, most urgent first, firing before resolved.
@@ -135,7 +135,7 @@ struct Tally {
         var counts: [AlertBatch.Count] = []
         for severity in Severity.allCases {
             for (status, alerts) in [(AlertStatus.firing, firing), (.resolved, resolved)] {
-                let alerts = alerts[Int(severity.tier)]
+                let alerts = alerts[Int(severity.rank)]
                 if alerts > 0 { counts.append(.init(severity: severity, status: status, alerts: alerts)) }
             }
         }
@@ -145,7 +145,7 @@ struct Tally {
 
 extension Severity {
     /// The place in the order of urgency, 0 being the most urgent.
-    package var tier: UInt8 {
+    package var rank: UInt8 {
         switch self {
         case .critical: 0
         case .warning: 1

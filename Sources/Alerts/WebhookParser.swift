@@ -16,7 +16,7 @@ package final class WebhookParser {
     private let router: AlertRouter
     private let sha256 = SHA256()
     /// The tier of each alert of the body at hand.
-    private var tiers: [UInt8] = []
+    private var ranks: [UInt8] = []
 
     /// - Parameter router: tells which alerts are for another room than their severity's.
     package init(severities: SeverityMap = SeverityMap(), router: AlertRouter = AlertRouter()) {
@@ -63,14 +63,14 @@ package final class WebhookParser {
     }
 
     /// Notes the tier of every alert and counts them; looks at their times too, since a batch must decode later.
-    private func classify(_ payload: webhook_payload) throws(ParseError) -> Tally {
-        var tally = Tally()
-        tiers.removeAll(keepingCapacity: true)
+    private func classify(_ payload: webhook_payload) throws(ParseError) -> SeverityCounts {
+        var tally = SeverityCounts()
+        ranks.removeAll(keepingCapacity: true)
         for (index, alert) in payload.views.enumerated() {
             _ = try alert.starts_at.time(alert: index, "startsAt")
             _ = try alert.ends_at.time(alert: index, "endsAt")
             let severity = severities.severity(of: alert.severity.bytes)
-            tiers.append(severity.tier)
+            ranks.append(severity.rank)
             tally.add(severity, resolved: alert.resolved)
         }
         return tally
@@ -78,7 +78,7 @@ package final class WebhookParser {
 
     /// A notification that is to have the whole body has none yet.
     private func split(
-        _ payload: webhook_payload, _ tally: Tally, size: Int, acceptedAt: Timestamp
+        _ payload: webhook_payload, _ tally: SeverityCounts, size: Int, acceptedAt: Timestamp
     ) throws(ParseError) -> AlertBatch {
         let (key, group) = try identity()
         let shares = router.isEmpty ? shares(tally) : shares(payload)
@@ -123,10 +123,10 @@ package final class WebhookParser {
     }
 
     /// By severity alone.
-    private func shares(_ tally: Tally) -> [Share] {
+    private func shares(_ tally: SeverityCounts) -> [Share] {
         Severity.allCases.filter { tally.alerts(of: $0) > 0 }.map {
             Share(
-                destination: Destination(severity: $0), alerts: Marked(marks: tiers, mark: $0.tier),
+                destination: Destination(severity: $0), alerts: Marked(marks: ranks, mark: $0.rank),
                 isResolved: !tally.isFiring($0))
         }
     }
@@ -139,7 +139,7 @@ package final class WebhookParser {
         var isFiring = [Bool](repeating: false, count: marks.count)
         for (index, alert) in payload.views.enumerated() {
             for receiver in router.receivers(in: LabelViews(payload: payload, labels: alert.labels)) {
-                let place = Int(receiver.rawValue) * severities.count + Int(tiers[index])
+                let place = Int(receiver.rawValue) * severities.count + Int(ranks[index])
                 if marks[place].isEmpty { marks[place] = [UInt8](repeating: 0, count: payload.alert_count) }
                 marks[place][index] = 1
                 if !alert.resolved { isFiring[place] = true }

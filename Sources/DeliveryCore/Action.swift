@@ -22,18 +22,18 @@ public struct Composition: Sendable, Equatable {
     public var hook: HookID
     public var ids: [EntryID]
     public var form: Form
-    public var banner: Banner
+    public var marks: Banner
     /// The message that reported the group as firing in this room; the resolve is copied into its thread.
     public var thread: String?
 
     public init(
-        queue: QueueID, hook: HookID, ids: [EntryID], form: Form, banner: Banner, thread: String?
+        queue: QueueID, hook: HookID, ids: [EntryID], form: Form, marks: Banner, thread: String?
     ) {
         self.queue = queue
         self.hook = hook
         self.ids = ids
         self.form = form
-        self.banner = banner
+        self.marks = marks
         self.thread = thread
     }
 }

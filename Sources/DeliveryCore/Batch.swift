@@ -27,7 +27,7 @@ struct Batch: Sendable {
 ///     plain, one entry → notice: delivered → plain again, refused → rejected;  notice refused → the hook is broken
 struct Search: Sendable {
     enum Step: Sendable {
-        case goOn(Search)
+        case advance(Search)
         /// The room accepts other messages, but not this entry.
         case rejected
         /// The room accepts no messages.
@@ -59,7 +59,7 @@ struct Search: Sendable {
             next.form = .notice
         case .notice: return .hookBroken
         }
-        return .goOn(next)
+        return .advance(next)
     }
 
     /// The search after a delivery; nil if it is complete.

@@ -11,11 +11,11 @@ extension DeliveryMachine {
         hooks[hook.index].turn = .queue(QueueID(queue))
         queues[queue].batch = nil
         queues[queue].work = .gathering(hook, since: now)
-        gatherOn(queue, at: now)
+        continueGathering(queue, at: now)
     }
 
     /// Continues loading rows until the batch is complete, `gatherTime` is over, or the journal fails.
-    mutating func gatherOn(_ queue: Int, at now: Instant) {
+    mutating func continueGathering(_ queue: Int, at now: Instant) {
         guard case .gathering(let hook, let since) = queues[queue].work else { return }
         guard mayPost(at: now), !queues[queue].entries.isEmpty else { return endTurn(queue, at: hook) }
         let selection = selection(queue, at: hook, now)
@@ -56,14 +56,14 @@ extension DeliveryMachine {
         let form = state.search?.form ?? state.mark(at: hook)?.form ?? .full
         queues[queue].batch = Batch(entries: Array(entries), hook: hook, form: form)
         queues[queue].work = .composing(hook)
-        var banner: Banner = state.plan.routes.first == hook ? [] : .rerouted
-        if first.isReplayed { banner.insert(.replayed) }
-        if banner.contains(.rerouted), hasRejection(state) { banner.insert(.refused) }
+        var marks: Banner = state.plan.routes.first == hook ? [] : .rerouted
+        if first.isReplayed { marks.insert(.replayed) }
+        if marks.contains(.rerouted), hasRejection(state) { marks.insert(.refused) }
         let isAlone = entries.count == 1 && first.isResolved && form != .notice
         actions.append(
             .compose(
                 Composition(
-                    queue: QueueID(queue), hook: hook, ids: entries.map(\.id), form: form, banner: banner,
+                    queue: QueueID(queue), hook: hook, ids: entries.map(\.id), form: form, marks: marks,
                     thread: isAlone ? state.rooms.thread(of: first.group, in: hook) : nil)))
     }
 
@@ -80,7 +80,7 @@ extension DeliveryMachine {
     /// How many of the first entries may share a batch.
     ///
     /// Entries that were in composition at a crash go into ever smaller batches, to find the one that causes it. They
-    /// are not mixed with other entries, nor are replayed ones, because one banner applies to a whole batch.
+    /// are not mixed with other entries, nor are replayed ones, because one marks applies to a whole batch.
     private static func compatibleCount(_ entries: [PendingEntry], upTo limit: Int) -> Int {
         var crashes: UInt8 = 0
         var count = 0

@@ -172,7 +172,7 @@ extension DeliveryMachine {
         let isNoticed = queues[index].search?.isNoticed ?? false
         let setbacks = hooks[batch.hook.index].health.setbacks
         switch Search.step(after: batch, fix, isNoticed: isNoticed, setbacks: setbacks) {
-        case .goOn(let search):
+        case .advance(let search):
             let isSuspect = hasRejection(queues[index])
             // An entry that another room rejected is posted alone.
             queues[index].search = isSuspect && search.size < search.range ? nil : search

@@ -106,14 +106,14 @@ extension DeliveryMachine {
     /// entries: they would begin again elsewhere, and never end between two throttling hooks.
     private func throttlesForLong(_ hook: HookID, _ state: QueueState, at now: Instant) -> Bool {
         guard case .throttled(let since) = hooks[hook.index].health.state else { return false }
-        return now - since >= max(state.plan.failoverDelay, settings.throttleVerdict)
+        return now - since >= max(state.plan.failoverDelay, settings.maxThrottleTime)
     }
 
-    /// Whether a hook in trouble accepts its next post only after more than `patience`, because of a pause or a limit
+    /// Whether a hook in trouble accepts its next post only after more than `overtakeDelay`, because of a pause or a limit
     /// that a reload reduced.
     private func holdsForLong(_ hook: HookID, _ state: QueueState, at now: Instant) -> Bool {
         guard !hooks[hook.index].health.isUsable(within: state.plan.failoverDelay, at: now) else { return false }
-        return hooks[hook.index].readyAt(isSearching: true) - now > settings.patience
+        return hooks[hook.index].readyAt(isSearching: true) - now > settings.overtakeDelay
     }
 
     private func anyRouteIsUsable(_ state: QueueState, at now: Instant) -> Bool {
@@ -142,11 +142,11 @@ extension DeliveryMachine {
         state.verdicts.contains { $0.isRejection && hooks[$0.hook.index].health.epoch == $0.epoch }
     }
 
-    /// Whether the room rejected the first entry, failed on it, or has throttled for `throttleVerdict`.
+    /// Whether the room rejected the first entry, failed on it, or has throttled for `maxThrottleTime`.
     private func wasAsked(_ hook: HookID, _ state: QueueState, at now: Instant) -> Bool {
         let health = hooks[hook.index].health
         if state.verdicts.contains(where: { $0.hook == hook && $0.epoch == health.epoch }) { return true }
-        if case .throttled(let since) = health.state { return now - since >= settings.throttleVerdict }
+        if case .throttled(let since) = health.state { return now - since >= settings.maxThrottleTime }
         return false
     }
 

@@ -31,7 +31,7 @@ extension DeliveryMachine {
         let state = hooks[hook.index]
         var record = HookRecord(hook: hook, posts: state.limiter.posts)
         if state.limiter.pausedUntil > .distantPast { record.pausedUntil = state.limiter.pausedUntil }
-        if !state.health.isWorking { record.failingSince = state.health.troubledSince }
+        if !state.health.isWorking { record.failingSince = state.health.unhealthySince }
         record.unfinished = unfinished(state, until: until)
         return record
     }

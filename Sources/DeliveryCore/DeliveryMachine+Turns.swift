@@ -3,7 +3,7 @@ extension DeliveryMachine {
     /// Starts every load, composition and post that may start now.
     mutating func advance(at now: Instant) {
         for queue in queues.indices { reconsider(queue, at: now) }
-        for queue in queues.indices { gatherOn(queue, at: now) }
+        for queue in queues.indices { continueGathering(queue, at: now) }
         if mayPost(at: now) {
             var hasStarted = true
             while hasStarted {
@@ -34,7 +34,7 @@ extension DeliveryMachine {
 
     // MARK: Urgency
 
-    /// The most urgent queue that may post at this hook now. A queue that has waited longer than `patience` precedes
+    /// The most urgent queue that may post at this hook now. A queue that has waited longer than `overtakeDelay` precedes
     /// it, unless a more urgent one was already overtaken since its last post. So each is overtaken at most once, and
     /// no queue starves.
     private func nextQueue(at hook: HookID, _ now: Instant) -> Int? {
@@ -42,7 +42,7 @@ extension DeliveryMachine {
         for queue in queues.indices where wantsTurn(queue, at: hook, now) { claimants.append(queue) }
         guard claimants.count > 1 else { return claimants.first }
         claimants.sort { waitingSince($0) < waitingSince($1) }
-        for queue in claimants where now - waitingSince(queue) > settings.patience {
+        for queue in claimants where now - waitingSince(queue) > settings.overtakeDelay {
             if mayOvertake(queues[queue].plan.urgency, claimants) { return queue }
         }
         // Among equally urgent queues, the one that has waited longest is first.
@@ -107,10 +107,10 @@ extension DeliveryMachine {
     // MARK: Follow-ups
 
     /// Whether follow-ups precede all queues. They are the least urgent, but like a queue they may overtake once they
-    /// have waited longer than `patience`.
+    /// have waited longer than `overtakeDelay`.
     private func followUpPrecedes(at hook: HookID, _ now: Instant) -> Bool {
         guard followUpsAreDue(at: hook, now),
-            now - hooks[hook.index].followUps.waitingSince > settings.patience
+            now - hooks[hook.index].followUps.waitingSince > settings.overtakeDelay
         else { return false }
         return queues.indices.allSatisfy { !queues[$0].wasOvertaken || !wantsTurn($0, at: hook, now) }
     }

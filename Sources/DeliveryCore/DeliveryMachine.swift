@@ -126,9 +126,9 @@ public struct DeliveryMachine: Sendable {
             if queue.entries.isEmpty { continue }
             for route in queue.plan.routes {
                 let hook = hooks[route.index]
-                if let since = hook.health.troubledSince {
+                if let since = hook.health.unhealthySince {
                     consider(since + queue.plan.failoverDelay)
-                    consider(since + settings.throttleVerdict)
+                    consider(since + settings.maxThrottleTime)
                 }
                 guard hook.turn == .free else { continue }
                 consider(hook.readyAt(isSearching: false))

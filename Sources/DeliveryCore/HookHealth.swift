@@ -32,13 +32,13 @@ struct HookHealth: Sendable {
     }
 
     /// Only probes are posted to the hook.
-    var isLeftAlone: Bool {
+    var isSuspended: Bool {
         if case .broken = state { return true }
         return !isWorking && failures >= Self.failuresBeforeProbes
     }
 
     /// When the hook stopped accepting messages; nil while it accepts them.
-    var troubledSince: Instant? {
+    var unhealthySince: Instant? {
         switch state {
         case .working: nil
         case .throttled(let since), .failing(let since), .broken(let since): since
@@ -96,7 +96,7 @@ struct HookHealth: Sendable {
         failures = min(failures + 1, 1_000)
         if isWorking { epoch &+= 1 }
         setbacks &+= 1
-        let since = troubledSince ?? start
+        let since = unhealthySince ?? start
         let needsRepair = isBroken || suspicious >= Self.suspiciousBeforeBroken
         if case .broken = state {
             state = .broken(since: since)

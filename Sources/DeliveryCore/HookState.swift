@@ -73,15 +73,15 @@ struct FollowUpList: Sendable {
 
 /// Whether a hook receives posts, for metrics.
 public enum HookCondition: Sendable, Hashable {
-    case works
+    case working
     /// A probe is in progress.
-    case isProbed
-    case isLeftAlone
+    case probing
+    case suspended
 }
 
 extension DeliveryMachine {
     public func condition(of hook: HookID) -> HookCondition {
-        guard hooks.indices.contains(hook.index), hooks[hook.index].health.isLeftAlone else { return .works }
-        return hooks[hook.index].turn == .free ? .isLeftAlone : .isProbed
+        guard hooks.indices.contains(hook.index), hooks[hook.index].health.isSuspended else { return .working }
+        return hooks[hook.index].turn == .free ? .suspended : .probing
     }
 }

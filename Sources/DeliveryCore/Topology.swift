@@ -68,9 +68,9 @@ public struct Settings: Sendable, Hashable {
     /// How long a queue may hold a hook while it loads rows for a batch.
     public var gatherTime = Interval.seconds(2)
     /// A queue that has waited longer may precede more urgent ones.
-    public var patience = Interval.seconds(30)
+    public var overtakeDelay = Interval.seconds(30)
     /// A hook that has throttled this long counts as tried when an entry may become a dead letter.
-    public var throttleVerdict = Interval.seconds(60)
+    public var maxThrottleTime = Interval.seconds(60)
     /// The delay before the next attempt after a journal failure or a post without permit.
     public var retryPause = Interval.seconds(1)
     /// The most groups that a queue tracks.

@@ -19,7 +19,7 @@ package final class Journal<Ticket: Sendable>: Sendable {
 
     private let settings: JournalSettings
     private let inbox: Locked<JournalInbox<Ticket>>
-    private let board: Locked<JournalSnapshot>
+    private let latestSnapshot: Locked<JournalSnapshot>
     private let writer: JournalWriter<Ticket>
 
     /// Opens the store on the calling thread and blocks for as long as recovery takes.
@@ -40,11 +40,12 @@ package final class Journal<Ticket: Sendable>: Sendable {
         self.settings = settings
         recovery = try store.open(at: now())
         inbox = Locked(JournalInbox(settings: settings))
-        board = Locked(JournalSnapshot())
+        latestSnapshot = Locked(JournalSnapshot())
         let reporting = JournalReporting(
             observer: observer, now: now, onFailure: onFailure, acknowledge: acknowledge)
         writer = JournalWriter(
-            store: store, recovery: recovery, settings: settings, inbox: inbox, board: board, reporting: reporting)
+            store: store, recovery: recovery, settings: settings, inbox: inbox, latestSnapshot: latestSnapshot,
+            reporting: reporting)
         writer.start()
     }
 
@@ -108,13 +109,13 @@ package final class Journal<Ticket: Sendable>: Sendable {
 
     /// For readiness and metrics; cheap, from any thread.
     package var snapshot: JournalSnapshot {
-        var snapshot = board.withLock { $0 }
+        var snapshot = latestSnapshot.withLock { $0 }
         snapshot.state = state
         return snapshot
     }
 
     /// Calls `done` on the journal's queue once what it was given before is done: a sign that it is not stuck.
-    package func pulse(_ done: @escaping @Sendable () -> Void) {
+    package func ping(_ done: @escaping @Sendable () -> Void) {
         writer.queue.async(execute: done)
     }
 
@@ -136,9 +137,11 @@ package final class Journal<Ticket: Sendable>: Sendable {
     private func wake(_ wake: JournalInbox<Ticket>.Wake) {
         switch wake {
         case .none: break
-        case .now: writer.queue.async { [writer] in writer.turn() }
+        case .now: writer.queue.async { [writer] in writer.writeWaiting() }
         case .soon:
-            writer.queue.asyncAfter(deadline: .now() + settings.settleDelay.dispatch) { [writer] in writer.turn() }
+            writer.queue.asyncAfter(deadline: .now() + settings.settleDelay.dispatch) { [writer] in
+                writer.writeWaiting()
+            }
         }
     }
 }

@@ -51,7 +51,7 @@ struct JournalInbox<Ticket: Sendable> {
         let severity = batch.mostUrgent
         guard !reserved.contains(severity) else { throw .reserved(severity) }
         let size = batch.notifications.reduce(0) { $0 + $1.body.count }
-        guard requests.isEmpty || hasRoom(for: severity, bytes: size) else { throw .overloaded }
+        guard requests.isEmpty || hasCapacity(for: severity, bytes: size) else { throw .overloaded }
         requests.append(Request(ticket: ticket, batch: batch, bytes: size))
         bytes += size
         guard schedule != .now else { return .none }
@@ -60,7 +60,7 @@ struct JournalInbox<Ticket: Sendable> {
     }
 
     /// A severity may fill its share: what waits for a slow disk must not keep more urgent alerts out.
-    private func hasRoom(for severity: Severity, bytes size: Int) -> Bool {
+    private func hasCapacity(for severity: Severity, bytes size: Int) -> Bool {
         requests.count < settings.inboxRequests * severity.shareTenths / 10
             && bytes + size <= settings.inboxBytes / 10 * severity.shareTenths
     }

@@ -34,7 +34,7 @@ package protocol JournalStore: AnyObject {
     var deadLetterCounts: [Destination: Int] { get }
     var usage: JournalUsage { get }
     /// Whether a journal that was at its limit has enough room to take appends again.
-    var hasRoom: Bool { get }
+    var hasCapacity: Bool { get }
 
     func oldestPending(_ destination: Destination) throws(JournalStoreError) -> Timestamp?
 
@@ -52,12 +52,12 @@ package protocol JournalStore: AnyObject {
     /// Looks after the space that the journal needs and whether its files are still there.
     func inspect() throws(JournalStoreError) -> StorageSpace
     /// Gives up the reserve after the disk was found full, so that settling and checkpoints work again.
-    func relieve() throws(JournalStoreError)
+    func releaseBallast() throws(JournalStoreError)
 
     /// Ends orderly; the engine is not used again.
     func close(at now: Timestamp) throws(JournalStoreError)
     /// Ends without writing anything more.
-    func abandon()
+    func closeWithoutFlush()
 }
 
 /// What opening a journal found.

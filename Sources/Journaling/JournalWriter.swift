@@ -13,7 +13,7 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
     private let recovery: JournalRecovery
     private let settings: JournalSettings
     private let inbox: Locked<JournalInbox<Ticket>>
-    private let board: Locked<JournalSnapshot>
+    private let latestSnapshot: Locked<JournalSnapshot>
     private let reporting: JournalReporting<Ticket>
     private var dedupe: DedupeIndex
     private var nextSequence: Int64
@@ -33,19 +33,20 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
 
     init(
         store: any JournalStore, recovery: JournalRecovery, settings: JournalSettings,
-        inbox: Locked<JournalInbox<Ticket>>, board: Locked<JournalSnapshot>, reporting: JournalReporting<Ticket>
+        inbox: Locked<JournalInbox<Ticket>>, latestSnapshot: Locked<JournalSnapshot>,
+        reporting: JournalReporting<Ticket>
     ) {
         self.store = store
         self.recovery = recovery
         self.settings = settings
         self.inbox = inbox
-        self.board = board
+        self.latestSnapshot = latestSnapshot
         self.reporting = reporting
         dedupe = DedupeIndex(
             window: settings.dedupeWindow, capacity: settings.dedupeCapacity,
             seen: recovery.seen, lastID: recovery.lastSeenID)
         nextSequence = recovery.nextSequence
-        board.withLock {
+        latestSnapshot.withLock {
             $0.degraded = recovery.degraded
             $0.missing = recovery.missing
         }
@@ -64,11 +65,11 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
     }
 
     /// Writes one transaction of what waits, and comes again while more does.
-    func turn() {
+    func writeWaiting() {
         dispatchPrecondition(condition: .onQueue(queue))
-        work()
+        writeBatch()
         if inbox.withLock({ $0.finishTurn() }) {
-            queue.async { self.turn() }
+            queue.async { self.writeWaiting() }
         }
     }
 
@@ -101,7 +102,7 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
 
     func replay(_ ids: [JournalID]) -> Result<Replay<Journaled<Notification>>, JournalRefusal> {
         attempt { store throws(JournalStoreError) in
-            let replay = try store.revive(ids, firstSequence: nextSequence)
+            let replay = try store.requeue(ids, firstSequence: nextSequence)
             nextSequence += Int64(ids.count)
             return replay
         }
@@ -115,7 +116,7 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
         guard isUsable else { return .failure(state.refusal ?? .closed) }
         do throws(JournalStoreError) {
             let value = try body(store)
-            refreshBoard()
+            refreshSnapshot()
             return .success(value)
         } catch {
             return .failure(conclude(error))
@@ -140,7 +141,7 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
         dispatchPrecondition(condition: .onQueue(queue))
         guard state != .closed else { return true }
         inspection?.cancel()
-        repeat { work() } while inbox.withLock { $0.finishTurn() }
+        repeat { writeBatch() } while inbox.withLock { $0.finishTurn() }
         // The second time a full disk has the reserve. Without space even for that the next start counts anew.
         for _ in 1...2 where isUsable {
             do throws(JournalStoreError) {
@@ -151,7 +152,7 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
             }
         }
         guard isUsable else { return state == .closed }
-        store.abandon()
+        store.closeWithoutFlush()
         change(to: .closed)
         return true
     }
@@ -160,7 +161,7 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
 // MARK: - Commits
 
 extension JournalWriter {
-    private func work() {
+    private func writeBatch() {
         let work = inbox.withLock { $0.take() }
         unsettled += work.settlements
         switch state {
@@ -222,7 +223,7 @@ extension JournalWriter {
         }
         unsettled.removeAll()
         let duplicates = plan.duplicates
-        refreshBoard(duplicates: duplicates)
+        refreshSnapshot(duplicates: duplicates)
         if !plan.answers.isEmpty {
             reporting.acknowledge(plan.outcomes(journaled))
         }
@@ -244,7 +245,7 @@ extension JournalWriter {
             settleAlone()
             if isUsable { result = commitSettled(hooks) }
         }
-        reopenIfRoom()
+        reopenIfCapacity()
         maintain()
         // A post whose outcome cannot be journalled must not be begun.
         return isUsable ? result : .failure(state.refusal ?? .closed)
@@ -261,7 +262,7 @@ extension JournalWriter {
         }
         let duration = ContinuousClock.now - start
         unsettled.removeAll()
-        refreshBoard()
+        refreshSnapshot()
         reporting.observer?.journalCommitted(
             JournalCommit(
                 duration: duration, requests: 0, notifications: 0, bytes: 0,
@@ -279,12 +280,12 @@ extension JournalWriter {
             do throws(JournalStoreError) {
                 try store.commit(JournalTransaction(settlements: part, at: reporting.now()))
                 unsettled.removeAll { isFinal($0) == isFinal(part[0]) }
-                refreshBoard()
+                refreshSnapshot()
             } catch {
                 _ = conclude(error)
             }
         }
-        reopenIfRoom()
+        reopenIfCapacity()
         maintain()
     }
 
@@ -317,8 +318,8 @@ extension JournalWriter {
             for (destination, count) in store.pendingCounts where count > 0 {
                 oldest[destination] = try store.oldestPending(destination)
             }
-            board.withLock { [oldest] in $0.oldestPending = oldest }
-            refreshBoard()
+            latestSnapshot.withLock { [oldest] in $0.oldestPending = oldest }
+            refreshSnapshot()
         } catch {
             _ = conclude(error)
         }
@@ -337,8 +338,8 @@ extension JournalWriter {
         }
     }
 
-    private func reopenIfRoom() {
-        if state == .full(.journalLimit), store.hasRoom {
+    private func reopenIfCapacity() {
+        if state == .full(.journalLimit), store.hasCapacity {
             change(to: .open)
         }
     }
@@ -349,7 +350,7 @@ extension JournalWriter {
         case .full(let reason):
             change(to: .full(reason))
             if reason == .diskFull {
-                relieve()
+                releaseBallast()
             }
             return state.refusal ?? .full(reason)
         case .broken(let reason):
@@ -358,9 +359,9 @@ extension JournalWriter {
         }
     }
 
-    private func relieve() {
+    private func releaseBallast() {
         do throws(JournalStoreError) {
-            try store.relieve()
+            try store.releaseBallast()
         } catch .broken(let reason) {
             fail(reason)
         } catch {}
@@ -369,7 +370,7 @@ extension JournalWriter {
     private func fail(_ reason: String) {
         inspection?.cancel()
         change(to: .failed(reason))
-        store.abandon()
+        store.closeWithoutFlush()
         reporting.onFailure(reason)
     }
 
@@ -381,7 +382,7 @@ extension JournalWriter {
     }
 
     private func reportDamage(_ count: Int) {
-        board.withLock {
+        latestSnapshot.withLock {
             $0.damaged += count
             let damage = "\($0.damaged) damaged notifications are in the dead letters"
             $0.degraded = [recovery.degraded, damage].compactMap(\.self).joined(separator: "; ")
@@ -392,16 +393,16 @@ extension JournalWriter {
     private func publishShares() {
         shares.update(store.usage)
         let refused = shares.refused
-        guard board.withLock({ $0.reserved }) != refused else { return }
+        guard latestSnapshot.withLock({ $0.reserved }) != refused else { return }
         inbox.withLock { $0.reserved = refused }
-        board.withLock { $0.reserved = refused }
+        latestSnapshot.withLock { $0.reserved = refused }
         reporting.observer?.journalRefuses(refused)
     }
 
-    private func refreshBoard(duplicates: Int = 0) {
+    private func refreshSnapshot(duplicates: Int = 0) {
         let (pending, dead, usage) = (store.pendingCounts, store.deadLetterCounts, store.usage)
         let receivers = store.receivers
-        board.withLock {
+        latestSnapshot.withLock {
             $0.receivers = receivers
             $0.pending = pending
             $0.deadLetters = dead

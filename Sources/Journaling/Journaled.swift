@@ -75,7 +75,7 @@ extension JournalStore {
         return (window, stored.damaged)
     }
 
-    package func revive(
+    package func requeue(
         _ ids: [JournalID], firstSequence: Int64
     ) throws(JournalStoreError) -> Replay<Journaled<Notification>> {
         let stored = try replay(ids, firstSequence: firstSequence)
@@ -105,7 +105,7 @@ package struct JournalID: RawRepresentable, Hashable, Comparable, Sendable {
     package init(sequence: Int64, destination: Destination) {
         precondition(sequence > 0 && sequence < 1 << 51)
         let severity = destination.severity.spoolNumber
-        if destination.receiver == .tiers {
+        if destination.receiver == .severityRooms {
             rawValue = sequence << 4 | severity
         } else {
             rawValue = (sequence << 8 | Int64(destination.receiver.rawValue)) << 4 | Self.receiverMark | severity
@@ -119,7 +119,7 @@ package struct JournalID: RawRepresentable, Hashable, Comparable, Sendable {
 
     package var destination: Destination {
         Destination(
-            receiver: isReceivers ? ReceiverID(rawValue: UInt8(truncatingIfNeeded: rawValue >> 4)) : .tiers,
+            receiver: isReceivers ? ReceiverID(rawValue: UInt8(truncatingIfNeeded: rawValue >> 4)) : .severityRooms,
             severity: Severity(spoolNumber: rawValue & 0b0011))
     }
 

@@ -33,25 +33,25 @@ extension HTTPConnection {
         phase = .refused
         since = table.clock.now
         inbox.empty()
-        takeCallbacks()
+        installGateCallbacks()
         let bytes = answer.bytes(toHEAD: request?.head.method == .head)
         bufferevent_write(bufferEvent, bytes, bytes.count)
         bufferevent_enable(bufferEvent, Int16(EV_READ | EV_WRITE))
-        table.fellSilent(self)
+        table.didBecomeIdle(self)
     }
 
     /// The client has sent more since its refusal than a well-behaved client can have in flight.
     var hasDroppedEnough: Bool { dropped > 32 << 20 }
 
     /// Shuts down the write side after the response has been written.
-    func announceRefusalsEnd() {
+    func finishRefusal() {
         bufferevent_disable(bufferEvent, Int16(EV_WRITE))
-        tls?.announceEnd()
+        tls?.sendCloseNotify()
         shutdown(descriptor, Int32(SHUT_WR))
     }
 
     /// Replaces evhttp's callbacks with the gate's: evhttp would mistake the gate's output for its own.
-    func takeCallbacks() {
+    func installGateCallbacks() {
         guard evhttpCallbacks == nil else { return }
         evhttpCallbacks = BufferEventCallbacks(of: bufferEvent)
         // Unretained: evhttp clears the callbacks at its end, which precedes this object's end.
@@ -72,7 +72,7 @@ extension HTTPConnection {
             }, Unmanaged.passUnretained(self).toOpaque())
     }
 
-    func giveCallbacksBack() {
+    func restoreCallbacks() {
         guard let callbacks = evhttpCallbacks else { return }
         evhttpCallbacks = nil
         callbacks.set(on: bufferEvent)
@@ -89,7 +89,7 @@ extension HTTPConnection {
     /// directly triggers libevent issues 509 and 997.
     func end() {
         guard phase != .ended else { return }
-        if phase != .refused { tls?.announceEnd() }
+        if phase != .refused { tls?.sendCloseNotify() }
         // A request that awaits its reply is ended by evhttp, which notices the shutdown when it writes.
         guard phase != .handedOver else {
             shutdown(descriptor, Int32(SHUT_RDWR))
@@ -97,7 +97,7 @@ extension HTTPConnection {
         }
         phase = .ended
         inbox.stopWaiting()
-        giveCallbacksBack()
+        restoreCallbacks()
         bufferevent_trigger_event(bufferEvent, Int16(BEV_EVENT_READING | BEV_EVENT_EOF), 0)
         table.remove(self)
     }
@@ -105,7 +105,7 @@ extension HTTPConnection {
     /// Called when evhttp has ended the connection.
     func closed() {
         phase = .ended
-        tls?.announceEnd()
+        tls?.sendCloseNotify()
         finishExchange()
         table.remove(self)
     }

@@ -51,7 +51,7 @@ extension HTTPConnection {
             beginRequest()
             table.resume(self)
         } else {
-            table.fellSilent(self)
+            table.didBecomeIdle(self)
         }
         finishExchange()
     }
@@ -59,6 +59,6 @@ extension HTTPConnection {
     func finishExchange() {
         guard let exchange else { return }
         self.exchange = nil
-        exchange.connectionIsDone()
+        exchange.connectionDidFinish()
     }
 }

@@ -58,7 +58,7 @@ final class HTTPConnection {
     var requests = 0
     private(set) lazy var peer = HTTPPeer(descriptor: descriptor)
 
-    let inbox: HTTPInbox
+    let inbox: HTTPInput
     /// The start of the incomplete line in the head that is being read.
     private var line = 0
     var hasSkippedEmptyLine = false
@@ -82,7 +82,7 @@ final class HTTPConnection {
         self.bufferEvent = bufferEvent
         self.table = table
         self.tls = tls
-        inbox = HTTPInbox(bufferEvent, memory: table.memory)
+        inbox = HTTPInput(bufferEvent, memory: table.memory)
         since = table.clock.now
         bufferevent_incref(bufferEvent)
         // Pipelined input beyond this stays in the kernel.
@@ -118,12 +118,12 @@ final class HTTPConnection {
     var isReleasedByServer: Bool { BufferEventCallbacks(of: bufferEvent).event == nil }
 
     /// Whether the connection may be evicted: none of its requests is being handled.
-    var mayMakeWay: Bool { phase != .screening && phase != .handedOver && phase != .ended }
+    var isEvictable: Bool { phase != .screening && phase != .handedOver && phase != .ended }
 
     func trust() {
         guard !isTrusted else { return }
         isTrusted = true
-        table.becameTrusted(self)
+        table.didBecomeTrusted(self)
     }
 
     /// Counts the connection for the client that a proxy names. Returns false if that client is at its limit.
@@ -222,7 +222,7 @@ final class HTTPConnection {
             throw .bodyAbove(limits.bodySize)
         }
         isScreeningNow = true
-        table.screen(HTTPArrival(request, on: self))
+        table.screen(IncomingRequest(request, on: self))
         isScreeningNow = false
         // The verdict comes later: stop reading until then.
         if phase == .screening { bufferevent_disable(bufferEvent, Int16(EV_READ)) }
@@ -267,7 +267,7 @@ final class HTTPConnection {
         request?.framing.expectsContinue = false
         guard inbox.count == 0, chunkedBody.map({ $0.length == 0 }) ?? true else { return }
         isContinuePending = true
-        takeCallbacks()
+        installGateCallbacks()
         let interim = "HTTP/1.1 100 Continue\r\n\r\n"
         bufferevent_write(bufferEvent, interim, interim.utf8.count)
         bufferevent_enable(bufferEvent, Int16(EV_WRITE))
@@ -275,10 +275,10 @@ final class HTTPConnection {
 
     /// Called when all output of the gate is written.
     func outputWritten() {
-        if phase == .refused { return announceRefusalsEnd() }
+        if phase == .refused { return finishRefusal() }
         guard isContinuePending else { return }
         isContinuePending = false
-        giveCallbacksBack()
+        restoreCallbacks()
         if phase == .body { advance() }
     }
 
@@ -289,7 +289,7 @@ final class HTTPConnection {
     private func handOver(_ length: Int, putBack: () -> Void) {
         // Set first: adding to the input calls `bytesArrived`.
         phase = .handedOver
-        giveCallbacksBack()
+        restoreCallbacks()
         putBack()
         inbox.prepend(
             length == 0 ? "GET / HTTP/1.1\r\n\r\n" : "POST / HTTP/1.1\r\nContent-Length: \(length)\r\n\r\n")

@@ -6,11 +6,11 @@ import CLibevent
 final class HTTPConnectionTable {
     private var connections: [OpaquePointer: HTTPConnection] = [:]
     let limits: HTTPLimits
-    let memory: HTTPMemory
+    let memory: MemoryBudget
     let handshakes: TLSHandshakes
     private var sweeper: LoopEvent?
     let clock = ContinuousClock()
-    private static let newcomersPerTurn = 64
+    private static let acceptsPerIteration = 64
     /// The precision of deadlines.
     private static let sweepInterval = Duration.milliseconds(250)
 
@@ -18,11 +18,11 @@ final class HTTPConnectionTable {
     /// nine tenths of the limit.
     var onCrowded: (@LoopActor (_ isCrowded: Bool) -> Void)?
     /// Called when one loop iteration has accepted its maximum of connections, and again when accepting may resume.
-    var onTurnFull: (@LoopActor (_ isFull: Bool) -> Void)?
+    var onAcceptLimit: (@LoopActor (_ isFull: Bool) -> Void)?
     /// Called for an exchange whose reply is overdue; must reply before it returns.
     var onReplyOverdue: (@LoopActor (HTTPExchange) -> Void)?
     /// Called for each request when its head is complete.
-    var onArrival: (@LoopActor (HTTPArrival) -> Void)?
+    var onRequestHead: (@LoopActor (IncomingRequest) -> Void)?
     /// Returns the response to a request that the server itself refuses.
     var onRefusal: (@LoopActor (HTTPRefusal, HTTPServer.Origin) -> HTTPReply)?
     /// Called for each connection that the server closes without a response.
@@ -46,7 +46,7 @@ final class HTTPConnectionTable {
 
     init(limits: HTTPLimits) {
         self.limits = limits
-        memory = HTTPMemory(limit: limits.memory)
+        memory = MemoryBudget(limit: limits.memory)
         handshakes = TLSHandshakes(memory: memory)
     }
 
@@ -80,7 +80,7 @@ final class HTTPConnectionTable {
         if newcomers.isEmpty { LoopActor.post { [weak self] in self?.countNewcomers() } }
         newcomers.append(connection)
         // libevent accepts until the backlog is empty. Fast arrivals would otherwise starve the open connections.
-        if newcomers.count == Self.newcomersPerTurn { onTurnFull?(true) }
+        if newcomers.count == Self.acceptsPerIteration { onAcceptLimit?(true) }
         return bufferEvent
     }
 
@@ -98,7 +98,7 @@ final class HTTPConnectionTable {
     private func countNewcomers() {
         let arrived = newcomers
         newcomers = []
-        if arrived.count >= Self.newcomersPerTurn { onTurnFull?(false) }
+        if arrived.count >= Self.acceptsPerIteration { onAcceptLimit?(false) }
         for connection in arrived { connection.watchHandshake() }
         for connection in arrived where connection.phase != .ended {
             let peer = connection.peer
@@ -149,11 +149,11 @@ final class HTTPConnectionTable {
         if let idle { close(idle, .crowded) }
     }
 
-    func fellSilent(_ connection: HTTPConnection) {
+    func didBecomeIdle(_ connection: HTTPConnection) {
         if !connection.isTrusted { unproven.moveToEnd(connection) }
     }
 
-    func becameTrusted(_ connection: HTTPConnection) { unproven.remove(connection) }
+    func didBecomeTrusted(_ connection: HTTPConnection) { unproven.remove(connection) }
 
     func remove(_ connection: HTTPConnection) {
         guard connections.removeValue(forKey: connection.bufferEvent) != nil else { return }
@@ -207,9 +207,9 @@ final class HTTPConnectionTable {
 
     // MARK: Callbacks to the program
 
-    func screen(_ arrival: HTTPArrival) {
-        guard let onArrival else { return arrival.admit(bodyLimit: limits.bodySize) }
-        onArrival(arrival)
+    func screen(_ arrival: IncomingRequest) {
+        guard let onRequestHead else { return arrival.admit(bodyLimit: limits.bodySize) }
+        onRequestHead(arrival)
     }
 
     func answer(to refusal: HTTPRefusal, on connection: HTTPConnection) -> HTTPReply {

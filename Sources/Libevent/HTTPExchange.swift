@@ -66,13 +66,13 @@ public final class HTTPExchange {
     }
 
     /// Returns the body as `body` does, and frees the server's copy.
-    public func takeBody() -> [UInt8] {
+    public func consumeBody() -> [UInt8] {
         let body = body()
         evbuffer_drain(evhttp_request_get_input_buffer(request), body.count)
         return body
     }
 
-    /// Marks the sender as authenticated; see `HTTPArrival.trust`.
+    /// Marks the sender as authenticated; see `IncomingRequest.trust`.
     public func trust() { connection?.trust() }
 
     /// The address of the peer, without its port; empty for a Unix socket or a disconnected client.
@@ -113,11 +113,11 @@ public final class HTTPExchange {
         // the request and no callback follows.
         let (connection, hasConnection) = (connection, evhttp_request_get_connection(request) != nil)
         evhttp_send_reply(request, Int32(status), nil, buffer)
-        if hasConnection { connection?.replyQueued(bytes: body.count) } else { connectionIsDone() }
+        if hasConnection { connection?.replyQueued(bytes: body.count) } else { connectionDidFinish() }
     }
 
     /// Called when the reply is written or the connection has ended.
-    func connectionIsDone() {
+    func connectionDidFinish() {
         switch state {
         case .awaitingReply: break  // Detached by evhttp: `reply` must still be called, and frees the request.
         case .replied:
@@ -151,11 +151,11 @@ public final class HTTPExchange {
         }
         state = .replied
         if let connection = evhttp_request_get_connection(request) {
-            // Frees the request too, and ends in `connectionIsDone` through the close callback.
+            // Frees the request too, and ends in `connectionDidFinish` through the close callback.
             evhttp_connection_free(connection)
         } else {
             evhttp_request_free(request)
-            connectionIsDone()
+            connectionDidFinish()
         }
     }
 

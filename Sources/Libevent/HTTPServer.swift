@@ -45,8 +45,8 @@ public final class HTTPServer {
     /// Set when draining: each connection is closed after its next reply.
     public var closesConnections = false
     /// Called when a request's head is complete and before its body is read. If nil, every request is admitted.
-    public var onArrival: (@LoopActor (HTTPArrival) -> Void)? {
-        didSet { table.onArrival = onArrival }
+    public var onRequestHead: (@LoopActor (IncomingRequest) -> Void)? {
+        didSet { table.onRequestHead = onRequestHead }
     }
     /// Returns the response to a request that the server itself refuses. If nil, the response is plain text.
     public var onRefusal: (@LoopActor (HTTPRefusal, Origin) -> HTTPReply)? {
@@ -104,7 +104,7 @@ public final class HTTPServer {
         table.onCrowded = { [unowned self] isCrowded in
             for listener in listeners { listener.setPaused(isCrowded, because: .crowded) }
         }
-        table.onTurnFull = { [unowned self] isFull in
+        table.onAcceptLimit = { [unowned self] isFull in
             for listener in listeners { listener.setPaused(isFull, because: .turnFull) }
         }
     }

@@ -11,10 +11,10 @@ final class TLSHandshakes {
     static let cost = 64 << 10
     /// An eighth of the memory limit, between 16 and 256 handshakes; 256 by default.
     let limit: Int
-    private let memory: HTTPMemory
+    private let memory: MemoryBudget
     private var connections: [HTTPConnection] = []
 
-    init(memory: HTTPMemory) {
+    init(memory: MemoryBudget) {
         self.memory = memory
         limit = min(max(memory.limit / 8 / Self.cost, 16), 256)
     }
@@ -47,7 +47,7 @@ final class TLSHandshakes {
         var displaced: (connection: HTTPConnection, count: Int)?
         for connection in connections {
             let count = connection.countedFor.flatMap { counts[$0] } ?? 1
-            if count > displaced?.count ?? 0, connection.mayMakeWay, !connection.hasUnreadBytes {
+            if count > displaced?.count ?? 0, connection.isEvictable, !connection.hasUnreadBytes {
                 displaced = (connection, count)
             }
         }
@@ -66,13 +66,13 @@ extension HTTPConnection {
         } else if tls.hasFinishedHandshake {
             handshakeFinished()
         } else {
-            takeCallbacks()
+            installGateCallbacks()
         }
     }
 
     func handshakeFinished() {
         guard tls?.isHandshaking == true else { return }
         table.handshakes.remove(self)
-        giveCallbacksBack()
+        restoreCallbacks()
     }
 }

@@ -53,7 +53,7 @@ struct TLSSession {
     }
 
     /// Sends close_notify, so that the client can detect truncation (RFC 8446 §6.1). Neither evhttp nor libevent does.
-    func announceEnd() {
+    func sendCloseNotify() {
         SSL_shutdown(ssl)
         // It fails if the client has disconnected, and libevent would report that error as one of its own calls.
         ERR_clear_error()

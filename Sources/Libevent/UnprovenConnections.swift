@@ -24,7 +24,7 @@ struct UnprovenConnections {
     /// The connection that has been silent longest, awaits no reply and satisfies the predicate.
     func longestSilent(where isCandidate: @LoopActor (HTTPConnection) -> Bool = { _ in true }) -> HTTPConnection? {
         var candidate = first
-        while let connection = candidate, !(connection.mayMakeWay && isCandidate(connection)) {
+        while let connection = candidate, !(connection.isEvictable && isCandidate(connection)) {
             candidate = connection.links.next
         }
         return candidate

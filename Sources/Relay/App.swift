@@ -121,7 +121,7 @@ final class App {
     /// The sign of life goes from the loop to the journal's queue, back, and out: where either hangs there is none, and
     /// the service manager starts the program anew.
     private func reportAlive() {
-        journal.pulse { [weak self] in
+        journal.ping { [weak self] in
             LoopActor.post {
                 guard let self else { return }
                 self.notifier.notify(.watchdog, .status(self.statusLine))
@@ -151,13 +151,13 @@ final class App {
     /// Without it the relay relays all the same: only the commands on dead letters must wait for its end.
     private func startControl() {
         let (listener, logger) = (listener, logger)
-        let desk = DeadLetterDesk(journal: journal) { notifications in
+        let desk = DeadLetterService(journal: journal) { notifications in
             let ids = notifications.map(\.id.description).joined(separator: ",")
             if !ids.isEmpty { logger.info("dead letters replayed", metadata: ["ids": "\(ids)"]) }
             LoopActor.post { listener.dispatch(notifications) }
         }
         do {
-            control = try ControlListener(folder: configuration.storagePath) { desk.carryOut($0, asJSON: $1) }
+            control = try ControlListener(folder: configuration.storagePath) { desk.execute($0, asJSON: $1) }
         } catch {
             logger.error("no control socket", metadata: ["err": "\(error)"])
         }

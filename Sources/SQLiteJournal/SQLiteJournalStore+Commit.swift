@@ -60,7 +60,7 @@ extension SQLiteJournalStore {
             try statements.forgetSeen.bind(through).run()
         }
         for settled in transaction.settlements {
-            try bury(settled, at: transaction.at, statements)
+            try moveToDeadLetters(settled, at: transaction.at, statements)
         }
         try keep(transaction.hooks, statements)
         for stored in transaction.appends.joined() {
@@ -86,11 +86,11 @@ extension SQLiteJournalStore {
         pendingCounts[id.destination, default: 0] -= statements.connection.changes
     }
 
-    private func bury(
+    private func moveToDeadLetters(
         _ settled: JournalTransaction.Settled, at now: Timestamp, _ statements: SpoolStatements
     ) throws(SQLiteError) {
         guard case .dead(let reason, let attempts, let answer) = settled.settlement else { return }
-        try bury(
+        try moveToDeadLetters(
             settled.id.rawValue, of: settled.id.destination, reason: reason, attempts: attempts, answer: answer,
             at: now,
             statements)
@@ -98,12 +98,12 @@ extension SQLiteJournalStore {
 
     /// Moves a row to the dead letters as it is, its checksum with it; a damaged one under a new id, as its own may be
     /// that of another letter. Passes over what is not there.
-    func bury(
+    func moveToDeadLetters(
         _ id: Int64, of destination: Destination, reason: DeadLetter.Reason, attempts: Int, answer: String?,
         at now: Timestamp, as newID: Int64? = nil, _ statements: SpoolStatements
     ) throws(SQLiteError) {
         let table = try statements.table(destination)
-        try table.bury
+        try table.moveToDeadLetters
             .bind(
                 id, destination.severity.spoolNumber, now.nanosecondsSince1970, reason.rawValue, Int64(attempts),
                 answer,

@@ -28,7 +28,7 @@ extension SQLiteJournalStore {
             try folder.finishRepair(at: now)
             return try openOrRepair(at: now)
         } catch {
-            abandon()
+            closeWithoutFlush()
             throw error
         }
     }

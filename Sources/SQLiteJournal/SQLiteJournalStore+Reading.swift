@@ -27,7 +27,7 @@ extension SQLiteJournalStore {
                 return true
             }
         }
-        try bury(damaged, of: destination, at: now)
+        try moveToDeadLetters(damaged, of: destination, at: now)
         window.damaged = damaged.count
         return window
     }
@@ -60,18 +60,20 @@ extension SQLiteJournalStore {
                 return true
             }
         }
-        try bury(damaged, of: destination, at: now)
+        try moveToDeadLetters(damaged, of: destination, at: now)
         return (window, damaged.count)
     }
 
     /// On a full disk the rows stay where they are; they are passed over in any case and found again at the next start.
-    private func bury(_ damaged: [Int64], of destination: Destination, at now: Timestamp) throws(JournalStoreError) {
+    private func moveToDeadLetters(_ damaged: [Int64], of destination: Destination, at now: Timestamp)
+        throws(JournalStoreError)
+    {
         guard !damaged.isEmpty else { return }
         do throws(JournalStoreError) {
             try change { (statements) throws(SQLiteError) in
                 for id in damaged {
                     let letters = deadLetterCounts[destination]
-                    try bury(
+                    try moveToDeadLetters(
                         id, of: destination, reason: .damaged, attempts: 0, answer: nil, at: now,
                         as: statements.damagedID(destination), statements)
                     // A row that is read but not found by its id stands in the wrong place: the tree is damaged too.
@@ -109,7 +111,7 @@ extension SQLiteJournalStore {
         return try change { (statements) throws(SQLiteError) in
             var replay = Replay<StoredNotification>()
             for id in ids {
-                try revive(id, as: firstSequence + Int64(replay.entries.count), into: &replay, statements)
+                try requeue(id, as: firstSequence + Int64(replay.entries.count), into: &replay, statements)
             }
             try reserve(statements)
             return replay
@@ -127,7 +129,7 @@ extension SQLiteJournalStore {
         }
     }
 
-    private func revive(
+    private func requeue(
         _ id: JournalID, as sequence: Int64, into replay: inout Replay<StoredNotification>,
         _ statements: SpoolStatements
     ) throws(SQLiteError) {

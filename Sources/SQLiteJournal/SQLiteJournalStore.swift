@@ -68,7 +68,7 @@ package final class SQLiteJournalStore: JournalStore {
     }
 
     /// Some way below the limit, so that the state does not change with every message.
-    package var hasRoom: Bool {
+    package var hasCapacity: Bool {
         usedBytes <= settings.appendLimitBytes / 8 * 7
     }
 
@@ -97,10 +97,10 @@ package final class SQLiteJournalStore: JournalStore {
             testify(.closed, connection)
             witness?.sync()
         }
-        abandon()
+        closeWithoutFlush()
     }
 
-    package func abandon() {
+    package func closeWithoutFlush() {
         statements = nil
         witness = nil
         lock = nil
@@ -222,7 +222,7 @@ extension SQLiteJournalStore {
         return free >= ballast.size + checkpointGrowth + 2 * bytes
     }
 
-    package func relieve() throws(JournalStoreError) {
+    package func releaseBallast() throws(JournalStoreError) {
         ballast.release()
         try emptyLog()
     }

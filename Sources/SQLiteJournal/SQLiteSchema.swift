@@ -66,7 +66,7 @@ package struct SQLiteSchema {
 
     /// `crc` is `RowChecksum`; `seen` needs none, since a damaged key matches no payload.
     private static let initial =
-        Destination.tiers.map(create).joined(separator: "\n") + """
+        Destination.severityRooms.map(create).joined(separator: "\n") + """
 
             CREATE TABLE seen (id INTEGER PRIMARY KEY, key BLOB NOT NULL, at INTEGER NOT NULL);
             CREATE TABLE dead_letter (
@@ -111,7 +111,7 @@ package struct SQLiteSchema {
 extension Destination {
     /// As it stands in the names of tables and counts: `critical`, `3_critical`.
     var spoolName: String {
-        receiver == .tiers ? severity.rawValue : "\(receiver.rawValue)_\(severity.rawValue)"
+        receiver == .severityRooms ? severity.rawValue : "\(receiver.rawValue)_\(severity.rawValue)"
     }
 }
 
@@ -122,7 +122,7 @@ package final class SpoolStatements {
         let insert: SQLiteStatement
         let delete: SQLiteStatement
         /// Copies a row to the dead letters without a look at its content.
-        let bury: SQLiteStatement
+        let moveToDeadLetters: SQLiteStatement
         let pending: SQLiteStatement
         /// Reads nothing behind `crc`, and so no overflow page of a body.
         let rows: SQLiteStatement
@@ -135,7 +135,7 @@ package final class SpoolStatements {
             insert = try connection.prepare(
                 "INSERT INTO \(table) (id, group_id, accepted_at, crc, body) VALUES (?, ?, ?, ?, ?)")
             delete = try connection.prepare("DELETE FROM \(table) WHERE id = ?")
-            bury = try connection.prepare(
+            moveToDeadLetters = try connection.prepare(
                 """
                 INSERT OR REPLACE INTO dead_letter
                 SELECT coalesce(?7, id), group_id, accepted_at, crc, body, ?2, ?3, ?4, ?5, ?6 FROM \(table) WHERE id = ?1

@@ -237,7 +237,7 @@ extension SpoolSalvage {
             try pages.rows { (row) throws(SQLiteError) in
                 if let stored = SpoolRow.notification(in: row) {
                     let destination = stored.id.destination
-                    if destination.receiver != .tiers, receivers[destination.receiver] == nil {
+                    if destination.receiver != .severityRooms, receivers[destination.receiver] == nil {
                         try adopt(destination.receiver, named: nil)
                     }
                     guard try target.isDeadLetter.bind(stored.id.rawValue).integer() == nil else { return }

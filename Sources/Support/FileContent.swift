@@ -3,7 +3,7 @@ import Glibc
 /// A small file, read at once. Never on the loop.
 package enum FileContent {
     /// How long the other end of a pipe may take, in milliseconds: one that nobody writes to would be waited for for ever.
-    private static let patience: Int32 = 5000
+    private static let pollTimeout: Int32 = 5000
 
     /// At most `limit` bytes from the file's start; nil where it cannot be opened or read, and errno says why.
     package static func read(_ path: String, limit: Int) -> [UInt8]? {
@@ -13,9 +13,9 @@ package enum FileContent {
         let content = [UInt8](unsafeUninitializedCapacity: limit) { bytes, count in
             count = 0
             while count < limit, code == 0 {
-                var turn = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+                var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
                 // A regular file is always ready.
-                guard poll(&turn, 1, patience) == 1 else {
+                guard poll(&request, 1, pollTimeout) == 1 else {
                     code = ETIMEDOUT
                     break
                 }

@@ -5,7 +5,7 @@ import TestSupport
 /// Regular traffic during an attack: health checks over new connections, as by Kubernetes, and webhooks over a
 /// persistent connection, as by Alertmanager.
 final class HonestTraffic: Sendable {
-    struct Tally {
+    struct SeverityCounts {
         var checks = 0
         /// Checks that took more than a second.
         var lateChecks = 0
@@ -18,7 +18,7 @@ final class HonestTraffic: Sendable {
         var failedWebhooks: [String] = []
     }
 
-    private let tally = Mutex(Tally())
+    private let tally = Mutex(SeverityCounts())
     private let isStopped = Mutex(false)
     private let group = DispatchGroup()
     private let port: UInt16
@@ -35,7 +35,7 @@ final class HonestTraffic: Sendable {
     var webhooks: Int { tally.withLock { $0.webhooks } }
 
     /// Stops both senders after their current requests and returns the counts.
-    func stop() -> Tally {
+    func stop() -> SeverityCounts {
         isStopped.withLock { $0 = true }
         group.wait()
         return tally.withLock { $0 }

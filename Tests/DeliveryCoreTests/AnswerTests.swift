@@ -57,7 +57,7 @@ struct AnswerTests {
         _ = relay.composed()
         _ = relay.on(.paused(HookID(0), .seconds(60)))
         #expect(relay.ended(.refused(nil)) == [])
-        #expect(relay.fireTimer() == [compose([1], to: 1, banner: .rerouted)] && relay.now == 10_000)
+        #expect(relay.fireTimer() == [compose([1], to: 1, marks: .rerouted)] && relay.now == 10_000)
     }
 
     // MARK: Conditions
@@ -66,23 +66,23 @@ struct AnswerTests {
         var relay = Driver(routes: [[0]], limit: nil)
         _ = relay.accept(entry(1))
         for failure in 1...5 {
-            #expect(relay.machine.condition(of: HookID(0)) == .works)
+            #expect(relay.machine.condition(of: HookID(0)) == .working)
             _ = relay.post(.down)
             while failure < 5, relay.fireTimer() != [compose([1])] {}
         }
-        #expect(relay.machine.condition(of: HookID(0)) == .isLeftAlone)
+        #expect(relay.machine.condition(of: HookID(0)) == .suspended)
         while relay.fireTimer() != [compose([1])] {}
-        #expect(relay.machine.condition(of: HookID(0)) == .isProbed)
+        #expect(relay.machine.condition(of: HookID(0)) == .probing)
         _ = relay.post(.delivered)
-        #expect(relay.machine.condition(of: HookID(0)) == .works)
-        #expect(relay.machine.condition(of: HookID(7)) == .works)
+        #expect(relay.machine.condition(of: HookID(0)) == .working)
+        #expect(relay.machine.condition(of: HookID(7)) == .working)
     }
 
     @Test func brokenHookIsLeftAloneAtOnce() {
         var relay = Driver(routes: [[0]])
         _ = relay.accept(entry(1))
         _ = relay.post(.hookBroken)
-        #expect(relay.machine.condition(of: HookID(0)) == .isLeftAlone)
+        #expect(relay.machine.condition(of: HookID(0)) == .suspended)
     }
 
     // MARK: Expired entries

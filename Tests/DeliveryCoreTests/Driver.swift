@@ -87,12 +87,12 @@ func entry(_ id: Int64, group: UInt64? = nil, resolved: Bool = false, crashes: U
 }
 
 func compose(
-    _ ids: [Int64], of queue: Int = 0, to hook: Int = 0, _ form: Form = .full, banner: Banner = [],
+    _ ids: [Int64], of queue: Int = 0, to hook: Int = 0, _ form: Form = .full, marks: Banner = [],
     thread: String? = nil
 ) -> Action {
     .compose(
         Composition(
-            queue: QueueID(queue), hook: HookID(hook), ids: ids.map { EntryID($0) }, form: form, banner: banner,
+            queue: QueueID(queue), hook: HookID(hook), ids: ids.map { EntryID($0) }, form: form, marks: marks,
             thread: thread))
 }
 

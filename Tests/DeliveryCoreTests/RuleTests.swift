@@ -23,7 +23,7 @@ struct RuleTests {
         _ = relay.accept(entry(1), at: 1_000)
         _ = relay.post(.down)
         var actions: [Action] = []
-        for _ in 0..<100 where actions.first != compose([1], to: 1, banner: .rerouted) {
+        for _ in 0..<100 where actions.first != compose([1], to: 1, marks: .rerouted) {
             actions = relay.fireTimer()
             if actions == [compose([1])] { _ = relay.post(.down) }
             #expect(relay.now <= 61_000)
@@ -36,9 +36,9 @@ struct RuleTests {
     @Test func brokenHookFailsOverAtOnceAndIsProbedAfterFiveSeconds() {
         var relay = Driver(routes: [[0, 1]])
         _ = relay.accept(entry(1), at: 1_000)
-        #expect(relay.post(.hookBroken) == [compose([1], to: 1, banner: .rerouted)])
+        #expect(relay.post(.hookBroken) == [compose([1], to: 1, marks: .rerouted)])
         #expect(relay.post(.delivered) == [settle([1])])
-        #expect(relay.accept(entry(2), at: 3_000) == [compose([2], to: 1, banner: .rerouted)])
+        #expect(relay.accept(entry(2), at: 3_000) == [compose([2], to: 1, marks: .rerouted)])
         #expect(relay.post(.delivered) == [settle([2])])
         #expect(relay.accept(entry(3), at: 6_000) == [compose([3])])
         #expect(relay.post(.delivered) == [settle([3])])
@@ -54,7 +54,7 @@ struct RuleTests {
         #expect(relay.post(.refused(nil)) == [compose([1], .plain)])
         #expect(relay.post(.refused(nil)) == [compose([1], .notice)])
         #expect(relay.post(.delivered) == [compose([1], .plain)])
-        #expect(relay.post(.refused(nil)) == [compose([1], to: 1, banner: [.rerouted, .refused])])
+        #expect(relay.post(.refused(nil)) == [compose([1], to: 1, marks: [.rerouted, .refused])])
         #expect(relay.post(.hookBroken) == [settle([1], .dead(.refused))])
         #expect(
             relay.facts.last
@@ -66,7 +66,7 @@ struct RuleTests {
         _ = relay.accept(entry(1), at: 1_000)
         _ = relay.post(.refused(nil))
         #expect(relay.post(.refused(nil)) == [compose([1], .notice)])
-        #expect(relay.post(.refused(nil)) == [compose([1], to: 1, banner: .rerouted)])
+        #expect(relay.post(.refused(nil)) == [compose([1], to: 1, marks: .rerouted)])
         #expect(relay.post(.delivered) == [settle([1])])
         #expect(relay.facts.contains(.hookBroken(HookID(0))))
     }
@@ -238,7 +238,7 @@ struct RuleTests {
         var relay = Driver(routes: [[0]], limit: PostLimit(posts: 1, per: .seconds(60)))
         var replayed = entry(1)
         replayed.isReplayed = true
-        #expect(relay.accept([replayed, entry(2)], at: 1_000) == [compose([1], banner: .replayed)])
+        #expect(relay.accept([replayed, entry(2)], at: 1_000) == [compose([1], marks: .replayed)])
     }
 
     @Test func reloadMakesProbesDueAndKeepsTheBudget() {

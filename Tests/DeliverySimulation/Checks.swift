@@ -88,8 +88,8 @@ extension World {
             else { continue }
             let due = max(model.freeSince(own), model.health(own) == .broken ? 0 : model.since(own) + delay)
             // A search at the first hook may take a few more posts and waits for a throttling hook.
-            let patience = 35_000 + (model.health(own) == .throttled ? 60_000 : 0)
-            if now - max(since, due, audit.composedAt[plan.routes[1].index]) > patience {
+            let overtakeDelay = 35_000 + (model.health(own) == .throttled ? 60_000 : 0)
+            if now - max(since, due, audit.composedAt[plan.routes[1].index]) > overtakeDelay {
                 throw fail("failover late", "queue \(queue)")
             }
         }

@@ -41,8 +41,8 @@ extension World {
             let condition = machine.condition(of: HookID(hook))
             let isBusy = model.isPosting(hook) || isComposing(hook, replica)
             // The machine does not expose which hook a gathering queue holds.
-            if condition == .isProbed, !isBusy, replicas[replica].isLoading.contains(true) { continue }
-            let expected: HookCondition = !model.isLeftAlone(hook) ? .works : isBusy ? .isProbed : .isLeftAlone
+            if condition == .probing, !isBusy, replicas[replica].isLoading.contains(true) { continue }
+            let expected: HookCondition = !model.isSuspended(hook) ? .working : isBusy ? .probing : .suspended
             if condition != expected { throw fail("condition", "hook \(hook): \(condition), not \(expected)") }
         }
     }
@@ -56,12 +56,12 @@ extension World {
     func checkBanner(_ composition: Composition) throws(Violation) {
         let (queue, first) = (composition.queue.index, composition.ids.first.map { Int($0.rawValue) })
         let isRerouted = composition.hook != topology.queues[queue].routes.first
-        if composition.banner.contains(.rerouted) != isRerouted { throw fail("banner", "\(composition)") }
+        if composition.marks.contains(.rerouted) != isRerouted { throw fail("marks", "\(composition)") }
         guard replicas.count == 1 else { return }
         let isRefused = topology.limits.indices.contains { hook in
             let verdict = audit.queues[queue].verdicts[hook]
             return verdict.map { $0.entry == first && $0.epoch == model.epoch(hook) } ?? false
         }
-        if composition.banner.contains(.refused) != (isRerouted && isRefused) { throw fail("banner", "\(composition)") }
+        if composition.marks.contains(.refused) != (isRerouted && isRefused) { throw fail("marks", "\(composition)") }
     }
 }

@@ -53,7 +53,7 @@ struct Model {
     func epoch(_ hook: Int) -> Int { hooks[hook].epoch }
 
     /// Whether only probes are posted to the hook.
-    func isLeftAlone(_ hook: Int) -> Bool {
+    func isSuspended(_ hook: Int) -> Bool {
         hooks[hook].health == .broken || hooks[hook].health == .failing && hooks[hook].failures >= 5
     }
 

@@ -125,7 +125,7 @@ struct FallbackTests {
         for number in 0..<200 { #expect(rig.post(numbered(number))?.status == 200) }
         #expect(eventually { rig.metric(#"relay_circuit_state{severity="critical"}"#) == 2 })
         let failed = try rig.metricSum("relay_notifications_failed_total")
-        #expect(failed <= 6, "a breaker opens after five failures in a row")
+        #expect(failed <= 6, "a zeroWidthSpace opens after five failures in a row")
         #expect(rig.metric(#"relay_journal_pending{severity="critical"}"#) == 200)
     }
 }

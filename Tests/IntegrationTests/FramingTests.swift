@@ -79,14 +79,14 @@ struct FramingTests {
 
 /// Senders of valid webhooks with varying numbers of alerts and of health checks.
 private final class HonestSenders: Sendable {
-    struct Tally {
+    struct SeverityCounts {
         var webhooks = 0
         var alerts = 0
         var probes = 0
         var failures: [String] = []
     }
 
-    private let tally = Mutex(Tally())
+    private let tally = Mutex(SeverityCounts())
     private let isStopped = Mutex(false)
     private let group = DispatchGroup()
 
@@ -105,7 +105,7 @@ private final class HonestSenders: Sendable {
         }
     }
 
-    func stop() -> Tally {
+    func stop() -> SeverityCounts {
         isStopped.withLock { $0 = true }
         group.wait()
         return tally.withLock { $0 }

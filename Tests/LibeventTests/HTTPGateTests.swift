@@ -194,7 +194,7 @@ struct HTTPGateTests {
     @Test @LoopActor func refusedRequestIsAnsweredBeforeItsBodyUsesMemory() async throws {
         let echo = try EchoServer()
         var most = 0
-        echo.server.onArrival = { [unowned echo] arrival in
+        echo.server.onRequestHead = { [unowned echo] arrival in
             most = max(most, echo.server.memoryUsed)
             arrival.refuse(HTTPReply(status: 401, headers: [("X-Name", arrival.header("x-name") ?? "")], body: [0x61]))
         }
@@ -218,8 +218,8 @@ struct HTTPGateTests {
 
     @Test @LoopActor func verdictMayBeDeferred() async throws {
         let echo = try EchoServer()
-        var arrivals: [HTTPArrival] = []
-        echo.server.onArrival = { arrivals.append($0) }
+        var arrivals: [IncomingRequest] = []
+        echo.server.onRequestHead = { arrivals.append($0) }
         let port = echo.port
         async let answers = offLoop {
             let clients = (0..<2).map { _ in Client(port: port) }
@@ -242,7 +242,7 @@ struct HTTPGateTests {
 
     @Test @LoopActor func onlyAdmittedRequestsGet100Continue() async throws {
         let echo = try EchoServer()
-        echo.server.onArrival = { arrival in
+        echo.server.onRequestHead = { arrival in
             if arrival.head.path == "/in" {
                 arrival.admit(bodyLimit: 100)
             } else {
@@ -285,7 +285,7 @@ struct HTTPGateTests {
         limits.memory = 400_000
         limits.memoryTimeout = .seconds(3)
         let echo = try EchoServer(limits: limits)
-        echo.server.onArrival = { arrival in
+        echo.server.onRequestHead = { arrival in
             if arrival.header("Authorization") != nil { arrival.trust() }
             arrival.admit(bodyLimit: 1 << 20)
         }
@@ -384,7 +384,7 @@ struct HTTPGateTests {
         var limits = HTTPLimits()
         limits.connections = 8
         let echo = try EchoServer(limits: limits)
-        echo.server.onArrival = { arrival in
+        echo.server.onRequestHead = { arrival in
             if arrival.header("Authorization") != nil { arrival.trust() }
             arrival.admit(bodyLimit: 100)
         }
@@ -437,7 +437,7 @@ struct HTTPGateTests {
         limits.connectionsPerAddress = 2
         let echo = try EchoServer(limits: limits)
         echo.server.isProxy = { _ in true }
-        echo.server.onArrival = { arrival in
+        echo.server.onRequestHead = { arrival in
             if arrival.attribute(to: arrival.header("X-Forwarded-For") ?? "") {
                 arrival.admit(bodyLimit: 0)
             } else {

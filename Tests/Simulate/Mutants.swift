@@ -121,16 +121,16 @@ struct Mutant {
             "a hook is left alone after its first failure", "HookHealth",
             "return !isWorking && «failures >= Self.failuresBeforeProbes»", "true"),
         value(
-            "the condition omits probes", "HookState", "«hooks[hook.index].turn == .free» ? .isLeftAlone", "true"),
+            "the condition omits probes", "HookState", "«hooks[hook.index].turn == .free» ? .isSuspended", "true"),
         // Routes.
         value("the first route is never probed", routes, "if «slot <= now» { return true }", "false"),
         value("a search ignores a better route", routes, "health.state == .working { return «true» }", "false"),
         value(
-            "a throttling hook counts as tried at once", routes, "{ return «now - since >= settings.throttleVerdict» }",
+            "a throttling hook counts as tried at once", routes, "{ return «now - since >= settings.maxThrottleTime» }",
             "true"),
         value(
             "a search waits for a pause of any length", routes,
-            "return «hooks[hook.index].readyAt(isSearching: true) - now > settings.patience»",
+            "return «hooks[hook.index].readyAt(isSearching: true) - now > settings.overtakeDelay»",
             "false"),
         value("suspects are composed concurrently", routes, "!isSuspect && !self.isSuspect(other)", "true"),
         value(
@@ -148,8 +148,8 @@ struct Mutant {
         value(
             "urgency is reversed", turns, "where «queues[queue].plan.urgency < queues[first].plan.urgency»",
             "queues[queue].plan.urgency > queues[first].plan.urgency"),
-        value("patience never ends", turns, "now - waitingSince(queue) > settings.patience", "false"),
-        value("patience is always exceeded", turns, "now - waitingSince(queue) > settings.patience", "true"),
+        value("overtakeDelay never ends", turns, "now - waitingSince(queue) > settings.overtakeDelay", "false"),
+        value("overtakeDelay is always exceeded", turns, "now - waitingSince(queue) > settings.overtakeDelay", "true"),
         statement("wasOvertaken is never reset", turns, "queues[queue].wasOvertaken = false"),
         value("posts continue after stop", machine, "guard «!isStopping», let tenureEnd", "true"),
         value("posts continue after the tenure's end", machine, "return «now < tenureEnd»", "true"),
@@ -160,10 +160,10 @@ struct Mutant {
             "state.entries.prefix { $0.id <= id }.count - 1"),
         value("never fold", batches, "mustFold ? «.everything» : .first(1)", ".first(1)"),
         value(
-            "a rerouted message has no banner", batches, "«state.plan.routes.first == hook» ? [] : .rerouted", "true"),
-        statement("a refusal elsewhere has no banner", batches, "«banner.insert(.refused)»"),
+            "a rerouted message has no marks", batches, "«state.plan.routes.first == hook» ? [] : .rerouted", "true"),
+        statement("a refusal elsewhere has no marks", batches, "«marks.insert(.refused)»"),
         value(
-            "every rerouted message has the banner of a refusal", batches,
+            "every rerouted message has the marks of a refusal", batches,
             "contains(.rerouted), «hasRejection(state)» {", "true"),
         statement("expired entries stay", batches, "settle(expired, of: queue, .expired)"),
         value("expired entries count as delivered", batches, "settle(expired, of: queue, «.expired»)", ".delivered"),
@@ -219,7 +219,7 @@ struct Mutant {
         value("a record lacks the last entries", tenure, "through: «last.id»", "batch.entries[0].id"),
         value("a record lacks the posts", tenure, "posts: «state.limiter.posts»", "[]"),
         // `RestartTests` checks that a record contains the pause: in schedules no post starts during a pause.
-        statement("a record lacks the failure", tenure, "record.failingSince = state.health.troubledSince"),
+        statement("a record lacks the failure", tenure, "record.failingSince = state.health.unhealthySince"),
         value("a record treats throttling as a failure", tenure, "if «!state.health.isWorking» {", "true"),
         // Follow-ups.
         statement("a follow-up is not announced", followUps, "report(.followUpWaits(hook, followUp))"),

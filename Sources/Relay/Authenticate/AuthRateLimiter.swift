@@ -13,13 +13,13 @@ struct PasswordBudget: Sendable {
     /// A user as seen from one address.
     struct Account: Sendable, Hashable {
         var source: ClientAddress.Source
-        var user: KeyedDigest.Short
+        var user: HMACSHA256.Short
     }
 
     struct Attempt: Sendable {
         var account: Account
         /// Of user and password.
-        var credentials: KeyedDigest.Short
+        var credentials: HMACSHA256.Short
         var isKnownUser: Bool
     }
 
@@ -41,14 +41,14 @@ struct PasswordBudget: Sendable {
     /// How long ago credentials must have been seen first to use each of the further budgets.
     static let ages: [Duration] = [.seconds(5), .seconds(20), .seconds(60), .seconds(120)]
 
-    private typealias Buckets = FailedAuthentications<Account>
+    private typealias Buckets = AuthRateLimiter<Account>
 
     /// For any credentials first, then for each of `ages`.
     private var known: [Buckets]
     private var unknown: [Buckets]
-    private var standIns: FailedAuthentications<ClientAddress.Source>
+    private var standIns: AuthRateLimiter<ClientAddress.Source>
     /// When credentials that had to wait came first. About 4 MiB when it is full, by the size of its entries.
-    private var firstSeen: RecentMemory<KeyedDigest.Short, Instant>
+    private var firstSeen: GenerationalCache<HMACSHA256.Short, Instant>
 
     /// - Parameters:
     ///   - limit: how many wrong passwords of an account are checked in a minute.
@@ -57,8 +57,8 @@ struct PasswordBudget: Sendable {
     init(limit: Int = 10, lateLimit: Int = 3, capacity: Int = 65_536) {
         known = [Buckets(limit: limit)] + Self.ages.map { _ in Buckets(limit: lateLimit) }
         unknown = known
-        standIns = FailedAuthentications(limit: limit)
-        firstSeen = RecentMemory(capacity: capacity)
+        standIns = AuthRateLimiter(limit: limit)
+        firstSeen = GenerationalCache(capacity: capacity)
     }
 
     /// Whether an account's ordinary budget is spent.
@@ -101,7 +101,7 @@ struct PasswordBudget: Sendable {
 /// again in time. With an empty one nothing is checked for that key.
 ///
 /// A client with very many keys has that many buckets and can evict others', which only ever lets more through.
-struct FailedAuthentications<Key: Hashable & Sendable>: Sendable {
+struct AuthRateLimiter<Key: Hashable & Sendable>: Sendable {
     typealias Instant = ContinuousClock.Instant
 
     /// The time in which a bucket gains one.
@@ -109,7 +109,7 @@ struct FailedAuthentications<Key: Hashable & Sendable>: Sendable {
     /// The time in which an empty bucket fills.
     private let window: Duration
     /// When the bucket of a key is full again, which says how full it is now.
-    private var buckets: RecentMemory<Key, Instant>
+    private var buckets: GenerationalCache<Key, Instant>
 
     /// - Parameters:
     ///   - limit: how many may fail at once.
@@ -119,7 +119,7 @@ struct FailedAuthentications<Key: Hashable & Sendable>: Sendable {
         precondition(limit > 0 && time > .zero, "a limit that lets nobody through")
         interval = time / limit
         window = interval * limit
-        buckets = RecentMemory(capacity: capacity)
+        buckets = GenerationalCache(capacity: capacity)
     }
 
     /// How many keys are remembered.

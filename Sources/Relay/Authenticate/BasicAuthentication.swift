@@ -25,8 +25,8 @@ final class BasicAuthentication: Sendable {
         /// By digest of the credentials: who waits for the one check of them.
         var waiting: [[UInt8]: [@Sendable (Outcome) -> Void]] = [:]
         /// Credentials of users that proved wrong, and in a memory of their own those of others, which strangers can fill.
-        var wrong = RecentMemory<KeyedDigest.Short, Bool>(capacity: 8192)
-        var wrongOfOthers = RecentMemory<KeyedDigest.Short, Bool>(capacity: 8192)
+        var wrong = GenerationalCache<HMACSHA256.Short, Bool>(capacity: 8192)
+        var wrongOfOthers = GenerationalCache<HMACSHA256.Short, Bool>(capacity: 8192)
         /// Checks that are imitated now.
         var imitations = 0
         /// What the last check took for each of the 2^cost rounds. A check of cost 10 takes 60 ms (decision 12).
@@ -39,7 +39,7 @@ final class BasicAuthentication: Sendable {
     private let hashes: [[UInt8]: BcryptHash]
     /// The hashes that stand in for those of unknown users.
     private let standIns: [BcryptHash]
-    private let keyed = KeyedDigest.ofProcess
+    private let keyed = HMACSHA256.ofProcess
     private let checks = Locked(Checks())
     private let waitingLimit: Int
     private let queue: DispatchQueue
@@ -86,7 +86,7 @@ final class BasicAuthentication: Sendable {
 
     /// Whether these credentials proved wrong not long ago.
     func isKnownWrong(_ credentials: BasicCredentials) -> Bool {
-        let digest = KeyedDigest.Short(digest(of: credentials))
+        let digest = HMACSHA256.Short(digest(of: credentials))
         return checks.withLock { $0.wrong[digest] ?? $0.wrongOfOthers[digest] } ?? false
     }
 
@@ -94,14 +94,14 @@ final class BasicAuthentication: Sendable {
     func attempt(_ credentials: BasicCredentials, from source: ClientAddress.Source) -> PasswordBudget.Attempt {
         PasswordBudget.Attempt(
             account: PasswordBudget.Account(source: source, user: shortDigest(of: credentials.user)),
-            credentials: KeyedDigest.Short(digest(of: credentials)), isKnownUser: hashes[credentials.user] != nil)
+            credentials: HMACSHA256.Short(digest(of: credentials)), isKnownUser: hashes[credentials.user] != nil)
     }
 
     /// Takes over what another configuration proved, for users whose hash is the same in both.
     ///
     /// - Returns: the digests of those users, as in `PasswordBudget.Account`.
     @discardableResult
-    func adoptProofs(of other: BasicAuthentication) -> Set<KeyedDigest.Short> {
+    func adoptProofs(of other: BasicAuthentication) -> Set<HMACSHA256.Short> {
         let unchanged = hashes.filter { other.hashes[$0.key] == $0.value }.map(\.key)
         let proven = other.checks.withLock { $0.proven }
         checks.withLock { checks in
@@ -119,7 +119,7 @@ final class BasicAuthentication: Sendable {
             return checks.timeOfRound * (1 << cost)
         }
         guard let time else { return completion(.busy) }
-        let digest = KeyedDigest.Short(digest(of: credentials))
+        let digest = HMACSHA256.Short(digest(of: credentials))
         DispatchQueue.global().asyncAfter(deadline: .now() + time.dispatch) {
             self.checks.withLock { checks in
                 checks.imitations -= 1
@@ -154,8 +154,8 @@ final class BasicAuthentication: Sendable {
         let waiting = checks.withLock { checks in
             switch outcome {
             case .admitted: checks.proven[credentials.user] = digest
-            case .refused where hashes[credentials.user] != nil: checks.wrong.remember(KeyedDigest.Short(digest), true)
-            case .refused: checks.wrongOfOthers.remember(KeyedDigest.Short(digest), true)
+            case .refused where hashes[credentials.user] != nil: checks.wrong.remember(HMACSHA256.Short(digest), true)
+            case .refused: checks.wrongOfOthers.remember(HMACSHA256.Short(digest), true)
             case .busy, .failed: break
             }
             return checks.waiting.removeValue(forKey: digest) ?? []
@@ -183,7 +183,7 @@ final class BasicAuthentication: Sendable {
         standIns[Int(keyed.digest(user)[0]) % standIns.count]
     }
 
-    private func shortDigest(of user: [UInt8]) -> KeyedDigest.Short { KeyedDigest.Short(keyed.digest(user)) }
+    private func shortDigest(of user: [UInt8]) -> HMACSHA256.Short { HMACSHA256.Short(keyed.digest(user)) }
 
     /// Of as much of the password as bcrypt reads, so that a user has one digest that can be proven.
     private func digest(of credentials: BasicCredentials) -> [UInt8] {
@@ -191,7 +191,7 @@ final class BasicAuthentication: Sendable {
     }
 
     private static func isProven(_ digest: [UInt8], of user: [UInt8], in checks: Checks) -> Bool {
-        checks.proven[user].map { KeyedDigest.isEqual($0, digest) } ?? false
+        checks.proven[user].map { HMACSHA256.isEqual($0, digest) } ?? false
     }
 
     private static func read(_ secret: Secret, entry: Int) throws(BasicAuthenticationError) -> (String, BcryptHash) {

@@ -11,7 +11,7 @@ struct BcryptHash: Sendable, Equatable {
     /// bcrypt reads no more bytes of a password than these; what follows counts for nothing, as in Prometheus.
     static let passwordLimit = 72
 
-    enum Fault: Error, Equatable {
+    enum FormatError: Error, Equatable {
         case form
         case cost(Int)
     }
@@ -29,7 +29,7 @@ struct BcryptHash: Sendable, Equatable {
     private let text: [UInt8]
     let cost: Int
 
-    init(_ text: some StringProtocol) throws(Fault) {
+    init(_ text: some StringProtocol) throws(FormatError) {
         let bytes = Array(text.utf8)
         guard bytes.count == 60, Self.forms.contains(where: { bytes.starts(with: $0) }), bytes[6] == UInt8(ascii: "$"),
             bytes[7...].allSatisfy(Self.isDigit), bytes[4...5].allSatisfy({ (0x30...0x39).contains($0) })

@@ -35,7 +35,7 @@ final class RequestAuthentication {
     private var budget: PasswordBudget
     private let refusals: DelayedRefusals
     /// Where proven credentials of which user came from.
-    private var known = RecentMemory<Account, Bool>(capacity: 4096)
+    private var known = GenerationalCache<Account, Bool>(capacity: 4096)
     private let now: @Sendable () -> Instant
 
     init(
@@ -144,7 +144,7 @@ final class DelayedRefusals {
 
     static let delay = Duration.seconds(1)
 
-    private var failures = FailedAuthentications<Source>()
+    private var failures = AuthRateLimiter<Source>()
     private var held: [Source: Int] = [:]
     private var heldInAll = 0
     private let perSource: Int

@@ -29,7 +29,7 @@ struct DeadLettersCommand: ParsableCommand {
         @Flag(help: "Print JSON.")
         var json = false
 
-        func carryOut(_ request: DeadLetterRequest) throws {
+        func execute(_ request: DeadLetterRequest) throws {
             try ask { ask in
                 let reply = try ask(request)
                 StandardStreams.print(reply.output)
@@ -97,8 +97,8 @@ struct DeadLettersCommand: ParsableCommand {
             defer { journal.close() }
             // The next start of the relay will not say it again.
             if let degraded = journal.recovery.degraded { StandardStreams.complain("the spool: \(degraded)") }
-            let desk = DeadLetterDesk(journal: journal) { _ in }
-            try body { desk.carryOut($0, asJSON: json) }
+            let desk = DeadLetterService(journal: journal) { _ in }
+            try body { desk.execute($0, asJSON: json) }
         }
 
         private static func findSpool(in folder: String) throws(ControlError) {
@@ -127,7 +127,7 @@ struct DeadLettersCommand: ParsableCommand {
 
         func run() throws {
             guard let id = id.id else { throw ValidationError("name one dead letter") }
-            try options.carryOut(.show(id))
+            try options.execute(.show(id))
         }
     }
 
@@ -141,7 +141,7 @@ struct DeadLettersCommand: ParsableCommand {
             guard all == ids.isEmpty else { throw ValidationError("name dead letters, or give --all") }
         }
 
-        func run() throws { try options.carryOut(.replay(all ? .all : .some(LetterID.named(by: ids)))) }
+        func run() throws { try options.execute(.replay(all ? .all : .some(LetterID.named(by: ids)))) }
     }
 
     struct Drop: ParsableCommand {
@@ -149,7 +149,7 @@ struct DeadLettersCommand: ParsableCommand {
         @OptionGroup var options: Options
         @Argument(help: LetterID.severalHelp) var ids: [LetterID]
 
-        func run() throws { try options.carryOut(.drop(LetterID.named(by: ids))) }
+        func run() throws { try options.execute(.drop(LetterID.named(by: ids))) }
     }
 
     /// An id as the command line carries it, or a hyphen for ids on standard input: a command line has room for some

@@ -36,12 +36,12 @@ struct SendTestCommand: ParsableCommand {
         let posting = chosen?.posting ?? configuration.posting
         let settings = posting.delivererSettings
         let renderer = MessageRenderer(settings: posting.renderSettings)
-        let marks = MessageMarks(isTest: true)
-        guard let message = renderer.render(payload, severity: severity, now: .now(), marks: marks).first else {
+        let banner = MessageBanner(isTest: true)
+        guard let message = renderer.render(payload, severity: severity, now: .now(), banner: banner).first else {
             preconditionFailure("a notification always has a message")
         }
         let result = CurlDeliverer(hook: hook, settings: settings, abort: DeliveryAbort()).deliver(message.json())
-        let outcome = AnswerClassifier(hook: hook).outcome(of: result, now: .now())
+        let outcome = ResponseClassifier(hook: hook).outcome(of: result, now: .now())
         StandardStreams.print("\(chosen?.name ?? severity.rawValue): \(hook)\n")
         guard let detail = outcome.detail else { return StandardStreams.print("delivered\n") }
         StandardStreams.complain("not delivered: \(detail)")

@@ -106,8 +106,8 @@ struct ConfigurationReader {
             guard let list = text("RELAY_SEVERITY_ALIASES_\(severity.rawValue.uppercased())") else { continue }
             configuration.severityAliases[severity] = Self.items(list)
         }
-        let tiers = Severity.allCases.map(\.rawValue).joined(separator: ", ")
-        read("RELAY_SEVERITY_DEFAULT", "one of \(tiers)", { Severity(rawValue: $0.lowercased()) }) {
+        let names = Severity.allCases.map(\.rawValue).joined(separator: ", ")
+        read("RELAY_SEVERITY_DEFAULT", "one of \(names)", { Severity(rawValue: $0.lowercased()) }) {
             configuration.severityDefault = $0
         }
         readFlag("RELAY_FAILOVER") { configuration.usesOtherRooms = $0 }

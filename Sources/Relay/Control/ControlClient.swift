@@ -57,7 +57,7 @@ struct ControlClient {
         return CurlDeliverer(hook: url, settings: settings, abort: DeliveryAbort())
     }
 
-    private func reply(_ answer: HTTPAnswer) throws -> DeadLetterReply {
+    private func reply(_ answer: HookResponse) throws -> DeadLetterReply {
         if answer.status == 403 {
             throw ControlError(description: "the running relay takes commands from its own user and from root only")
         }

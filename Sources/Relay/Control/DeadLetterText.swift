@@ -9,7 +9,7 @@ enum DeadLetterText {
     ///
     /// - Parameter receivers: the journal's names of them.
     static func list(
-        _ letters: [ListedLetter], receivers: [ReceiverID: String] = [:], asJSON: Bool, isFirstPage: Bool = true,
+        _ letters: [DeadLetterSummary], receivers: [ReceiverID: String] = [:], asJSON: Bool, isFirstPage: Bool = true,
         now: Timestamp
     ) -> String {
         if asJSON {
@@ -28,7 +28,7 @@ enum DeadLetterText {
         let rows = letters.map { listed in
             let letter = listed.letter
             return [
-                "\(letter.id)", room(letter, receivers), now.since(letter.diedAt).spoken + " ago",
+                "\(letter.id)", room(letter, receivers), now.since(letter.diedAt).humanized + " ago",
                 line(listed.summary, limit: 40), letter.reason.rawValue, "\(letter.attempts)",
                 line(letter.answer ?? "none", limit: 100),
             ]
@@ -114,14 +114,14 @@ enum DeadLetterText {
 
     /// What strangers wrote must neither reach a terminal as control sequences nor reorder or break a line.
     private static func line(_ text: String, limit: Int) -> String {
-        clean(CleanText(text, keepsLines: false, limit: limit))
+        clean(SanitizedText(text, keepsLines: false, limit: limit))
     }
 
     private static func lines(_ text: String) -> String {
-        clean(CleanText(text, keepsLines: true, limit: .max))
+        clean(SanitizedText(text, keepsLines: true, limit: .max))
     }
 
-    private static func clean(_ text: CleanText) -> String {
+    private static func clean(_ text: SanitizedText) -> String {
         String(String.UnicodeScalarView(text.scalars)) + (text.isCut ? "…" : "")
     }
 

@@ -87,7 +87,7 @@ struct DeliveryAudit {
                 ])
         case .bisecting(let queue, let hook, let entries):
             log(
-                .warning, "room refuses a digest: it is halved until the guilty notification is alone", queue, map,
+                .warning, "room refuses a digest: it is reduced until the guilty notification is alone", queue, map,
                 ["room": map.room(of: hook, for: queue), "notifications": "\(entries)"])
         case .failedOver(let queue, let hook):
             log(.error, "rerouted: the hook does not work", queue, map, ["to": map.room(of: hook, for: queue)])

@@ -75,7 +75,7 @@ final class Dispatcher {
 
     private func apply(_ event: Event) {
         let actions = machine.apply(event, at: clock.now())
-        for action in actions { carryOut(action) }
+        for action in actions { execute(action) }
         // Last, since the story of a dead letter tells of its crashes.
         for case .settle(_, let ids, _) in actions {
             if let last = ids.last { services.crashGuard.settled(through: JournalID(last)) }
@@ -89,7 +89,7 @@ final class Dispatcher {
         }
     }
 
-    private func carryOut(_ action: Action) {
+    private func execute(_ action: Action) {
         switch action {
         case .load(let queue, let after, let limit):
             queues[queue.index].load(after: after, limit: limit) { page in

@@ -84,7 +84,7 @@ final class WebhookListener {
     /// The journal has not answered in time, so the disk hangs: Alertmanager comes again, and should the commit succeed
     /// after all, its retry is recognised as a duplicate. Or it is another route whose answer takes too long.
     func replyOverdue(_ exchange: HTTPExchange) {
-        let overdue = Answer.unavailable("the answer takes too long")
+        let overdue = HTTPResponse.unavailable("the answer takes too long")
         guard let route = Route(path: exchange.head.path), route != .webhook else {
             return reject(exchange, reason: "overdue", overdue)
         }
@@ -98,7 +98,8 @@ final class WebhookListener {
         }
         services.reload { [self] error in
             // The problems may name paths: they are for the log.
-            let refusal = error.map { _ in Answer.error(500, "the configuration was not taken; the log says why") }
+            let refusal = error.map { _ in HTTPResponse.error(500, "the configuration was not taken; the log says why")
+            }
             answer(exchange, refusal ?? .json([("status", "ok")]), route: route)
         }
     }
@@ -107,7 +108,7 @@ final class WebhookListener {
 
     private func read(_ exchange: HTTPExchange) {
         guard let coding = ContentCoding(field: exchange.header("Content-Encoding")) else { return }
-        let sent = exchange.takeBody()
+        let sent = exchange.consumeBody()
         reader.read(sent, coding: coding, acceptedAt: .now()) { [self] outcome in
             // Answered meanwhile, for want of time: its sender comes again.
             guard exchange.isAwaitingReply else { return }
@@ -131,7 +132,7 @@ final class WebhookListener {
         refuse(exchange, reason: reason, .error(isTooMuch ? 413 : 400, error.message), detail: error.message)
     }
 
-    private func refuse(_ exchange: HTTPExchange, reason: String, _ answer: Answer, detail: String? = nil) {
+    private func refuse(_ exchange: HTTPExchange, reason: String, _ answer: HTTPResponse, detail: String? = nil) {
         screener.log(
             "webhook refused", of: exchange,
             detail.map { ["reason": "\(reason)", "err": "\($0)"] } ?? ["reason": "\(reason)"])
@@ -206,11 +207,11 @@ final class WebhookListener {
 
     // MARK: Answers
 
-    private var health: Answer {
+    private var health: HTTPResponse {
         .json([("status", "healthy"), ("service", "relay"), ("version", Version.current)])
     }
 
-    private var readiness: Answer {
+    private var readiness: HTTPResponse {
         if isDraining { return .unavailable("draining") }
         let snapshot = services.journal.snapshot
         if let refusal = snapshot.state.refusal { return .unavailable(refusal.explanation) }
@@ -223,18 +224,18 @@ final class WebhookListener {
         return .json(members)
     }
 
-    private func reject(_ exchange: HTTPExchange, reason: String, _ answer: Answer) {
+    private func reject(_ exchange: HTTPExchange, reason: String, _ answer: HTTPResponse) {
         services.metrics.payloadsRejected[reason].increment()
         self.answer(exchange, answer, route: Route.webhook.rawValue)
     }
 
-    private func answer(_ exchange: HTTPExchange, _ answer: Answer, route: String) {
+    private func answer(_ exchange: HTTPExchange, _ answer: HTTPResponse, route: String) {
         guard exchange.isAwaitingReply else { return }
         send(answer, to: exchange)
         services.metrics.httpRequests[route, String(answer.status)].increment()
         services.metrics.httpRequestDuration[route].observe(ContinuousClock.now - exchange.arrival)
     }
-    private func send(_ answer: Answer, to exchange: HTTPExchange) {
+    private func send(_ answer: HTTPResponse, to exchange: HTTPExchange) {
         exchange.reply(status: answer.status, headers: answer.headers, body: answer.body)
     }
 }

@@ -160,7 +160,7 @@ struct WebhookCounts {
     init(_ metrics: Metrics) {
         answers = metrics.httpRequests[Route.webhook.rawValue, "200"]
         durations = metrics.httpRequestDuration[Route.webhook.rawValue]
-        alerts = Severity.allCases.sorted { $0.tier < $1.tier }.map { severity in
+        alerts = Severity.allCases.sorted { $0.rank < $1.rank }.map { severity in
             (
                 firing: metrics.alertsReceived[severity.rawValue, AlertStatus.firing.rawValue],
                 resolved: metrics.alertsReceived[severity.rawValue, AlertStatus.resolved.rawValue]
@@ -176,7 +176,7 @@ struct WebhookCounts {
 
     func received(_ counts: [AlertBatch.Count]) {
         for count in counts {
-            let counters = alerts[Int(count.severity.tier)]
+            let counters = alerts[Int(count.severity.rank)]
             (count.status == .firing ? counters.firing : counters.resolved).increment(by: count.alerts)
         }
     }

@@ -63,7 +63,7 @@ struct Scrape: Sendable {
         _ name: String, _ help: String, _ text: inout MetricsText, _ value: (Destination) -> Double
     ) {
         text.begin(name, help: help, type: "gauge")
-        for destination in Destination.tiers + snapshot.receivers.keys.flatMap(Destination.all(of:)).sorted() {
+        for destination in Destination.severityRooms + snapshot.receivers.keys.flatMap(Destination.all(of:)).sorted() {
             text.add(name, labels: labels(destination), value: value(destination))
         }
     }
@@ -77,9 +77,9 @@ struct Scrape: Sendable {
 extension HookCondition {
     fileprivate var number: Double {
         switch self {
-        case .works: 0
-        case .isProbed: 1
-        case .isLeftAlone: 2
+        case .working: 0
+        case .probing: 1
+        case .suspended: 2
         }
     }
 }

@@ -53,7 +53,7 @@ struct DeliveryMap: Sendable {
     /// Whether each destination's own hook is posted to.
     func conditions(by machine: DeliveryMachine) -> [(destination: Destination, condition: HookCondition)] {
         zip(destinations, topology.queues).map { destination, plan in
-            (destination, plan.routes.first.map(machine.condition(of:)) ?? .isLeftAlone)
+            (destination, plan.routes.first.map(machine.condition(of:)) ?? .suspended)
         }
     }
 
@@ -83,7 +83,8 @@ struct DeliveryMap: Sendable {
             settings.append(queue)
             topology.queues.append(
                 QueuePlan(
-                    urgency: Int(destination.severity.tier), routes: routes, failoverDelay: Interval(itinerary.patience)
+                    urgency: Int(destination.severity.rank), routes: routes,
+                    failoverDelay: Interval(itinerary.failoverDelay)
                 ))
         }
         topology.limits = zip(hooks, topology.limits + Array(repeating: nil, count: hooks.count)).map { hook, before in
@@ -114,13 +115,13 @@ private struct Itinerary {
     }
 
     private(set) var stops: [Stop] = []
-    let patience: Duration
+    let failoverDelay: Duration
 
     init(_ destination: Destination, _ plan: OutboundPlan) {
         let (configuration, severity) = (plan.configuration, destination.severity)
         let name = plan.receivers[destination.receiver]
         let receiver = configuration.receivers.first { $0.name == name }
-        patience = receiver?.fallbackAfter ?? configuration.fallbackAfter[severity] ?? .seconds(300)
+        failoverDelay = receiver?.fallbackAfter ?? configuration.fallbackAfter[severity] ?? .seconds(300)
         if let receiver, let hook = receiver.hook {
             stops.append(Stop(hook: hook, room: receiver.name, posting: receiver.posting))
         }

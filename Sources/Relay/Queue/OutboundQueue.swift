@@ -30,7 +30,7 @@ actor OutboundQueue {
     /// The messages of the last composition: those of one batch, whatever waits.
     private var messages: [[UInt8]] = []
     private var handled: CrashLedger.Handled?
-    private var postmen: [HookID: Postman] = [:]
+    private var postmen: [HookID: HookClient] = [:]
 
     init(destination: Destination, services: Services) {
         self.destination = destination
@@ -93,7 +93,7 @@ actor OutboundQueue {
     ) -> PostReport {
         guard messages.indices.contains(part), services.journal.permits(record) else { return .notSent }
         let body = messages[part]
-        let postman = Postman.keeping(postmen[hook], for: route, abort: services.abort)
+        let postman = HookClient.keeping(postmen[hook], for: route, abort: services.abort)
         postmen[hook] = postman
         let answer = postman.deliver(body)
         // Of several parts those that are in the room are not made again.
@@ -135,15 +135,15 @@ extension OutboundQueue {
     /// The cargo is nil where nothing readable is left; the whole is nil where the journal has failed.
     func read(
         _ composition: Composition, _ settings: QueueSettings, _ renderer: MessageRenderer
-    ) -> (cargo: Cargo?, manifest: Manifest)? {
+    ) -> (cargo: DeliveryBatch?, manifest: Manifest)? {
         var manifest = Manifest()
-        var fold = Cargo.Fold(digest: Digest(settings: renderer.settings, severity: destination.severity))
-        var single: Cargo?
-        var resolved: ResolvedLater?
+        var fold = DeliveryBatch.Fold(digest: Digest(settings: renderer.settings, severity: destination.severity))
+        var single: DeliveryBatch?
+        var resolved: ResolutionScan?
         let gone = read(composition.ids) { notification in
             guard let payload = decode(notification, &manifest) else { return }
             if composition.form != .notice, isStale(notification, settings) {
-                resolved = resolved ?? survey()
+                resolved = resolved ?? scanResolutions()
                 if resolved?.outdates(notification, payload) == true {
                     return manifest.expired.append(EntryID(notification.id))
                 }
@@ -152,7 +152,7 @@ extension OutboundQueue {
             manifest.take(notification, payload)
             if composition.ids.count > 1 {
                 handling.during(.init(notification.id)) { fold.digest.add(payload) }
-                fold.entries.append(Cargo.Entry(notification))
+                fold.entries.append(DeliveryBatch.Entry(notification))
             }
             single = .single(notification, payload)
         }
@@ -207,11 +207,11 @@ extension OutboundQueue {
         _ notification: Journaled<Notification>, _ payload: Payload, _ renderer: MessageRenderer
     ) {
         handling.during(.init(notification.id)) {
-            var fold = Cargo.Fold(digest: Digest(settings: renderer.settings, severity: destination.severity))
+            var fold = DeliveryBatch.Fold(digest: Digest(settings: renderer.settings, severity: destination.severity))
             fold.digest.add(payload)
-            for cargo in [Cargo.single(notification, payload), .fold(fold)] {
+            for cargo in [DeliveryBatch.single(notification, payload), .fold(fold)] {
                 let messages = cargo.messages(
-                    in: .full, severity: destination.severity, renderer: renderer, marks: MessageMarks(), now: .now())
+                    in: .full, severity: destination.severity, renderer: renderer, banner: MessageBanner(), now: .now())
                 for message in messages { FaultPoint.render.reach(message.json()) }
             }
         }
@@ -224,9 +224,9 @@ extension OutboundQueue {
     }
 
     /// Looks through the backlog for what has been resolved.
-    private func survey() -> ResolvedLater {
+    private func scanResolutions() -> ResolutionScan {
         let end = ContinuousClock.now + Self.surveyTime
-        var resolved = ResolvedLater()
+        var resolved = ResolutionScan()
         var cursor: JournalID?
         var isLast = false
         while !isLast, ContinuousClock.now < end,
@@ -248,16 +248,16 @@ extension OutboundQueue {
     // MARK: Messages
 
     func render(
-        _ cargo: Cargo, _ composition: Composition, _ settings: QueueSettings, _ renderer: MessageRenderer
+        _ cargo: DeliveryBatch, _ composition: Composition, _ settings: QueueSettings, _ renderer: MessageRenderer
     ) -> (messages: [[UInt8]], copies: Int) {
-        var marks = MessageMarks()
-        if composition.banner.contains(.rerouted) {
-            marks.rerouted = settings.receiver ?? destination.severity.rawValue
-            if composition.banner.contains(.refused) { marks.reroute = .roomRefusesIt }
+        var banner = MessageBanner()
+        if composition.marks.contains(.rerouted) {
+            banner.rerouted = settings.receiver ?? destination.severity.rawValue
+            if composition.marks.contains(.refused) { banner.reroute = .roomRefusesIt }
         }
-        if composition.banner.contains(.replayed) { marks.replayed = cargo.entries.first?.acceptedAt }
+        if composition.marks.contains(.replayed) { banner.replayed = cargo.entries.first?.acceptedAt }
         var messages = cargo.messages(
-            in: composition.form, severity: destination.severity, renderer: renderer, marks: marks, now: .now())
+            in: composition.form, severity: destination.severity, renderer: renderer, banner: banner, now: .now())
         guard settings.usesThreads, composition.form != .notice, case .single(_, let payload) = cargo else {
             return (messages.map { $0.json() }, 0)
         }

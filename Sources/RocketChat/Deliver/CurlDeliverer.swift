@@ -47,7 +47,7 @@ package final class CurlDeliverer: Deliverer {
         return "libcurl/" + String(cString: version) + tls
     }
 
-    package func deliver(_ body: [UInt8]) -> DeliveryAnswer {
+    package func deliver(_ body: [UInt8]) -> DeliveryResult {
         // Without a body libcurl would read one from standard input.
         precondition(!body.isEmpty, "an empty body")
         let transfer = CurlTransfer(settings: settings, abort: abort)

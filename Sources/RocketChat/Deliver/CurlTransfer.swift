@@ -18,7 +18,7 @@ final class CurlTransfer {
     private let abort: DeliveryAbort
     private var headerBytes = 0
 
-    private(set) var answer = HTTPAnswer(status: 0)
+    private(set) var answer = HookResponse(status: 0)
     private(set) var stop: Stop?
     private(set) var sentRequest = false
 
@@ -64,7 +64,7 @@ final class CurlTransfer {
         let text = String(decoding: line, as: UTF8.self)
         if text.hasPrefix("HTTP/") {
             // An interim answer (1xx) came first: its fields are not the final answer's.
-            answer = HTTPAnswer(status: 0)
+            answer = HookResponse(status: 0)
         } else if let colon = text.firstIndex(of: ":") {
             let value = text[text.index(after: colon)...].trimmed
             keep(field: text[..<colon].lowercased(), value: value)

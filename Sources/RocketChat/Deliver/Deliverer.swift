@@ -2,14 +2,14 @@ import CLibcurl
 import Synchronization
 
 /// What one delivery attempt brought back: an answer, or the reason why there is none.
-package typealias DeliveryAnswer = Result<HTTPAnswer, TransportFailure>
+package typealias DeliveryResult = Result<HookResponse, TransportFailure>
 
 /// Posts one message to one hook.
 package protocol Deliverer {
     /// Makes exactly one HTTP request and waits for its end; blocks, so it belongs on an outbound queue.
     ///
     /// - Parameter body: a JSON object, not empty.
-    func deliver(_ body: [UInt8]) -> DeliveryAnswer
+    func deliver(_ body: [UInt8]) -> DeliveryResult
 }
 
 /// A switch, thrown once, that cuts the posts under way and refuses new ones: a drain deadline has passed.
@@ -28,7 +28,7 @@ package final class DeliveryAbort: Sendable {
 }
 
 /// The parts of an HTTP answer that decide what becomes of a message. Header values stand as they were sent.
-package struct HTTPAnswer: Sendable, Equatable {
+package struct HookResponse: Sendable, Equatable {
     package var status: Int
     package var contentType: String?
     /// The server's own clock; what it says about times is measured against this.
@@ -82,7 +82,7 @@ package struct TransportFailure: Error, Sendable, Equatable {
     /// What libcurl says, without the hook's secrets.
     package var message: String
     /// What had arrived of an answer before it broke off.
-    var partialAnswer: HTTPAnswer?
+    var partialAnswer: HookResponse?
 }
 
 extension TransportFailure.Kind {

@@ -140,12 +140,12 @@ package struct RateLimitHint {
     /// The length of Rocket.Chat's default window (docs/rocketchat.md section 2).
     static let usual: Duration = .seconds(60)
 
-    private let answer: HTTPAnswer
+    private let answer: HookResponse
     private let error: String?
     private let now: Timestamp
 
     /// - Parameter now: stands in for the server's clock where the answer has no `Date`.
-    package init(_ answer: HTTPAnswer, error: String?, now: Timestamp) {
+    package init(_ answer: HookResponse, error: String?, now: Timestamp) {
         self.answer = answer
         self.error = error
         self.now = answer.date.flatMap(Self.date) ?? now

@@ -5,7 +5,7 @@ import Support
 /// What can never work is a fault. What works behind some proxy, or works but hardly as it was meant, is a warning.
 /// Neither repeats the address, which is a secret.
 package enum HookReview {
-    package enum Fault: Error, Equatable, CustomStringConvertible {
+    package enum Problem: Error, Equatable, CustomStringConvertible {
         case quoted
         case several
         case placeholder
@@ -35,7 +35,7 @@ package enum HookReview {
     }
 
     /// Refuses texts that are no address at all, with a better reason than `HookURL` would give for the same text.
-    package static func checkForm(_ text: String) throws(Fault) {
+    package static func checkForm(_ text: String) throws(Problem) {
         if text.hasPrefix("\"") || text.hasPrefix("'") { throw .quoted }
         let parts = text.lowercased().split { ",;|".contains($0) || $0.isWhitespace }
         let urls = parts.count { part in ["http://", "https://"].contains(where: part.hasPrefix) }
@@ -46,7 +46,7 @@ package enum HookReview {
     /// Judges an address that `HookURL` takes. Contacts nobody.
     ///
     /// - Returns: what looks wrong, each a sentence without a full stop.
-    package static func review(_ text: String) throws(Fault) -> [String] {
+    package static func review(_ text: String) throws(Problem) -> [String] {
         let url = Parts(text)
         if let name = otherServices.first(where: { url.isOn($0.host) })?.name { throw .otherService(name) }
         guard isHost(url) else { throw .host }
@@ -83,7 +83,7 @@ package enum HookReview {
         !scalar.isASCII && (scalar.properties.isAlphabetic || scalar.properties.numericType != nil)
     }
 
-    private static func checkCharacters(_ path: Substring) throws(Fault) {
+    private static func checkCharacters(_ path: Substring) throws(Problem) {
         let refused: Set<Unicode.Scalar> = ["\"", "\\", "^", "`", "|"]
         let isPlain = path.unicodeScalars.allSatisfy { $0.isASCII && $0.value > 0x20 && !refused.contains($0) }
         guard isPlain else { throw .character }
@@ -95,7 +95,7 @@ package enum HookReview {
         }
     }
 
-    private static func checkPath(_ url: Parts) throws(Fault) {
+    private static func checkPath(_ url: Parts) throws(Problem) {
         if url.path.allSatisfy({ $0 == "/" }) { throw .noPath }
         guard let hook = url.hook else {
             // Rocket.Chat's own pages and interfaces, which take no webhook whatever a proxy does.

@@ -42,7 +42,7 @@ extension Labels {
 
 extension Timestamp {
     /// Nil for what no person would believe: before 1970, as the zero time `0001-01-01` is, or after the year 9999.
-    var plausible: Timestamp? {
+    var validated: Timestamp? {
         (1..<253_402_300_800).contains(seconds) ? self : nil
     }
 
@@ -57,14 +57,14 @@ extension Timestamp {
 
     /// The time from a start to an end; nil where either is not told or the end comes first.
     package static func span(from start: Timestamp?, to end: Timestamp?) -> Duration? {
-        guard let start = start?.plausible, let end = end?.plausible, end >= start else { return nil }
+        guard let start = start?.validated, let end = end?.validated, end >= start else { return nil }
         return end.since(start)
     }
 }
 
 extension Duration {
     /// Its two largest units, as a person says it: `3 d 4 h`, `2 h 13 m`, `12 m`, `45 s`.
-    package var spoken: String {
+    package var humanized: String {
         let seconds = components.seconds
         switch seconds {
         case ..<60: return "\(max(0, seconds)) s"
@@ -87,7 +87,7 @@ extension Alert {
     package func duration(now: Timestamp) -> Duration? {
         switch status {
         case .firing:
-            guard let start = startsAt?.plausible else { return nil }
+            guard let start = startsAt?.validated else { return nil }
             let age = now.since(start)
             return age < .zero - Self.clockSkew ? nil : max(.zero, age)
         case .resolved: return Timestamp.span(from: startsAt, to: endsAt)
@@ -103,17 +103,17 @@ extension Alert {
     }
 
     private func firingHistory(now: Timestamp) -> String {
-        guard let start = startsAt?.plausible else { return "Firing, its start is not known" }
+        guard let start = startsAt?.validated else { return "Firing, its start is not known" }
         let moment = "\(start.day) \(start.clock) UTC"
         guard let age = duration(now: now) else { return "Firing; its start, \(moment), lies in the future" }
-        return "Firing since \(moment) (\(age.spoken))"
+        return "Firing since \(moment) (\(age.humanized))"
     }
 
     private var resolvedHistory: String {
-        switch (startsAt?.plausible, endsAt?.plausible) {
+        switch (startsAt?.validated, endsAt?.validated) {
         case (let start?, let end?) where end >= start:
             let until = start.day == end.day ? end.clock : "\(end.day) \(end.clock)"
-            return "Resolved. Fired from \(start.day) \(start.clock) to \(until) UTC (\(end.since(start).spoken))"
+            return "Resolved. Fired from \(start.day) \(start.clock) to \(until) UTC (\(end.since(start).humanized))"
         case (_, let end?): return "Resolved at \(end.day) \(end.clock) UTC"
         case (let start?, nil): return "Resolved. Fired from \(start.day) \(start.clock) UTC"
         case (nil, nil): return "Resolved"

@@ -32,7 +32,7 @@ struct AttachmentRenderer: Sendable {
     private func title(of alert: Alert, limit: Int) -> String {
         let name = Escape.title(alert.displayName, limit: limit).string
         // A name made of the summary or the labels says the place already.
-        let place = alert.labels.visible("alertname") == nil ? nil : AlertPlace(of: [alert]).things.first
+        let place = alert.labels.visible("alertname") == nil ? nil : AlertLocation(of: [alert]).targets.first
         let phrase = place.map { " on " + Escape.title($0, limit: limit).string } ?? ""
         return "\(name)\(phrase) - \(alert.status.rawValue)"
     }

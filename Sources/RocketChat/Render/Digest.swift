@@ -16,7 +16,7 @@ package struct Digest: Sendable {
     /// An alert of a group.
     package struct Entry: Sendable {
         package var name: String
-        var thing: String?
+        var target: String?
         package var state: State
         package var startsAt: Timestamp?
         package var endsAt: Timestamp?
@@ -29,11 +29,11 @@ package struct Digest: Sendable {
         var flaps = 0
 
         package init(
-            name: String, thing: String? = nil, state: State, startsAt: Timestamp? = nil, endsAt: Timestamp? = nil,
+            name: String, target: String? = nil, state: State, startsAt: Timestamp? = nil, endsAt: Timestamp? = nil,
             group: Int, sequence: Int, notifications: Int = 1, flaps: Int = 0
         ) {
             self.name = name
-            self.thing = thing
+            self.target = target
             self.state = state
             self.startsAt = startsAt
             self.endsAt = endsAt
@@ -134,7 +134,7 @@ package struct Digest: Sendable {
 extension Digest.Entry {
     fileprivate init(_ alert: Alert, group: Int, sequence: Int) {
         name = alert.displayName
-        thing = alert.labels.visible("alertname") == nil ? nil : AlertPlace(of: [alert]).things.first
+        target = alert.labels.visible("alertname") == nil ? nil : AlertLocation(of: [alert]).targets.first
         state = alert.status == .firing ? .firing : .resolved
         startsAt = alert.startsAt
         endsAt = alert.endsAt

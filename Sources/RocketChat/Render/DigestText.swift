@@ -5,16 +5,16 @@ struct DigestText {
     typealias Escaper = (String, Int) -> Escaped
 
     let digest: Digest
-    let marks: MessageMarks
+    let banner: MessageBanner
     let now: Timestamp
     private let counts: [String: Digest.Count]
     private let total: Digest.Count
     /// What a phone shows first, then the numbers. Kept, since every look at them would count all alerts again.
     private(set) var lines: [String] = []
 
-    init(digest: Digest, marks: MessageMarks, now: Timestamp) {
+    init(digest: Digest, banner: MessageBanner, now: Timestamp) {
         self.digest = digest
-        self.marks = marks
+        self.banner = banner
         self.now = now
         counts = digest.counts()
         total = counts.values.reduce(Digest.Count(), +)
@@ -48,7 +48,7 @@ struct DigestText {
     private var headline: String {
         let icon = digest.severity.icon(isFiring: total.firing > 0, isTruncated: digest.truncatedAlerts > 0)
         let groups = digest.groupCount == 1 ? "1 group" : "\(digest.groupCount) groups"
-        return "\(icon) \(digest.severity.word)\(marks.words) \(Self.phrase(total)) in \(groups): \(kinds)"
+        return "\(icon) \(digest.severity.word)\(banner.words) \(Self.phrase(total)) in \(groups): \(kinds)"
     }
 
     private var kinds: String {
@@ -61,7 +61,7 @@ struct DigestText {
     /// `HostDown on web-1:9100, since 03:12 UTC (4 m)`.
     func line(_ entry: Digest.Entry, _ escape: Escaper) -> String {
         let name = escape(entry.name, 160).string.replacing("\n", with: " ")
-        let place = entry.thing.map { " on " + escape($0, 80).string.replacing("\n", with: " ") } ?? ""
+        let place = entry.target.map { " on " + escape($0, 80).string.replacing("\n", with: " ") } ?? ""
         let again = entry.flaps > 0 && entry.state == .firing ? ", flapped before" : ""
         let times = entry.notifications > 1 && entry.flaps == 0 ? ", told \(entry.notifications) times" : ""
         return name + place + history(entry) + again + times
@@ -71,12 +71,12 @@ struct DigestText {
         let span = Timestamp.span(from: entry.startsAt, to: entry.endsAt)
         switch entry.state {
         case .firing:
-            guard let start = entry.startsAt?.plausible else { return ", firing" }
+            guard let start = entry.startsAt?.validated else { return ", firing" }
             let age = now.since(start)
             return ", since \(start.day == now.day ? "" : start.day + " ")\(start.clock) UTC"
-                + (age > .zero ? " (\(age.spoken))" : "")
-        case .flapped: return ", flapped" + (span.map { ", \($0.spoken)" } ?? "")
-        case .resolved: return ", resolved" + (span.map { " after \($0.spoken)" } ?? "")
+                + (age > .zero ? " (\(age.humanized))" : "")
+        case .flapped: return ", flapped" + (span.map { ", \($0.humanized)" } ?? "")
+        case .resolved: return ", resolved" + (span.map { " after \($0.humanized)" } ?? "")
         }
     }
 
@@ -137,8 +137,8 @@ extension Digest {
     private static let lineLimit = 40
 
     /// Exactly one message, within the limits of its settings.
-    package func message(now: Timestamp, marks: MessageMarks) -> Message {
-        let (ranked, text) = (ranked(), DigestText(digest: self, marks: marks, now: now))
+    package func message(now: Timestamp, banner: MessageBanner) -> Message {
+        let (ranked, text) = (ranked(), DigestText(digest: self, banner: banner, now: now))
         var full = ranked.count <= Self.fullLimit ? ranked.count : Self.leadLimit
         while true {
             let message = message(ranked, text, full: full)
@@ -148,8 +148,8 @@ extension Digest {
     }
 
     /// The same without attachments: lines as far as the text reaches, and the rest as numbers.
-    package func plainMessage(now: Timestamp, marks: MessageMarks) -> Message {
-        let text = DigestText(digest: self, marks: marks, now: now)
+    package func plainMessage(now: Timestamp, banner: MessageBanner) -> Message {
+        let text = DigestText(digest: self, banner: banner, now: now)
         let shown = fitting(ranked(), text, Escape.text, room: settings.textBudget - text.length - 400)
         var lines = text.lines + shown.lines
         let rest = rest(without: Set(shown.keys))

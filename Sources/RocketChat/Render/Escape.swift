@@ -31,25 +31,25 @@ enum Escape {
 
     /// Whether nothing of it would be visible.
     static func isBlank(_ raw: String) -> Bool {
-        CleanText(raw, keepsLines: false, limit: 0).scalars.isEmpty
+        SanitizedText(raw, keepsLines: false, limit: 0).scalars.isEmpty
     }
 
-    private static func escape(_ raw: String, as dialect: EscapeWriter.Dialect, limit: Int) -> Escaped {
-        let clean = CleanText(raw, keepsLines: dialect == .attachment, limit: limit)
-        var writer = EscapeWriter(dialect: dialect, source: clean, limit: limit)
+    private static func escape(_ raw: String, as dialect: MarkdownEscaper.Dialect, limit: Int) -> Escaped {
+        let clean = SanitizedText(raw, keepsLines: dialect == .attachment, limit: limit)
+        var writer = MarkdownEscaper(dialect: dialect, source: clean, limit: limit)
         return writer.write()
     }
 }
 
 /// Writes clean text with every construct of one dialect broken, until a limit.
-struct EscapeWriter {
+struct MarkdownEscaper {
     enum Dialect { case text, attachment, title }
 
     /// Zero width, no space: ends a name, a URL or a marker without being seen (docs/rocketchat.md section 3.4).
-    static let breaker: Unicode.Scalar = "\u{200B}"
+    static let zeroWidthSpace: Unicode.Scalar = "\u{200B}"
 
     let dialect: Dialect
-    let source: CleanText
+    let source: SanitizedText
     /// UTF-16 units the result may have.
     let limit: Int
     private let seams: Set<Int>
@@ -58,12 +58,12 @@ struct EscapeWriter {
     private var output = String.UnicodeScalarView()
     private var units = 0
 
-    init(dialect: Dialect, source: CleanText, limit: Int) {
+    init(dialect: Dialect, source: SanitizedText, limit: Int) {
         self.dialect = dialect
         self.source = source
         self.limit = limit
         lastBar = source.scalars.lastIndex(of: "|") ?? -1
-        seams = TokenSeams.find(in: source.scalars, breaksAddresses: dialect != .title)
+        seams = WordBreaks.find(in: source.scalars, breaksAddresses: dialect != .title)
     }
 
     mutating func write() -> Escaped {
@@ -93,13 +93,13 @@ struct EscapeWriter {
 
     private func piece(at index: Int) -> [Unicode.Scalar] {
         var piece = inline(at: index)
-        if startsBlock(at: index) { piece.insert(Self.breaker, at: 0) }
-        if seams.contains(index), piece.last != Self.breaker {
+        if startsBlock(at: index) { piece.insert(Self.zeroWidthSpace, at: 0) }
+        if seams.contains(index), piece.last != Self.zeroWidthSpace {
             if source.scalars[index] == ".", dialect == .attachment {
                 // docs/rocketchat.md section 3.7 B: both clients take `\.` for a dot, so a copied address stays whole.
                 piece = ["\\", "."]
             } else {
-                piece.append(Self.breaker)
+                piece.append(Self.zeroWidthSpace)
             }
         }
         return piece
@@ -108,14 +108,14 @@ struct EscapeWriter {
     private func inline(at index: Int) -> [Unicode.Scalar] {
         let scalar = source.scalars[index]
         switch scalar {
-        case "@": return [scalar, Self.breaker]
-        case "#": return dialect == .attachment ? ["\\", scalar] : [scalar, Self.breaker]
+        case "@": return [scalar, Self.zeroWidthSpace]
+        case "#": return dialect == .attachment ? ["\\", scalar] : [scalar, Self.zeroWidthSpace]
         case "*", "~", "`": return emphasis(scalar)
         case "_": return isInsideWord(index) ? [scalar] : emphasis(scalar)
         case "[": return ["\u{FF3B}"]
         case "]": return ["\u{FF3D}"]
         case "<" where index < lastBar: return ["\u{FF1C}"]
-        case "\\", "<", ":", "|", "$", "+": return opensConstruct(at: index) ? [scalar, Self.breaker] : [scalar]
+        case "\\", "<", ":", "|", "$", "+": return opensConstruct(at: index) ? [scalar, Self.zeroWidthSpace] : [scalar]
         default: return [scalar]
         }
     }
@@ -165,7 +165,7 @@ struct EscapeWriter {
     }
 }
 
-extension EscapeWriter {
+extension MarkdownEscaper {
     /// Whether the line that begins here would become a heading, quote, list, table, rule or code block.
     private func startsBlock(at index: Int) -> Bool {
         guard index == 0 || source.scalars[index - 1] == "\n" else { return false }
@@ -200,7 +200,7 @@ extension Unicode.Scalar {
 }
 
 /// Finds the places in a text that only a look at the whole word shows to need breaking.
-enum TokenSeams {
+enum WordBreaks {
     /// The indices after which a breaker must stand: in emoticons and, where asked for, the dots of what the clients
     /// would turn into a link because it looks like a domain or an address (`node1.prod.com`, `10.0.0.1`).
     static func find(in scalars: [Unicode.Scalar], breaksAddresses: Bool) -> Set<Int> {

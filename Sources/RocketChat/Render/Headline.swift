@@ -11,7 +11,7 @@ package struct Headline: Sendable {
 
     private let payload: Payload
     private let severity: Severity
-    private let marks: MessageMarks
+    private let banner: MessageBanner
     private let now: Timestamp
     /// UTF-16 units of the whole text.
     private let limit: Int
@@ -22,11 +22,11 @@ package struct Headline: Sendable {
     private let sharedLine: String?
 
     package init(
-        payload: Payload, severity: Severity, labels: LabelTable, marks: MessageMarks, now: Timestamp, limit: Int
+        payload: Payload, severity: Severity, labels: LabelTable, banner: MessageBanner, now: Timestamp, limit: Int
     ) {
         self.payload = payload
         self.severity = severity
-        self.marks = marks
+        self.banner = banner
         self.now = now
         self.limit = limit
         firing = payload.firing
@@ -55,7 +55,7 @@ package struct Headline: Sendable {
     private func lead(_ part: Part?) -> String {
         let number = part.map { " (part \($0.number) of \($0.count))" } ?? ""
         let icon = severity.icon(isFiring: !firing.isEmpty, isTruncated: payload.truncatedAlerts > 0)
-        return "\(icon) \(severity.word)\(marks.words)\(number) "
+        return "\(icon) \(severity.word)\(banner.words)\(number) "
     }
 
     private var what: String {
@@ -81,8 +81,8 @@ package struct Headline: Sendable {
     /// How long a single alert has fired, once it is no news.
     private func span(of alerts: [Alert]) -> String {
         guard alerts.count == 1, let alert = alerts.first, let duration = alert.duration(now: now) else { return "" }
-        if alert.status == .resolved { return " after \(duration.spoken)" }
-        return duration < .seconds(300) ? "" : " for \(duration.spoken)"
+        if alert.status == .resolved { return " after \(duration.humanized)" }
+        return duration < .seconds(300) ? "" : " for \(duration.humanized)"
     }
 
     /// `HighCPUUsage (4), DiskFull (2), Down and 3 more kinds`, most frequent first.
@@ -103,11 +103,12 @@ package struct Headline: Sendable {
     }
 
     private static func place(of alerts: [Alert]) -> String {
-        var place = AlertPlace(of: alerts)
+        var place = AlertLocation(of: alerts)
         // A name made of the summary often says the place already.
-        if let name = alerts.first?.displayName, let thing = place.things.first, alerts.count == 1, name.contains(thing)
+        if let name = alerts.first?.displayName, let target = place.targets.first, alerts.count == 1,
+            name.contains(target)
         {
-            place.things = []
+            place.targets = []
         }
         return place.phrase { Escape.text($0, limit: 80).string }
     }

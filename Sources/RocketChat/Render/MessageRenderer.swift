@@ -12,12 +12,12 @@ package struct MessageRenderer: Sendable {
     /// The messages in the order in which to post them, never none; firing alerts before resolved ones, else in the
     /// payload's order, each in exactly one message or counted in the last one.
     package func render(
-        _ payload: Payload, severity: Severity, now: Timestamp, marks: MessageMarks = MessageMarks()
+        _ payload: Payload, severity: Severity, now: Timestamp, banner: MessageBanner = MessageBanner()
     ) -> [Message] {
         let alerts = payload.firing + payload.resolved
         let labels = LabelTable(alerts: alerts, severity: severity, settings: settings)
         let headline = Headline(
-            payload: payload, severity: severity, labels: labels, marks: marks, now: now, limit: settings.textBudget)
+            payload: payload, severity: severity, labels: labels, banner: banner, now: now, limit: settings.textBudget)
         let blocks = AttachmentRenderer(
             severity: severity, labels: labels, externalURL: payload.externalURL, now: now)
         let room = settings.maxBodyBytes - frameSize(headline)
@@ -33,9 +33,9 @@ package struct MessageRenderer: Sendable {
 
     /// The same as text alone.
     package func renderPlain(
-        _ payload: Payload, severity: Severity, now: Timestamp, marks: MessageMarks = MessageMarks()
+        _ payload: Payload, severity: Severity, now: Timestamp, banner: MessageBanner = MessageBanner()
     ) -> [Message] {
-        PlainMessages(payload: payload, severity: severity, settings: settings, marks: marks, now: now).render()
+        PlainMessages(payload: payload, severity: severity, settings: settings, banner: banner, now: now).render()
     }
 
     private func message(_ text: String, _ attachments: [Message.Attachment]) -> Message {
@@ -54,7 +54,7 @@ struct PlainMessages {
     let payload: Payload
     let severity: Severity
     let settings: RenderSettings
-    let marks: MessageMarks
+    let banner: MessageBanner
     let now: Timestamp
 
     /// UTF-16 units of one alert's lines.
@@ -64,7 +64,8 @@ struct PlainMessages {
         let alerts = payload.firing + payload.resolved
         let labels = LabelTable(alerts: alerts, severity: severity, settings: settings)
         let headline = Headline(
-            payload: payload, severity: severity, labels: labels, marks: marks, now: now, limit: settings.textBudget / 2
+            payload: payload, severity: severity, labels: labels, banner: banner, now: now,
+            limit: settings.textBudget / 2
         )
         let parts = alerts.map { paragraph($0, labels) }.packed(room: room - 1) { $0.utf16.count + 1 }
         let capped = settings.capped(parts, of: alerts) { left in
@@ -83,7 +84,7 @@ struct PlainMessages {
     private func paragraph(_ alert: Alert, _ labels: LabelTable) -> String {
         let limit = min(Self.alertLimit, room - 2)
         var text = Escape.text(alert.displayName, limit: limit / 4).string
-        text += AlertPlace(of: [alert]).phrase { Escape.text($0, limit: limit / 12).string }
+        text += AlertLocation(of: [alert]).phrase { Escape.text($0, limit: limit / 12).string }
         text += ". " + alert.history(now: now)
         var pieces: [String] = []
         if let summary = alert.summary { pieces.append(Escape.text(summary, limit: limit / 4).string) }

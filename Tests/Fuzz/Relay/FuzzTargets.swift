@@ -120,18 +120,18 @@ enum FuzzTargets {
         let lines = lines(bytes)
         func line(_ number: Int) -> String? { lines.count > number && !lines[number].isEmpty ? lines[number] : nil }
         let body = bytes.split(separator: 10, maxSplits: 6, omittingEmptySubsequences: false)
-        var answer = HTTPAnswer(status: line(0).flatMap { Int($0) } ?? 200)
+        var answer = HookResponse(status: line(0).flatMap { Int($0) } ?? 200)
         answer.retryAfter = line(1)
         answer.date = line(2)
         answer.rateLimit = .init(limit: line(3), remaining: line(4), reset: line(5))
         answer.body = body.count > 6 ? Array(body[6]) : []
         let now = Timestamp(seconds: 1_800_000_000, nanoseconds: 0)
         guard let hook = try? HookURL("https://chat.example.com/hooks/id/token") else { return }
-        let outcome = AnswerClassifier(hook: hook).outcome(of: .success(answer), now: now)
+        let outcome = ResponseClassifier(hook: hook).outcome(of: .success(answer), now: now)
         if case .rateLimited(let wait) = outcome {
             precondition(wait >= .zero && wait <= RateLimitHint.longest, "a wait out of range")
         }
-        _ = AnswerJSON(bytes)
+        _ = ResponseJSON(bytes)
     }
 
     /// Authorization on the first line, X-Forwarded-For on the others.

@@ -78,7 +78,7 @@ import Testing
 
     @Test(arguments: 15...31)
     func higherCostsAreRefused(cost: Int) {
-        #expect(throws: BcryptHash.Fault.cost(cost)) { try BcryptHash(Self.text(cost: cost)) }
+        #expect(throws: BcryptHash.FormatError.cost(cost)) { try BcryptHash(Self.text(cost: cost)) }
     }
 
     @Test(arguments: [
@@ -89,7 +89,7 @@ import Testing
         "$apr1$sJQmUvBZ$XwnZelRhfSx8uAPJMAY3T", "{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=",
     ])
     func invalidHashesAreRefused(text: String) {
-        #expect(throws: BcryptHash.Fault.form) { try BcryptHash(text) }
+        #expect(throws: BcryptHash.FormatError.form) { try BcryptHash(text) }
     }
 
     private static func text(form: String = "2b", cost: Int = 10) -> String {

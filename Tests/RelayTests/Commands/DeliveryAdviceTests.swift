@@ -20,8 +20,8 @@ struct DeliveryAdviceTests {
     ])
     func adviceFitsTheResponse(status: Int, body: String, words: String) throws {
         let hook = try HookURL("https://chat.example.com/hooks/id/s3cret")
-        let answer = HTTPAnswer(status: status, body: Array(body.utf8))
-        let outcome = AnswerClassifier(hook: hook).outcome(of: .success(answer), now: .sample)
+        let answer = HookResponse(status: status, body: Array(body.utf8))
+        let outcome = ResponseClassifier(hook: hook).outcome(of: .success(answer), now: .sample)
         let sentence = DeliveryAdvice.sentence(for: outcome)
         #expect(sentence.contains(words), "\(outcome): \(sentence)")
     }

@@ -27,7 +27,7 @@ import Testing
     /// Returns the result of one post to a server that sends `answer` and closes.
     private static func answer(
         to answer: String, reset: Bool = false, _ change: (inout DelivererSettings) -> Void = { _ in }
-    ) throws -> DeliveryAnswer {
+    ) throws -> DeliveryResult {
         let server = try LoopbackServer { connection in
             guard connection.readRequest() != nil else { return }
             connection.send(answer)
@@ -37,7 +37,7 @@ import Testing
         return try deliverer(server.url(), change).deliver(message)
     }
 
-    private static func failure(_ answer: DeliveryAnswer) throws -> TransportFailure {
+    private static func failure(_ answer: DeliveryResult) throws -> TransportFailure {
         guard case .failure(let failure) = answer else {
             Issue.record("an answer: \(answer)")
             throw CancellationError()
@@ -45,8 +45,8 @@ import Testing
         return failure
     }
 
-    private static func outcomeClass(_ answer: DeliveryAnswer) throws -> OutcomeClass {
-        let classifier = AnswerClassifier(hook: try HookURL("https://chat.example.com/hooks/a/b"))
+    private static func outcomeClass(_ answer: DeliveryResult) throws -> OutcomeClass {
+        let classifier = ResponseClassifier(hook: try HookURL("https://chat.example.com/hooks/a/b"))
         return OutcomeClass(classifier.outcome(of: answer, now: .now()))
     }
 
@@ -147,7 +147,7 @@ import Testing
                 + "Date: Tue, 14 Nov 2023 22:13:20 GMT\r\nX-Other: y\r\nConnection: close\r\n\r\nslow")
         #expect(
             try answer.get()
-                == HTTPAnswer(
+                == HookResponse(
                     status: 429, contentType: "application/json", date: "Tue, 14 Nov 2023 22:13:20 GMT",
                     retryAfter: "7", rateLimit: .init(limit: "10", remaining: "0", reset: "1700000000000"),
                     body: Array("slow".utf8)))

@@ -29,7 +29,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("https://chat.example.org", HookReview.Fault.noPath), ("https://chat.example.org/", .noPath),
+        ("https://chat.example.org", HookReview.Problem.noPath), ("https://chat.example.org/", .noPath),
         ("https://chat.example.org?channel=x", .noPath), ("https://chat.example.org/hooks", .noToken),
         ("https://chat.example.org/hooks/", .noToken), ("https://chat.example.org/hooks/a1", .noToken),
         ("https://chat.example.org/hooks/a1/", .noToken), ("https://chat.example.org/hooks//b2", .noToken),
@@ -55,7 +55,7 @@ import Testing
         ("https://chat.example.org/hooks/a1/b\u{200B}", .character),
         ("https://chat.example.org/hooks/a1/b%2", .escape), ("https://chat.example.org/hooks/a1/b%zz", .escape),
     ])
-    func unusableHookIsAFault(text: String, fault: HookReview.Fault) {
+    func unusableHookIsAFault(text: String, fault: HookReview.Problem) {
         #expect(throws: fault) { try review(text) }
         #expect(!fault.description.contains("a1") && !fault.description.contains("services/T0"))
     }
@@ -82,7 +82,7 @@ import Testing
     @Test func deepAndHugeURLsAreReviewed() throws {
         let path = String(repeating: "/a", count: 50_000)
         #expect(try review("https://chat.example.org\(path)").count == 1)
-        #expect(throws: HookReview.Fault.noPath) { try review("https://h" + String(repeating: "/", count: 100_000)) }
+        #expect(throws: HookReview.Problem.noPath) { try review("https://h" + String(repeating: "/", count: 100_000)) }
     }
 
     @Test(arguments: [

@@ -16,7 +16,7 @@ import Testing
     private func wait(
         retryAfter: String? = nil, error: String? = nil, reset: String? = nil, date: String? = nil
     ) -> Duration {
-        let answer = HTTPAnswer(
+        let answer = HookResponse(
             status: 429, date: date, retryAfter: retryAfter, rateLimit: .init(reset: reset))
         return RateLimitHint(answer, error: error, now: now).wait
     }
@@ -64,7 +64,7 @@ import Testing
 
     @Test func exhaustedBudgetPausesUntilTheReset() {
         func refill(_ remaining: String?, _ reset: String?) -> Duration? {
-            let answer = HTTPAnswer(status: 200, rateLimit: .init(remaining: remaining, reset: reset))
+            let answer = HookResponse(status: 200, rateLimit: .init(remaining: remaining, reset: reset))
             return RateLimitHint(answer, error: nil, now: now).pause
         }
         #expect(refill("0", "1700000020000") == .seconds(20))
@@ -81,7 +81,7 @@ import Testing
         (503, "soon", nil), (503, "Tue, 14 Nov 2023 22:13:10 GMT", nil), (200, "30", nil), (302, "30", nil),
     ])
     func retryAfterPausesPosting(status: Int, retryAfter: String, pause: Duration?) {
-        let answer = HTTPAnswer(status: status, date: "Tue, 14 Nov 2023 22:13:20 GMT", retryAfter: retryAfter)
+        let answer = HookResponse(status: status, date: "Tue, 14 Nov 2023 22:13:20 GMT", retryAfter: retryAfter)
         #expect(RateLimitHint(answer, error: nil, now: now).pause == pause)
     }
 }

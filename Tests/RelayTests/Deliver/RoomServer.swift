@@ -25,11 +25,11 @@ final class RoomServer: Sendable {
     }
 
     /// Runs on the connection's own thread, so it may block.
-    typealias Answer = @Sendable () -> String
+    typealias HTTPResponse = @Sendable () -> String
 
     private struct Script {
-        var next: [Answer] = []
-        var defaultAnswer: Answer = { RoomServer.success }
+        var next: [HTTPResponse] = []
+        var defaultAnswer: HTTPResponse = { RoomServer.success }
     }
 
     let hook: HookURL
@@ -74,10 +74,10 @@ final class RoomServer: Sendable {
     }
 
     /// Queues the response to one request.
-    func next(_ answer: @escaping @autoclosure Answer) { script.withLock { $0.next.append(answer) } }
+    func next(_ answer: @escaping @autoclosure HTTPResponse) { script.withLock { $0.next.append(answer) } }
 
     /// Sets the response to requests without a queued response.
-    func always(_ answer: @escaping @autoclosure Answer) { script.withLock { $0.defaultAnswer = answer } }
+    func always(_ answer: @escaping @autoclosure HTTPResponse) { script.withLock { $0.defaultAnswer = answer } }
 
     // MARK: Requests
 

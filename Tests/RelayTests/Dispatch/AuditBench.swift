@@ -74,7 +74,7 @@ extension Manifest {
         let journal = FakeJournal()
         var manifest = Manifest()
         for id in ids {
-            var entry = Cargo.Entry(try journal.append("A"))
+            var entry = DeliveryBatch.Entry(try journal.append("A"))
             entry.id = id
             entry.acceptedAt = Timestamp.now().advanced(bySeconds: -age)
             manifest.entries.append(entry)

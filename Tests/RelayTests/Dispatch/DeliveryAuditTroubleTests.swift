@@ -94,7 +94,7 @@ import Testing
                     + "severity=warning",
                 "warning room refuses a notification in every form detail=HTTP 400 id=\(id) room=warning "
                     + "severity=warning",
-                "warning room refuses a digest: it is halved until the guilty notification is alone "
+                "warning room refuses a digest: it is reduced until the guilty notification is alone "
                     + "notifications=12 room=fallback severity=warning",
             ])
     }

@@ -59,17 +59,17 @@ import Testing
     @Test func conditionIsThatOfTheOwnHook() async throws {
         let bench = try DispatcherBench(.warning, .fallback)
         bench.dispatcher.start([])
-        #expect(bench.dispatcher.conditions.map(\.destination) == Destination.tiers)
-        #expect(bench.dispatcher.conditions.allSatisfy { $0.condition == .works })
+        #expect(bench.dispatcher.conditions.map(\.destination) == Destination.severityRooms)
+        #expect(bench.dispatcher.conditions.allSatisfy { $0.condition == .working })
         try bench.room(.warning).always(RoomServer.http(404))
         try await bench.waitForDelivery(of: bench.send("A"))
-        #expect(bench.dispatcher.conditions.map(\.condition) == [.works, .isLeftAlone, .works, .works])
+        #expect(bench.dispatcher.conditions.map(\.condition) == [.working, .suspended, .working, .working])
     }
 
     @Test func destinationWithoutHookIsLeftAlone() throws {
         let bench = try DispatcherBench()
         bench.dispatcher.start([])
-        #expect(bench.dispatcher.conditions.allSatisfy { $0.condition == .isLeftAlone })
+        #expect(bench.dispatcher.conditions.allSatisfy { $0.condition == .suspended })
     }
 
     // MARK: Broken hooks

@@ -81,8 +81,8 @@ import Testing
         }
         #expect(rendered > 150, "too few bodies were accepted for a meaningful test")
         for now in moments {
-            #expect(!digest.message(now: now, marks: MessageMarks()).text.isEmpty)
-            #expect(!digest.plainMessage(now: now, marks: MessageMarks()).text.isEmpty)
+            #expect(!digest.message(now: now, banner: MessageBanner()).text.isEmpty)
+            #expect(!digest.plainMessage(now: now, banner: MessageBanner()).text.isEmpty)
         }
     }
 
@@ -96,11 +96,11 @@ import Testing
         var raw = payload
         raw.truncatedAlerts = .max
         for _ in 0..<4 { digest.add(raw) }
-        #expect(digest.message(now: .now(), marks: MessageMarks()).text.contains("CRITICAL"))
+        #expect(digest.message(now: .now(), banner: MessageBanner()).text.contains("CRITICAL"))
     }
 
     @Test func everyResponseHeaderGivesAWaitInRange() throws {
-        let classifier = AnswerClassifier(hook: try HookURL("https://chat.example.com/hooks/a/b"))
+        let classifier = ResponseClassifier(hook: try HookURL("https://chat.example.com/hooks/a/b"))
         let dates = [
             "Thu, 01 Jan 1970 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", "Tue, 14 Nov 99999 22:13:50 GMT",
             "Sun, 06 Nov 0001 08:49:37 GMT", "Tue, 19 Jan 2038 03:14:08 GMT",
@@ -108,12 +108,12 @@ import Testing
         let texts = Self.integers + dates + ["Infinity", "-Infinity", "NaN", "", " "]
         for text in texts {
             for other in ["0", "9223372036854775807", "Fri, 31 Dec 9999 23:59:59 GMT", nil] {
-                let limit = HTTPAnswer.RateLimit(limit: text, remaining: "0", reset: text)
+                let limit = HookResponse.RateLimit(limit: text, remaining: "0", reset: text)
                 let error = "Error. You must wait \(text) seconds before"
                 let bodies = [[], Array("{\"success\":false,\"error\":\"\(error) [error-too-many-requests]\"}".utf8)]
                 for (retryAfter, body) in [(text as String?, bodies[0]), (other, bodies[1]), (nil, bodies[1])] {
                     for status in [0, 200, 429, 999] {
-                        let answer = HTTPAnswer(
+                        let answer = HookResponse(
                             status: status, date: other, retryAfter: retryAfter, rateLimit: limit, body: body)
                         let outcome = classifier.outcome(of: .success(answer), now: .now())
                         if case .rateLimited(let wait) = outcome {

@@ -16,7 +16,7 @@ import Testing
         bench.script.isHeld.withLock { $0 = true }
         try bench.append([0])
         let answersAtPulse = await withCheckedContinuation { continuation in
-            bench.journal.pulse { continuation.resume(returning: bench.answers.withLock { $0.count }) }
+            bench.journal.ping { continuation.resume(returning: bench.answers.withLock { $0.count }) }
             bench.script.gate.signal()
         }
         #expect(answersAtPulse == 1)

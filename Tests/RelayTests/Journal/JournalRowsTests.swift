@@ -106,12 +106,12 @@ import Testing
         let (bench, ids) = try await filled(2)
         bench.script.plan.withLock { plan in
             plan.failures = [.full(.journalLimit)]
-            plan.hasRoom = false
+            plan.hasCapacity = false
         }
         try bench.append([7])
         try await bench.waitForAnswers(3)
         #expect(bench.journal.state == .full(.journalLimit))
-        bench.script.plan.withLock { $0.hasRoom = true }
+        bench.script.plan.withLock { $0.hasCapacity = true }
         bench.journal.settle(ids[0], as: .delivered)
         try bench.journal.commitNow([hook]).get()
         #expect(bench.script.transactions.last?.hooks == [hook])
@@ -153,7 +153,7 @@ import Testing
         first.journal.settle(ids[1], as: .delivered)
         try first.journal.commitNow([hook]).get()
         // Simulates a killed process.
-        _ = first.journal.withWriter { $0.attempt { $0.abandon() } }
+        _ = first.journal.withWriter { $0.attempt { $0.closeWithoutFlush() } }
 
         let second = try JournalBench(Self.longDelays, on: { _ in spool.store() })
         #expect(second.journal.recovery.hooks == [hook])

@@ -171,7 +171,7 @@ extension TemporarySpool {
             let row = JournalSamples.append(id, JournalSamples.notification(body: "\(id)"))
             try store.commit(JournalTransaction(appends: [[row]], at: .sample))
         }
-        store.abandon()
+        store.closeWithoutFlush()
     }
 
     /// The sequence numbers of the pending warnings.

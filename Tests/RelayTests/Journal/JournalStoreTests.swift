@@ -60,7 +60,7 @@ import Testing
         try {
             let (store, _) = try medium.open()
             try fill(store)
-            store.abandon()
+            store.closeWithoutFlush()
         }()
         let (store, recovery) = try medium.open()
         #expect(!recovery.wasClosed && recovery.degraded == nil)
@@ -84,7 +84,7 @@ import Testing
         try fill(first)
         let settled = JournalTransaction.Settled(id: critical.id, settlement: .delivered)
         try first.commit(JournalTransaction(settlements: [settled, settled], at: .sample))
-        first.abandon()
+        first.closeWithoutFlush()
         let (store, _) = try medium.open()
         #expect(try pending(store, .critical) == [late])
         #expect(store.pendingCounts[.critical] == 1)
@@ -104,7 +104,7 @@ import Testing
             if close {
                 try store.close(at: .sample)
             } else {
-                store.abandon()
+                store.closeWithoutFlush()
             }
         }
     }
@@ -181,7 +181,7 @@ import Testing
         let death = JournalSettlement.dead(reason: .damaged, attempts: 1, answer: nil)
         try first.commit(
             JournalTransaction(settlements: stored.map { .init(id: $0.id, settlement: death) }, at: .sample))
-        first.abandon()
+        first.closeWithoutFlush()
 
         let (second, recovery) = try medium.open()
         let replay = try second.replay(stored.map(\.id), firstSequence: recovery.nextSequence)
@@ -208,7 +208,7 @@ import Testing
                 hooks: [HookRow(key: [1], value: [1]), HookRow(key: [], value: all), HookRow(key: [1], value: [2])],
                 at: .sample))
         try first.commit(JournalTransaction(hooks: [HookRow(key: all, value: [])], at: .sample))
-        first.abandon()
+        first.closeWithoutFlush()
         let (second, found) = try medium.open()
         let expected = [HookRow(key: [], value: all), HookRow(key: all, value: []), HookRow(key: [1], value: [2])]
         #expect(found.hooks.sorted { $0.key.lexicographicallyPrecedes($1.key) } == expected)
@@ -227,7 +227,7 @@ import Testing
         }
         try first.commit(JournalTransaction(seen: keys, at: .sample))
         try first.commit(JournalTransaction(forgetSeenThrough: 2, at: .sample))
-        first.abandon()
+        first.closeWithoutFlush()
         let (_, recovery) = try medium.open()
         #expect(recovery.seen == Array(keys[2...]))
         #expect(recovery.lastSeenID == 5)

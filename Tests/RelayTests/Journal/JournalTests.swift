@@ -138,13 +138,13 @@ import Testing
     @Test func journalAtItsLimitOpensAgainWithFreeCapacity() async throws {
         let bench = try JournalBench(settings { $0.inspectionInterval = .milliseconds(5) }) {
             $0.failures = [.full(.journalLimit)]
-            $0.hasRoom = false
+            $0.hasCapacity = false
         }
         try bench.append([1])
         try await bench.waitForAnswers(1)
         #expect(bench.journal.state == .full(.journalLimit))
         #expect(bench.script.plan.withLock { $0.ballastReleases } == 0)
-        bench.script.plan.withLock { $0.hasRoom = true }
+        bench.script.plan.withLock { $0.hasCapacity = true }
         try await bench.wait { bench.journal.state == .open }
     }
 
@@ -172,9 +172,9 @@ import Testing
         try send(3, [.critical])
         try await bench.waitForAnswers(2)
         #expect(bench.results()[1] == .failure(.full(.journalLimit)))
-        bench.script.plan.withLock { $0.hasRoom = false }
+        bench.script.plan.withLock { $0.hasCapacity = false }
         use(0)
-        bench.script.plan.withLock { $0.hasRoom = true }
+        bench.script.plan.withLock { $0.hasCapacity = true }
         try await bench.wait { bench.journal.state == .open && bench.journal.snapshot.reserved == [] }
         try send(4, [.info])
         try await bench.waitForAnswers(3)

@@ -127,7 +127,7 @@ final class MemoryJournalStore: JournalStore {
         return JournalUsage(usedBytes: Int64(bytes), limitBytes: .max, appendLimitBytes: .max)
     }
 
-    var hasRoom: Bool { true }
+    var hasCapacity: Bool { true }
 
     func oldestPending(_ destination: Destination) throws(JournalStoreError) -> Timestamp? {
         try pending(destination, after: nil, limit: 1, byteLimit: .max, at: .sample).notifications.first?
@@ -173,13 +173,13 @@ final class MemoryJournalStore: JournalStore {
     }
 
     func inspect() throws(JournalStoreError) -> StorageSpace { .ample }
-    func relieve() throws(JournalStoreError) {}
+    func releaseBallast() throws(JournalStoreError) {}
 
     func close(at now: Timestamp) throws(JournalStoreError) {
         disk.withLock { $0.wasClosed = true }
     }
 
-    func abandon() {}
+    func closeWithoutFlush() {}
 
     private func counts(_ destinations: [Destination]) -> [Destination: Int] {
         let known = Destination.all(with: receivers.keys)

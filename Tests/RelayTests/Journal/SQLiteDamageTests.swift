@@ -125,13 +125,13 @@ import Testing
     private func survivors() throws -> (pending: [StoredNotification], dead: Int, degraded: String?) {
         let store = spool.store()
         let recovery = try store.open(at: .sample)
-        defer { store.abandon() }
+        defer { store.closeWithoutFlush() }
         do throws(JournalStoreError) {
             let window = try store.pending(.warning, after: nil, limit: 10_000, byteLimit: .max, at: .sample)
             let dead = try store.deadLetters(after: nil, limit: 10_000).count
             return (window.notifications, dead, recovery.degraded)
         } catch {
-            store.abandon()
+            store.closeWithoutFlush()
             return try survivors()
         }
     }
@@ -200,7 +200,7 @@ import Testing
         try spool.fill(3)
         let store = spool.store()
         _ = try store.open(at: .sample)
-        store.abandon()
+        store.closeWithoutFlush()
         try FileManager.default.removeItem(atPath: spool.database + "-wal")
         #expect(try spool.store().open(at: .sample).degraded?.contains("log is missing") == true)
     }
@@ -212,7 +212,7 @@ import Testing
             let row = JournalSamples.append(Int64(id), JournalSamples.notification(body: "\(id)"))
             try first.commit(JournalTransaction(appends: [[row]], at: .sample))
         }
-        first.abandon()
+        first.closeWithoutFlush()
         let log = try spool.bytes("spool.db-wal")
         try spool.write(log.prefix(log.count / 2), to: "spool.db-wal")
         let store = spool.store()

@@ -59,7 +59,7 @@ import Testing
         #expect(throws: JournalOpenError.locked(folder: spool.path, process: getpid())) {
             try spool.store().open(at: .sample)
         }
-        store.abandon()
+        store.closeWithoutFlush()
         _ = try spool.store().open(at: .sample)
     }
 
@@ -75,7 +75,7 @@ import Testing
         let copies = locks.map { fcntl($0, F_DUPFD_CLOEXEC, 0) }
         defer { for copy in copies { close(copy) } }
         #expect(copies.count == 1)
-        store.abandon()
+        store.closeWithoutFlush()
         _ = try spool.store().open(at: .sample)
     }
 
@@ -106,7 +106,7 @@ import Testing
             }
         }
         #expect(try store.inspect() == .ample)
-        store.abandon()
+        store.closeWithoutFlush()
     }
 
     @Test func aLaterSchemaIsRefusedAndLeftAsItIs() throws {
@@ -166,14 +166,14 @@ import Testing
                 stored.append(row.id)
             }
         }
-        #expect(stored.count > 100 && !store.hasRoom)
+        #expect(stored.count > 100 && !store.hasCapacity)
         #expect(store.usage.usedBytes <= 1 << 20)
         let dead = JournalSettlement.dead(reason: .damaged, attempts: 1, answer: nil)
         let letters = stored.prefix(20).map { JournalTransaction.Settled(id: $0, settlement: dead) }
         try store.commit(JournalTransaction(settlements: letters, at: .sample))
         let delivered = stored.dropFirst(20).map { JournalTransaction.Settled(id: $0, settlement: .delivered) }
         try store.commit(JournalTransaction(settlements: delivered, at: .sample))
-        #expect(store.hasRoom && store.pendingCounts[.warning] == 0 && store.deadLetterCounts[.warning] == 20)
+        #expect(store.hasCapacity && store.pendingCounts[.warning] == 0 && store.deadLetterCounts[.warning] == 20)
     }
 
     @Test func exceededPageLimitIsAFullJournal() throws {
@@ -195,7 +195,7 @@ import Testing
         _ = try store.open(at: .sample)
         #expect(try store.inspect() == .ample)
         #expect(try spool.bytes("spool.ballast").count == 1 << 20 && store.ballast.isHeld)
-        try store.relieve()
+        try store.releaseBallast()
         #expect(!spool.names.contains("spool.ballast"))
         #expect(try store.inspect() == .ample)
         #expect(store.ballast.isHeld)

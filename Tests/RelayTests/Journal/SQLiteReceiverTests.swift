@@ -67,7 +67,7 @@ import Testing
         let names = (1...100).map { "receiver-\($0)" }
         #expect(try store.register(names, forgettingOthers: false).count == 100)
         #expect(store.usage.usedBytes <= 1 << 20, "empty tables do not count")
-        store.abandon()
+        store.closeWithoutFlush()
 
         let next = spool.store(limit: 1 << 20)
         _ = try next.open(at: .sample)
@@ -78,7 +78,7 @@ import Testing
         try next.commit(JournalTransaction(settlements: settlements, at: .sample))
         #expect(next.deadLetterCounts[.warning] == pending.count)
         #expect(try next.drop(pending.map(\.id)) == pending.count)
-        #expect(next.hasRoom)
+        #expect(next.hasCapacity)
         let stored = JournalSamples.append(1_000_000, JournalSamples.notification(body: "a"))
         try next.commit(JournalTransaction(appends: [[stored]], at: .sample))
         try next.close(at: .sample)

@@ -16,7 +16,7 @@ final class ScriptedJournalStore: JournalStore {
             /// The errors of the next commits, one each.
             var failures: [JournalStoreError] = []
             var space = StorageSpace.ample
-            var hasRoom = true
+            var hasCapacity = true
             var inspectionFailure: JournalStoreError?
             var maintenanceFailure: JournalStoreError?
             var transactions: [JournalTransaction] = []
@@ -78,7 +78,7 @@ final class ScriptedJournalStore: JournalStore {
         }
     }
 
-    func relieve() throws(JournalStoreError) {
+    func releaseBallast() throws(JournalStoreError) {
         script.plan.withLock { $0.ballastReleases += 1 }
     }
 
@@ -87,7 +87,7 @@ final class ScriptedJournalStore: JournalStore {
         try memory.close(at: now)
     }
 
-    func abandon() {
+    func closeWithoutFlush() {
         script.plan.withLock { $0.isAbandoned = true }
     }
 
@@ -102,7 +102,7 @@ final class ScriptedJournalStore: JournalStore {
     }
 
     var receivers: [ReceiverID: String] { memory.receivers }
-    var hasRoom: Bool { script.plan.withLock { $0.hasRoom } }
+    var hasCapacity: Bool { script.plan.withLock { $0.hasCapacity } }
     var pendingCounts: [Destination: Int] { memory.pendingCounts }
     var deadLetterCounts: [Destination: Int] { memory.deadLetterCounts }
     var usage: JournalUsage { script.plan.withLock { $0.usage } ?? memory.usage }

@@ -25,7 +25,7 @@ import Testing
 
     private func found() throws -> JournalRecovery {
         let store = spool.store()
-        defer { store.abandon() }
+        defer { store.closeWithoutFlush() }
         return try store.open(at: .sample)
     }
 
@@ -81,7 +81,7 @@ import Testing
         #expect(recovery.degraded?.contains("20 notifications were recovered") == true)
         #expect(try spool.pending(store) == Array(1...20))
         try store.commit(JournalTransaction(hooks: [Self.hook(1)], at: .sample))
-        store.abandon()
+        store.closeWithoutFlush()
         #expect(try found().hooks == [Self.hook(1)])
     }
 
@@ -97,7 +97,7 @@ import Testing
             try store.write(transaction, bytes: Int64(transaction.bytes), isBounded: true)
         }
         #expect(store.hookWrites.keys.map { $0 } == [Self.hook(1).key])
-        store.abandon()
+        store.closeWithoutFlush()
         #expect(try found().hooks == [Self.hook(1)])
     }
 
@@ -115,7 +115,7 @@ import Testing
         }
         let hooks = (0..<SQLiteJournalStore.hookLimit).map { Self.hook($0) }
         try store.commit(JournalTransaction(hooks: hooks, at: .sample))
-        store.abandon()
+        store.closeWithoutFlush()
         #expect(try found().hooks.count == hooks.count)
     }
 }

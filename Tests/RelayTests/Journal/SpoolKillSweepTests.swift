@@ -96,7 +96,7 @@ struct SpoolKillSweepTests {
     private static func survivors(of spool: TemporarySpool) throws -> Set<Int64> {
         let store = spool.store()
         _ = try store.open(at: .sample)
-        defer { store.abandon() }
+        defer { store.closeWithoutFlush() }
         return Set(try spool.pending(store))
     }
 

@@ -112,11 +112,11 @@ import Testing
             pending += (window?.notifications ?? []).map(\.id)
         }
         bench.idle()
-        let desk = DeadLetterDesk(journal: journal) { _ in }
+        let desk = DeadLetterService(journal: journal) { _ in }
         let letters = try journal.deadLetters(limit: 100)
         for isJSON in [true, false] {
-            #expect(letters.isEmpty || !desk.carryOut(.list(after: nil), asJSON: isJSON).output.isEmpty)
-            for letter in letters { #expect(!desk.carryOut(.show(letter.id), asJSON: isJSON).output.isEmpty) }
+            #expect(letters.isEmpty || !desk.execute(.list(after: nil), asJSON: isJSON).output.isEmpty)
+            for letter in letters { #expect(!desk.execute(.show(letter.id), asJSON: isJSON).output.isEmpty) }
         }
         let metrics = Metrics()
         let scrape = Scrape(
@@ -161,7 +161,7 @@ import Testing
             _ = try store.open(at: .sample)
             let pending = try spool.pending(store).count
             #expect(pending + (try store.deadLetters(after: nil, limit: 100).count) == 60, "bit \(bit)")
-            store.abandon()
+            store.closeWithoutFlush()
         }
     }
 
@@ -171,7 +171,7 @@ import Testing
         try spool.downgrade(to: 2)
         let first = spool.store()
         #expect(try first.open(at: .sample).degraded == nil)
-        first.abandon()
+        first.closeWithoutFlush()
         #expect(try Self.use(spool, key: 100) == 6)
         let store = spool.store()
         #expect(try store.open(at: .sample).degraded == nil)

@@ -20,7 +20,7 @@ import Testing
         for id in 1...count {
             try commit(id, bodySize, to: store)
         }
-        store.abandon()
+        store.closeWithoutFlush()
         return spool
     }
 
@@ -43,7 +43,7 @@ import Testing
     private static func open(_ spool: TemporarySpool) throws -> Found {
         let store = spool.store()
         let recovery = try store.open(at: .sample)
-        defer { store.abandon() }
+        defer { store.closeWithoutFlush() }
         let window = try store.pending(.warning, after: nil, limit: 10_000, byteLimit: .max, at: .sample)
         #expect(window.notifications.allSatisfy { $0.notification.body.starts(with: "\($0.id.sequence) x".utf8) })
         return Found(
@@ -110,7 +110,7 @@ import Testing
         let settled = (1...40).map { JournalID(sequence: $0, destination: .warning) }
         try store.commit(
             JournalTransaction(settlements: settled.map { .init(id: $0, settlement: .delivered) }, at: .sample))
-        store.abandon()
+        store.closeWithoutFlush()
         let (database, log) = (try spool.bytes("spool.db"), try spool.bytes("spool.db-wal"))
         for witness in witnesses {
             try spool.write(database, to: "spool.db")
@@ -199,7 +199,7 @@ import Testing
         try store.commit(
             JournalTransaction(
                 settlements: (firsts + lasts).map { .init(id: $0, settlement: .delivered) }, at: .sample))
-        store.abandon()
+        store.closeWithoutFlush()
         try spool.write(try spool.bytes("spool.db-wal").prefix(length), to: "spool.db-wal")
         let found = try Self.open(spool)
         #expect(found.pending == 120)

@@ -35,7 +35,9 @@ import Testing
         let other = try bench.journal.append("B", acceptedAt: old)
         let manifest = try await bench.compose(firing, resolve, other)
         #expect(manifest.expired == [firing.entry])
-        #expect(manifest.entries == [Cargo.Entry(resolve), Cargo.Entry(other)] && manifest.foldedAlerts == 2)
+        #expect(
+            manifest.entries == [DeliveryBatch.Entry(resolve), DeliveryBatch.Entry(other)] && manifest.foldedAlerts == 2
+        )
     }
 
     @Test func unresolvedFiringIsDelivered() async throws {
@@ -43,7 +45,7 @@ import Testing
         let firing = try bench.journal.append("A", "B", acceptedAt: old)
         try bench.journal.append("A", status: .resolved)
         try bench.journal.append("B", status: .resolved, group: 2)
-        #expect(try await bench.compose(firing).entries == [Cargo.Entry(firing)])
+        #expect(try await bench.compose(firing).entries == [DeliveryBatch.Entry(firing)])
     }
 
     @Test func firingAfterItsResolveIsDelivered() async throws {
@@ -88,7 +90,7 @@ import Testing
         let firing = try bench.journal.append("A", acceptedAt: old)
         try bench.journal.append("A", status: .resolved)
         bench.journal.script.withLock { $0.bodyReadsLeft = 1 }
-        #expect(try await bench.compose(firing).entries == [Cargo.Entry(firing)])
+        #expect(try await bench.compose(firing).entries == [DeliveryBatch.Entry(firing)])
     }
 
     @Test func unreadableBodiesOfTheBacklogAreSkipped() async throws {

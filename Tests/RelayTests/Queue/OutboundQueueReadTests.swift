@@ -68,7 +68,7 @@ import Testing
         let first = try bench.journal.append("A")
         try bench.journal.append("B")
         let manifest = try await bench.compose(first)
-        #expect(manifest.entries == [Cargo.Entry(first)])
+        #expect(manifest.entries == [DeliveryBatch.Entry(first)])
         #expect(manifest.parts == 1 && manifest.copies == 0 && manifest.foldedAlerts == 0)
         #expect(manifest.gone.isEmpty && manifest.expired.isEmpty && manifest.unreadable.isEmpty)
         #expect(
@@ -84,7 +84,7 @@ import Testing
             try bench.journal.append("A", status: .resolved),
         ]
         let manifest = try #require(await bench.compose(notifications.map(\.entry)))
-        #expect(manifest.entries == notifications.map { Cargo.Entry($0) })
+        #expect(manifest.entries == notifications.map { DeliveryBatch.Entry($0) })
         #expect(manifest.foldedAlerts == 4 && manifest.parts == 1)
         let post = try #require(try await bench.show(manifest).first)
         #expect(post.text.contains("2 firing, 1 flapped in 1 group"))
@@ -120,7 +120,7 @@ import Testing
         bench.journal.script.withLock { $0.byteLimit = byteLimit }
         let manifest = try #require(await bench.compose(all.map(\.entry)))
         #expect(manifest.gone == gone.map { all[$0].entry })
-        #expect(manifest.entries == all.indices.filter { !gone.contains($0) }.map { Cargo.Entry(all[$0]) })
+        #expect(manifest.entries == all.indices.filter { !gone.contains($0) }.map { DeliveryBatch.Entry(all[$0]) })
         #expect((manifest.parts == 0) == (gone.count == 5))
     }
 
@@ -144,14 +144,15 @@ import Testing
         }
         let manifest = try #require(await bench.compose(all.map(\.entry)))
         #expect(manifest.gone == [all[1].entry])
-        #expect(manifest.entries == [Cargo.Entry(all[0]), Cargo.Entry(all[2])])
+        #expect(manifest.entries == [DeliveryBatch.Entry(all[0]), DeliveryBatch.Entry(all[2])])
     }
 
     @Test func rowsBetweenAreSkipped() async throws {
         let bench = try QueueBench()
         let all = try (0..<3).map { try bench.journal.append("A\($0)") }
         let manifest = try await bench.compose(all[0], all[2])
-        #expect(manifest.entries == [Cargo.Entry(all[0]), Cargo.Entry(all[2])] && manifest.gone.isEmpty)
+        #expect(
+            manifest.entries == [DeliveryBatch.Entry(all[0]), DeliveryBatch.Entry(all[2])] && manifest.gone.isEmpty)
     }
 
     @Test(arguments: 0...1) func failedJournalHasNoManifest(pages: Int) async throws {
@@ -184,7 +185,8 @@ import Testing
         let manifest = try await bench.compose(good, bad, alsoGood)
         #expect(Array(manifest.unreadable.keys) == [bad.entry])
         #expect(manifest.unreadable[bad.entry]?.isEmpty == false)
-        #expect(manifest.entries == [Cargo.Entry(good), Cargo.Entry(alsoGood)] && manifest.gone.isEmpty)
+        #expect(
+            manifest.entries == [DeliveryBatch.Entry(good), DeliveryBatch.Entry(alsoGood)] && manifest.gone.isEmpty)
         #expect(try await bench.show(manifest).first?.text.contains("2 notifications folded") == true)
     }
 
@@ -193,7 +195,7 @@ import Testing
         let bad = try bench.journal.appendUnreadable()
         let good = try bench.journal.append("A")
         let manifest = try await bench.compose(bad, good)
-        #expect(manifest.entries == [Cargo.Entry(good)] && manifest.foldedAlerts == 0)
+        #expect(manifest.entries == [DeliveryBatch.Entry(good)] && manifest.foldedAlerts == 0)
         let post = try #require(try await bench.show(manifest).first)
         #expect(post.text.contains("A") && !post.text.contains("folded"))
     }

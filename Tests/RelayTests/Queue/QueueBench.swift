@@ -45,7 +45,7 @@ struct QueueBench {
         _ ids: [EntryID], form: Form = .full, banner: Banner = [], thread: String? = nil, at hook: HookID = Self.hook
     ) async -> Manifest? {
         let composition = Composition(
-            queue: QueueID(1), hook: hook, ids: ids, form: form, banner: banner, thread: thread)
+            queue: QueueID(1), hook: hook, ids: ids, form: form, marks: banner, thread: thread)
         return await withCheckedContinuation { continuation in
             queue.compose(composition, settings) { continuation.resume(returning: $0) }
         }

@@ -37,7 +37,7 @@ import Testing
     @Test func fewAlertsAreShownInFullWorstFirst() {
         let message = digest([
             group(1, [alert(1, .resolved, end: now)]), group(2, [alert(2)]), group(3, [alert(3, name: "DiskFull")]),
-        ]).message(now: now, marks: .init())
+        ]).message(now: now, banner: .init())
         #expect(
             message.text == """
                 🔴 CRITICAL 2 firing, 1 resolved in 3 groups: HostDown (2), DiskFull (1)
@@ -54,7 +54,7 @@ import Testing
         let message = digest([
             group(1, [alert(1)]), group(2, [alert(2)]),
             group(1, [alert(1, .resolved, end: .start.plus(12))]),
-        ]).message(now: now, marks: .init())
+        ]).message(now: now, banner: .init())
         #expect(message.text.hasPrefix("🔴 CRITICAL 1 firing, 1 flapped in 2 groups: HostDown (2)"))
         #expect(message.attachments.map(\.title) == ["HostDown on web-2:9100 - firing", "1 flapped while this waited"])
         #expect(try #require(message.attachments.last).text.hasSuffix("flapped, 12 s"))
@@ -62,7 +62,7 @@ import Testing
 
     @Test func repeatsOfTheSameFiringAreOne() {
         let message = digest([group(1, [alert(1)]), group(1, [alert(1)]), group(1, [alert(1)])])
-            .message(now: now, marks: .init())
+            .message(now: now, banner: .init())
         #expect(message.text.hasPrefix("🔴 CRITICAL 1 firing in 1 group: HostDown (1)\n3 notifications"))
         #expect(message.attachments.count == 1)
     }
@@ -73,7 +73,7 @@ import Testing
             group(1, [alert(1, start: .start.plus(60))]),
         ])
         #expect(digest.entries.values.map(\.state) == [.firing])
-        let text = digest.plainMessage(now: now, marks: .init()).text
+        let text = digest.plainMessage(now: now, banner: .init()).text
         #expect(text.contains("flapped before"))
     }
 
@@ -90,7 +90,7 @@ import Testing
     func everyAlertIsShownOrCounted(count: Int) {
         let digest = digest((0..<count).map { group($0 / 5, [alert($0, name: "Alert\($0 % 11)")]) })
         #expect(digest.alerts == count && digest.notifications == count)
-        let message = digest.message(now: now, marks: .init())
+        let message = digest.message(now: now, banner: .init())
         #expect(countAlerts(message) == count)
         #expect(message.text.contains(" \(count) firing in "))
         #expect(message.text.utf16.count <= 4_500 && message.json().count <= 900_000)
@@ -98,7 +98,7 @@ import Testing
     }
 
     @Test func alertsOfAGroupAreAdjacent() {
-        let message = digest((0..<20).map { group($0 % 3, [alert($0)]) }).message(now: now, marks: .init())
+        let message = digest((0..<20).map { group($0 % 3, [alert($0)]) }).message(now: now, banner: .init())
         let groups = message.attachments.map { attachment in
             (Int(attachment.title.drop { !$0.isNumber }.prefix { $0.isNumber }) ?? -1) % 3
         }
@@ -110,7 +110,7 @@ import Testing
     func plainTextKeepsTheLimitAndCountsTheRest(limit: Int) {
         let settings = RenderSettings(textLimit: max(limit, 1_000), maxBodyBytes: 20_000)
         let digest = digest((0..<300).map { group($0, [alert($0, name: "Alert\($0 % 30)")]) }, settings: settings)
-        let message = digest.plainMessage(now: now, marks: .init())
+        let message = digest.plainMessage(now: now, banner: .init())
         #expect(message.attachments.isEmpty && message.emoji == nil)
         #expect(message.text.utf16.count <= settings.textBudget)
         let lines = message.text.split(separator: "\n")
@@ -126,17 +126,17 @@ import Testing
         }
         let small = RenderSettings(textLimit: 2_500, maxBodyBytes: 16_384)
         let digest = digest([group(1, alerts)]).limited(by: small)
-        let message = digest.message(now: now, marks: .init())
+        let message = digest.message(now: now, banner: .init())
         #expect(message.json().count <= 16_384)
         #expect(countAlerts(message) == 20)
     }
 
     @Test func reroutedMessageNamesItsOriginalRoom() {
-        let marks = MessageMarks(rerouted: "critical")
+        let banner = MessageBanner(rerouted: "critical")
         let words = "CRITICAL (rerouted from critical, whose hook does not work) "
-        #expect(digest([group(1, [alert(1)])]).message(now: now, marks: marks).text.contains(words))
+        #expect(digest([group(1, [alert(1)])]).message(now: now, banner: banner).text.contains(words))
         let single = MessageRenderer(settings: RenderSettings())
-            .render(group(1, [alert(1)]), severity: .critical, now: now, marks: marks)
+            .render(group(1, [alert(1)]), severity: .critical, now: now, banner: banner)
         #expect(single.first?.text.contains(words) == true)
     }
 }

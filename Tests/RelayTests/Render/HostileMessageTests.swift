@@ -50,7 +50,7 @@ import Testing
         let messages =
             renderer.render(payload, severity: .fallback, now: now)
             + renderer.renderPlain(payload, severity: .fallback, now: now)
-            + [digest.message(now: now, marks: .init()), digest.plainMessage(now: now, marks: .init())]
+            + [digest.message(now: now, banner: .init()), digest.plainMessage(now: now, banner: .init())]
         for message in messages {
             expectNothing(in: message.text, as: .messageParser)
             #expect(!message.text.hasPrefix("[") && message.text.utf16.count <= 4_500)

@@ -19,7 +19,8 @@ import Testing
                 "prometheus_replica": "a", "severity": "critical",
             ],
             annotations: [
-                "description": "Error rate is 7.3% (threshold 5%).\n- see the board", "impact": "Checkout is slow",
+                "description": "Error rate is 7.3% (threshold 5%).\n- see the latestSnapshot",
+                "impact": "Checkout is slow",
                 "runbook_url": "https://runbooks.example.org/HighErrorRate", "summary": "High error rate",
             ])
         let messages = renderer.render([alert], now: .start.plus(7_980))
@@ -35,7 +36,7 @@ import Testing
             attachment.text == """
                 High error rate
                 Error rate is 7.3% (threshold 5%).
-                \u{200B}- see the board
+                \u{200B}- see the latestSnapshot
                 Firing since 2026-11-23 17:04 UTC (2 h 13 m)
                 [Runbook](https://runbooks.example.org/HighErrorRate) · [Source](\(Self.source)) · \
                 [Silence](http://alertmanager.example.org:9093/#/silences/new?filter=%7Balertname%3D%22HighErrorRate\

@@ -14,7 +14,7 @@ import Testing
         (273_700, "3 d 4 h"),
     ])
     func durationsAreHumanized(seconds: Int, words: String) {
-        #expect(Duration.seconds(seconds).spoken == words)
+        #expect(Duration.seconds(seconds).humanized == words)
     }
 
     @Test func datesAgreeWithFoundation() {

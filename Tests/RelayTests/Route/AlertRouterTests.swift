@@ -23,12 +23,12 @@ import Testing
         #expect(router.receivers(for: ["team": "db"]) == [database])
         #expect(router.receivers(for: ["team": "db", "env": "dev"]) == [everything])
         #expect(router.receivers(for: ["team": "web"]) == [everything])
-        #expect(router.receivers(for: [:]) == [.tiers])
+        #expect(router.receivers(for: [:]) == [.severityRooms])
     }
 
     @Test func continueRoutesToLaterReceiversToo() throws {
         let router = try router((database, "team=db", true), (everything, "env=prod", false))
-        #expect(router.receivers(for: ["team": "db"]) == [database, .tiers])
+        #expect(router.receivers(for: ["team": "db"]) == [database, .severityRooms])
         #expect(router.receivers(for: ["team": "db", "env": "prod"]) == [database, everything])
     }
 
@@ -104,7 +104,7 @@ import Testing
             let router = try router((database, matcher, false))
             let body = webhookBody(alerts: "[\(alertJSON(labels: "{\(labels)}"))]")
             let batch = try WebhookParser(router: router).parse(Array(body.utf8), acceptedAt: .now())
-            #expect(batch.notifications.map(\.receiver) == [expected == 1 ? database : .tiers], "\(matcher)")
+            #expect(batch.notifications.map(\.receiver) == [expected == 1 ? database : .severityRooms], "\(matcher)")
         }
     }
 

@@ -2,7 +2,7 @@
 ///
 /// It holds two generations: when the recent are too many they become the older, and the older are forgotten. That is
 /// coarser than a list in the order of use, and costs a look-up each time, whoever fills it.
-struct RecentMemory<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+struct GenerationalCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private let generationSize: Int
     private var recent: [Key: Value] = [:]
     private var older: [Key: Value] = [:]

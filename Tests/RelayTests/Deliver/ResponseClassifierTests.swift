@@ -7,17 +7,17 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-@Suite struct AnswerClassifierTests {
+@Suite struct ResponseClassifierTests {
     private static let token = "tokenTokenTokenToken0123456789"
-    private let classifier: AnswerClassifier
+    private let classifier: ResponseClassifier
     private let now = Timestamp(seconds: 1_700_000_000, nanoseconds: 0)
 
     init() throws {
-        classifier = AnswerClassifier(hook: try HookURL("https://chat.example.com/hooks/abcd/\(Self.token)"))
+        classifier = ResponseClassifier(hook: try HookURL("https://chat.example.com/hooks/abcd/\(Self.token)"))
     }
 
     private func outcome(_ status: Int, _ body: String) -> DeliveryOutcome {
-        classifier.outcome(of: .success(HTTPAnswer(status: status, body: Array(body.utf8))), now: now)
+        classifier.outcome(of: .success(HookResponse(status: status, body: Array(body.utf8))), now: now)
     }
 
     // MARK: - Every status with every body
@@ -72,9 +72,9 @@ import Testing
 
     @Test func truncatedBodyIsNoProofOfDelivery() {
         let whole = Array(#"{"success":true}"#.utf8)
-        let cut = HTTPAnswer(status: 200, body: whole, isBodyCut: true)
+        let cut = HookResponse(status: 200, body: whole, isBodyCut: true)
         #expect(OutcomeClass(classifier.outcome(of: .success(cut), now: now)) == .unknownMaybe)
-        let page = HTTPAnswer(status: 200, body: Array("<html>".utf8), isBodyCut: true)
+        let page = HookResponse(status: 200, body: Array("<html>".utf8), isBodyCut: true)
         #expect(OutcomeClass(classifier.outcome(of: .success(page), now: now)) == .misconfigured)
     }
 
@@ -135,13 +135,13 @@ import Testing
     }
 
     @Test func aWholeSuccessBeforeTheConnectionBrokeIsADelivery() {
-        let partial = HTTPAnswer(status: 200, body: Array(#"{"success":true}"#.utf8))
+        let partial = HookResponse(status: 200, body: Array(#"{"success":true}"#.utf8))
         let failure = TransportFailure(kind: .reset, sentRequest: true, message: "", partialAnswer: partial)
         #expect(classifier.outcome(of: .failure(failure), now: now) == .delivered(.init()))
     }
 
     @Test func truncatedSuccessBeforeTheConnectionBrokeIsNoDelivery() {
-        let partial = HTTPAnswer(status: 200, body: Array(#"{"success":true"#.utf8))
+        let partial = HookResponse(status: 200, body: Array(#"{"success":true"#.utf8))
         let failure = TransportFailure(kind: .badAnswer, sentRequest: true, message: "", partialAnswer: partial)
         #expect(OutcomeClass(classifier.outcome(of: .failure(failure), now: now)) == .transientMaybe)
     }

@@ -5,12 +5,12 @@ import Support
 
 /// Who may post here: tells it by the network a request comes from, then by its credentials.
 @LoopActor
-final class Admission {
+final class RequestAuthorizer {
     /// Why a request is not let in, and what it is told.
-    struct Refusal {
+    struct Denial {
         /// A value of `relay_payloads_rejected_total{reason}`.
         var reason: String
-        var answer: Answer
+        var answer: HTTPResponse
     }
 
     private let authentication: RequestAuthentication
@@ -58,13 +58,13 @@ final class Admission {
     /// a refusal is delayed. Until then the client may have gone, or been answered for want of time.
     ///
     /// - Parameter request: is read before this returns, and not kept.
-    func admit(_ request: some RequestHead, then done: @escaping @LoopActor @Sendable (Refusal?) -> Void) {
+    func admit(_ request: some RequestHead, then done: @escaping @LoopActor @Sendable (Denial?) -> Void) {
         if !allowedNetworks.isEmpty {
             let client = client(of: request)
             // A peer on a Unix socket without a forwarded address is this machine's, and in no network.
             guard client.address.map(allowedNetworks.contains) ?? false else {
-                let answer = Answer.error(403, "requests from \(client) are not allowed")
-                return done(Refusal(reason: "forbidden", answer: answer))
+                let answer = HTTPResponse.error(403, "requests from \(client) are not allowed")
+                return done(Denial(reason: "forbidden", answer: answer))
             }
         }
         // The address is only worked out where the credentials do not settle the matter: most webhooks bring a right
@@ -76,23 +76,23 @@ final class Admission {
         }
     }
 
-    private func refusal(for verdict: RequestAuthentication.Verdict) -> Refusal? {
+    private func refusal(for verdict: RequestAuthentication.Verdict) -> Denial? {
         switch verdict {
         case .admitted: return nil
         case .refused:
             let challenges = authentication.challenges.map { ("WWW-Authenticate", $0) }
-            let answer = Answer.error(
+            let answer = HTTPResponse.error(
                 401, "valid credentials are needed in the Authorization field", headers: challenges)
-            return Refusal(reason: "unauthorized", answer: answer)
+            return Denial(reason: "unauthorized", answer: answer)
         case .limited(let wait):
             let seconds = max(1, Int((wait / .seconds(1)).rounded(.up)))
-            let answer = Answer.unavailable("too many wrong credentials from this address", retryAfter: seconds)
-            return Refusal(reason: "throttled", answer: answer)
+            let answer = HTTPResponse.unavailable("too many wrong credentials from this address", retryAfter: seconds)
+            return Denial(reason: "throttled", answer: answer)
         case .busy:
-            return Refusal(reason: "throttled", answer: .unavailable("too many passwords wait to be checked"))
+            return Denial(reason: "throttled", answer: .unavailable("too many passwords wait to be checked"))
         case .failed(let failure):
             logger.error("passwords cannot be checked", metadata: ["errno": "\(failure.code)"])
-            return Refusal(reason: "throttled", answer: .unavailable("passwords cannot be checked now"))
+            return Denial(reason: "throttled", answer: .unavailable("passwords cannot be checked now"))
         }
     }
 }

@@ -9,7 +9,7 @@ import Support
 /// read. A connection stops reading while the budget is exhausted, so it is exceeded by at most one read per
 /// connection.
 @LoopActor
-final class HTTPMemory {
+final class MemoryBudget {
     let limit: Int
     private(set) var used = 0
     private struct Waiting {

@@ -1,7 +1,7 @@
 package import Alerts
 
 /// Says what an answer, or the lack of one, means for the message: the table of docs/rocketchat.md section 9.
-package struct AnswerClassifier: Sendable {
+package struct ResponseClassifier: Sendable {
     /// Whose secrets are kept out of details.
     package let hook: HookURL
 
@@ -10,9 +10,9 @@ package struct AnswerClassifier: Sendable {
     }
 
     /// - Parameter now: the wall clock, against which a server's dates are read that sends none of its own clock.
-    package func outcome(of result: DeliveryAnswer, now: Timestamp) -> DeliveryOutcome {
+    package func outcome(of result: DeliveryResult, now: Timestamp) -> DeliveryOutcome {
         switch result {
-        case .success(let answer): outcome(of: Evidence(answer), now: now)
+        case .success(let answer): outcome(of: ParsedResponse(answer), now: now)
         case .failure(let failure): outcome(of: failure)
         }
     }
@@ -21,7 +21,7 @@ package struct AnswerClassifier: Sendable {
 
     private func outcome(of failure: TransportFailure) -> DeliveryOutcome {
         // The connection may break after all was said.
-        if let partial = failure.partialAnswer.map(Evidence.init), partial.isSuccess {
+        if let partial = failure.partialAnswer.map(ParsedResponse.init), partial.isSuccess {
             return .delivered(partial.receipt)
         }
         let detail = line(failure.message)
@@ -39,7 +39,7 @@ package struct AnswerClassifier: Sendable {
 
     // MARK: - With an answer
 
-    private func outcome(of evidence: Evidence, now: Timestamp) -> DeliveryOutcome {
+    private func outcome(of evidence: ParsedResponse, now: Timestamp) -> DeliveryOutcome {
         let detail = detail(of: evidence)
         switch evidence.answer.status {
         case 200...299: return success(evidence, detail, now)
@@ -55,7 +55,7 @@ package struct AnswerClassifier: Sendable {
     }
 
     /// A 2xx is a delivery only if Rocket.Chat itself says so.
-    private func success(_ evidence: Evidence, _ detail: String, _ now: Timestamp) -> DeliveryOutcome {
+    private func success(_ evidence: ParsedResponse, _ detail: String, _ now: Timestamp) -> DeliveryOutcome {
         if evidence.isSuccess { return .delivered(evidence.receipt) }
         if let refusal = refusal(evidence, detail, now) { return refusal }
         let speaksForRocketChat = evidence.isRocketChats || evidence.isBrokenObject
@@ -64,8 +64,8 @@ package struct AnswerClassifier: Sendable {
         return .unknown(.badResponse, maybeDelivered: evidence.isBrokenObject, detail: detail)
     }
 
-    private func refusal(_ evidence: Evidence, _ detail: String, _ now: Timestamp) -> DeliveryOutcome? {
-        switch evidence.error.flatMap(Refusal.init) {
+    private func refusal(_ evidence: ParsedResponse, _ detail: String, _ now: Timestamp) -> DeliveryOutcome? {
+        switch evidence.error.flatMap(ServerRejection.init) {
         case .rateLimited:
             .rateLimited(wait: RateLimitHint(evidence.answer, error: evidence.error, now: now).wait)
         case .fixable(let fix): .fixable(fix, detail: detail)
@@ -78,7 +78,7 @@ package struct AnswerClassifier: Sendable {
 
     /// What is not Rocket.Chat's own answer is about the hook and never about the message: a proxy's or a firewall's
     /// page, which the next message would get as well.
-    private func clientError(_ evidence: Evidence, _ detail: String) -> DeliveryOutcome {
+    private func clientError(_ evidence: ParsedResponse, _ detail: String) -> DeliveryOutcome {
         switch evidence.answer.status {
         case 401, 403, 407: .misconfigured(.authError, detail: detail)
         case 404, 405, 410: .misconfigured(.clientError, detail: detail)
@@ -87,7 +87,7 @@ package struct AnswerClassifier: Sendable {
         }
     }
 
-    private func serverError(_ evidence: Evidence, _ detail: String) -> DeliveryOutcome {
+    private func serverError(_ evidence: ParsedResponse, _ detail: String) -> DeliveryOutcome {
         switch evidence.answer.status {
         case 500 where evidence.isBareInternalError: .suspicious(.serverError, detail: detail)
         case 503 where evidence.saysDisabled: .misconfigured(.serverError, detail: detail)
@@ -97,7 +97,7 @@ package struct AnswerClassifier: Sendable {
         }
     }
 
-    private func detail(of evidence: Evidence) -> String {
+    private func detail(of evidence: ParsedResponse) -> String {
         let answer = evidence.answer
         if let error = evidence.error { return line("HTTP \(answer.status): \(error)") }
         let size = answer.isBodyCut ? "over \(answer.body.count)" : "\(answer.body.count)"
@@ -113,13 +113,13 @@ package struct AnswerClassifier: Sendable {
 }
 
 /// An answer with its body read.
-struct Evidence {
-    let answer: HTTPAnswer
-    private let json: AnswerJSON?
+struct ParsedResponse {
+    let answer: HookResponse
+    private let json: ResponseJSON?
 
-    init(_ answer: HTTPAnswer) {
+    init(_ answer: HookResponse) {
         self.answer = answer
-        json = answer.isBodyCut ? nil : AnswerJSON(answer.body, keeping: Self.fields)
+        json = answer.isBodyCut ? nil : ResponseJSON(answer.body, keeping: Self.fields)
     }
 
     private static let fields: Set = ["success", "status", "error", "message", "responses", "channel", "_id"]
@@ -172,7 +172,7 @@ struct Evidence {
 
 /// What an error text of Rocket.Chat means (docs/rocketchat.md sections 1.5 and 9). The texts are stable codes or
 /// sentences of its source; whatever is not listed is unknown.
-package enum Refusal: Equatable {
+package enum ServerRejection: Equatable {
     case rateLimited
     case fixable(Fix)
     case misconfigured(FailureReason)
@@ -208,7 +208,7 @@ package enum Refusal: Equatable {
         return error[error.index(after: bracket)...].dropLast()
     }
 
-    private static let known: [(prefix: String, meaning: Refusal)] = [
+    private static let known: [(prefix: String, meaning: ServerRejection)] = [
         ("error-too-many-requests", .rateLimited),
         ("error-message-size-exceeded", .fixable(.resplit)),
         ("error-action-not-allowed", .fixable(.neutraliseMentions)),

@@ -4,7 +4,7 @@ import Journaling
 import RocketChat
 
 /// What one delivery carries: one notification, or all that waited, folded into one message.
-enum Cargo: Sendable {
+enum DeliveryBatch: Sendable {
     case single(Journaled<Notification>, Payload)
     case fold(Fold)
 
@@ -39,20 +39,20 @@ enum Cargo: Sendable {
 
     /// The messages to post, in their order.
     func messages(
-        in form: Form, severity: Severity, renderer: MessageRenderer, marks: MessageMarks, now: Timestamp
+        in form: Form, severity: Severity, renderer: MessageRenderer, banner: MessageBanner, now: Timestamp
     ) -> [Message] {
         switch (self, form) {
         case (.single(_, let payload), .full):
-            renderer.render(payload, severity: severity, now: now, marks: marks)
+            renderer.render(payload, severity: severity, now: now, banner: banner)
         case (.single(_, let payload), .reduced):
-            MessageRenderer(settings: renderer.settings.halved)
-                .render(payload, severity: severity, now: now, marks: marks)
+            MessageRenderer(settings: renderer.settings.reduced)
+                .render(payload, severity: severity, now: now, banner: banner)
         case (.single(_, let payload), .plain):
-            renderer.renderPlain(payload, severity: severity, now: now, marks: marks)
-        case (.fold(let fold), .full): [fold.digest.message(now: now, marks: marks)]
+            renderer.renderPlain(payload, severity: severity, now: now, banner: banner)
+        case (.fold(let fold), .full): [fold.digest.message(now: now, banner: banner)]
         case (.fold(let fold), .reduced):
-            [fold.digest.limited(by: renderer.settings.halved).message(now: now, marks: marks)]
-        case (.fold(let fold), .plain): [fold.digest.plainMessage(now: now, marks: marks)]
+            [fold.digest.limited(by: renderer.settings.reduced).message(now: now, banner: banner)]
+        case (.fold(let fold), .plain): [fold.digest.plainMessage(now: now, banner: banner)]
         case (_, .notice): [RoomNotes.refused(entries.first.map { "\($0.id)" } ?? "", severity: severity)]
         }
     }
@@ -60,7 +60,7 @@ enum Cargo: Sendable {
 
 extension RenderSettings {
     /// Half the text and a quarter of the rest.
-    fileprivate var halved: RenderSettings {
+    fileprivate var reduced: RenderSettings {
         var smaller = self
         smaller.textLimit = max(500, textLimit / 2)
         smaller.maxAlertsPerMessage = max(1, maxAlertsPerMessage / 4)
@@ -75,7 +75,7 @@ struct Manifest: Sendable {
     /// The last parts that are copies in a thread.
     var copies = 0
     /// What the messages stand for, in the order of acceptance.
-    var entries: [Cargo.Entry] = []
+    var entries: [DeliveryBatch.Entry] = []
     /// Why they cannot be read.
     var unreadable: [EntryID: String] = [:]
     /// Firings that are too old, and resolved since.
@@ -98,7 +98,7 @@ struct Manifest: Sendable {
     private static let resolvedLimit = 256
 
     mutating func take(_ notification: Journaled<Notification>, _ payload: Payload) {
-        entries.append(Cargo.Entry(notification))
+        entries.append(DeliveryBatch.Entry(notification))
         for alert in payload.alerts where !hasMoreNames {
             let name = alert.displayName
             if names.contains(name) { continue }
@@ -112,7 +112,7 @@ struct Manifest: Sendable {
 /// Which alerts of a backlog are resolved further on in it.
 ///
 /// A firing that has waited for a day and has ended since is no news: saying so would only bury what is.
-struct ResolvedLater {
+struct ResolutionScan {
     private struct Key: Hashable {
         var group: UInt64
         var fingerprint: String

@@ -7,10 +7,10 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-@Suite struct FailedAuthenticationsTests {
+@Suite struct AuthRateLimiterTests {
     private let start = ContinuousClock.now
 
-    private typealias Failures = FailedAuthentications<ClientAddress.Source>
+    private typealias Failures = AuthRateLimiter<ClientAddress.Source>
 
     private static func client(_ text: String) -> ClientAddress.Source {
         ClientAddress(IPAddress(text)).source

@@ -2,7 +2,7 @@ import CCrypto
 
 /// HMAC-SHA-256 (RFC 2104) under a random key that lives as long as this value: what it makes of a password tells
 /// nothing to whoever reads it elsewhere, and cannot be foreseen by whoever sends one.
-struct KeyedDigest: Sendable {
+struct HMACSHA256: Sendable {
     static let size = 32
 
     /// The first half of a digest, as a key of memories that hold many: 128 bits, under a key that no sender knows.
@@ -17,7 +17,7 @@ struct KeyedDigest: Sendable {
     }
 
     /// The one of this process, so that what one configuration remembers can be taken over by the next.
-    static let ofProcess = KeyedDigest()
+    static let ofProcess = HMACSHA256()
 
     private let key: [UInt8]
 

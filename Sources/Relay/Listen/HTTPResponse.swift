@@ -4,7 +4,7 @@ import Libevent
 import Support
 
 /// What the listener answers; errors say what is wrong and where, and nothing of the relay's inside.
-struct Answer {
+struct HTTPResponse {
     typealias Header = (name: String, value: String)
 
     var status: Int
@@ -13,27 +13,28 @@ struct Answer {
 
     private static let json: Header = ("Content-Type", "application/json; charset=utf-8")
 
-    static func ok(processed count: Int) -> Answer {
-        Answer(status: 200, headers: [json], body: Array(#"{"status":"ok","processed":\#(count)}"#.utf8))
+    static func ok(processed count: Int) -> HTTPResponse {
+        HTTPResponse(status: 200, headers: [json], body: Array(#"{"status":"ok","processed":\#(count)}"#.utf8))
     }
 
-    static func json(status: Int = 200, _ members: [(name: String, value: String)]) -> Answer {
-        Answer(status: status, headers: [json], body: object(members))
+    static func json(status: Int = 200, _ members: [(name: String, value: String)]) -> HTTPResponse {
+        HTTPResponse(status: status, headers: [json], body: object(members))
     }
 
-    static func error(_ status: Int, _ message: String, headers: [Header] = []) -> Answer {
-        Answer(status: status, headers: [json] + headers, body: object([("status", "error"), ("error", message)]))
+    static func error(_ status: Int, _ message: String, headers: [Header] = []) -> HTTPResponse {
+        HTTPResponse(
+            status: status, headers: [json] + headers, body: object([("status", "error"), ("error", message)]))
     }
 
     /// The relay cannot take the webhook now; Alertmanager comes again, since it retries 5xx and nothing else.
     ///
     /// - Parameter retryAfter: in seconds.
-    static func unavailable(_ message: String, retryAfter: Int = 5) -> Answer {
+    static func unavailable(_ message: String, retryAfter: Int = 5) -> HTTPResponse {
         error(503, message, headers: [("Retry-After", String(retryAfter))])
     }
 
-    static func text(_ text: String, contentType: String = "text/plain; charset=utf-8") -> Answer {
-        Answer(status: 200, headers: [("Content-Type", contentType)], body: Array(text.utf8))
+    static func text(_ text: String, contentType: String = "text/plain; charset=utf-8") -> HTTPResponse {
+        HTTPResponse(status: 200, headers: [("Content-Type", contentType)], body: Array(text.utf8))
     }
 
     /// For a request that is refused before its body is read.

@@ -1,7 +1,7 @@
 package import Alerts
 
 /// What a message says of itself, beside its alerts.
-package struct MessageMarks: Sendable, Equatable {
+package struct MessageBanner: Sendable, Equatable {
     /// Why it is posted to another room than its own.
     package enum Reroute: Sendable, Equatable {
         case hookDoesNotWork

@@ -6,7 +6,7 @@ import CLibevent
 /// The program must call either `admit` or `refuse` once, now or later; the client waits until then. Both do nothing if
 /// the client has disconnected or the request has timed out.
 @LoopActor
-public struct HTTPArrival {
+public struct IncomingRequest {
     private let request: HTTPRequest
     private let connection: HTTPConnection
     private let generation: UInt64

@@ -4,7 +4,7 @@ import Support
 
 /// Carries out what a person wants of the dead letters, on the spool of a running relay or on one at rest. Blocks for
 /// the journal's queue, so never to be called on the loop.
-struct DeadLetterDesk<Ticket: Sendable>: Sendable {
+struct DeadLetterService<Ticket: Sendable>: Sendable {
     let journal: Journal<Ticket>
     /// Letters of one answer to `list` at most, and of one transaction of `drop`.
     var largePage = 1000
@@ -16,7 +16,7 @@ struct DeadLetterDesk<Ticket: Sendable>: Sendable {
     /// The names of alerts in one answer to `list`, in bytes: a letter can hold thousands.
     private static var namesLimit: Int { 1 << 20 }
 
-    func carryOut(_ request: DeadLetterRequest, asJSON: Bool) -> DeadLetterReply {
+    func execute(_ request: DeadLetterRequest, asJSON: Bool) -> DeadLetterReply {
         switch request {
         case .list(let after): list(after: after, asJSON: asJSON)
         case .show(let id): show(id, asJSON: asJSON)
@@ -30,12 +30,13 @@ struct DeadLetterDesk<Ticket: Sendable>: Sendable {
     private func list(after: JournalID?, asJSON: Bool) -> DeadLetterReply {
         do throws(JournalRefusal) {
             let parser = WebhookParser()
-            var listed: [ListedLetter] = []
+            var listed: [DeadLetterSummary] = []
             var nameBytes = 0
             let letters = try letters(after: after, limit: largePage)
             for letter in letters where nameBytes < Self.namesLimit {
                 let content = try journal.deadLetter(letter.id)
-                listed.append(content.map { ListedLetter($0, parser: parser) } ?? ListedLetter(letter, names: []))
+                listed.append(
+                    content.map { DeadLetterSummary($0, parser: parser) } ?? DeadLetterSummary(letter, names: []))
                 nameBytes += listed.last?.names.reduce(0) { $0 + $1.utf8.count } ?? 0
             }
             let isLast = letters.count < largePage && listed.count == letters.count
@@ -217,7 +218,7 @@ struct DeadLetterReply: Sendable, Equatable {
 }
 
 /// A dead letter and what its alerts are called, as a list shows it.
-struct ListedLetter: Sendable, Equatable {
+struct DeadLetterSummary: Sendable, Equatable {
     var letter: DeadLetter
     /// The name of each alert, repeats included; empty where the content cannot be read.
     var names: [String]

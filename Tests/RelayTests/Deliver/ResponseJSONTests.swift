@@ -7,9 +7,9 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-@Suite struct AnswerJSONTests {
+@Suite struct ResponseJSONTests {
     @Test(arguments: [
-        (#"{"success":true}"#, AnswerJSON.object(["success": .bool(true)])),
+        (#"{"success":true}"#, ResponseJSON.object(["success": .bool(true)])),
         (
             " \t\r\n{ \"a\" : [ 1 , -0.5e+10 , null , false ] } \n",
             .object(["a": .array([.number, .number, .null, .bool(false)])])
@@ -20,8 +20,8 @@ import Testing
         (#""\ud83dx\ude00\ud83d\u0041""#, .string("\u{FFFD}x\u{FFFD}\u{FFFD}A")),
         ("\u{FEFF}{}", .object([:])), ("{}", .object([:])), ("[]", .array([])), ("0", .number), ("true", .bool(true)),
     ])
-    func readsADocument(text: String, value: AnswerJSON) {
-        #expect(AnswerJSON(Array(text.utf8)) == value)
+    func readsADocument(text: String, value: ResponseJSON) {
+        #expect(ResponseJSON(Array(text.utf8)) == value)
     }
 
     @Test(arguments: [
@@ -31,26 +31,26 @@ import Testing
         "\"a\nb\"", "nul", "\u{FEFF}", "\u{FEFF}\u{FEFF}{}", "{}\u{FEFF}", "<html>", "{\"a\":{}", "//x\n{}",
     ])
     func refusesAnythingButOneDocument(text: String) {
-        #expect(AnswerJSON(Array(text.utf8)) == nil)
+        #expect(ResponseJSON(Array(text.utf8)) == nil)
     }
 
     @Test func keepsRequestedNamesAndValidatesTheRest() {
         let text = #"{"success":true,"responses":[{"channel":"a","message":{"_id":"x","md":[{"value":["y",1]}]}}]}"#
         let names: Set = ["success", "responses", "message", "_id"]
         #expect(
-            AnswerJSON(Array(text.utf8), keeping: names)
+            ResponseJSON(Array(text.utf8), keeping: names)
                 == .object([
                     "success": .bool(true), "responses": .array([.object(["message": .object(["_id": .string("x")])])]),
                 ]))
         for length in 0..<text.utf8.count {
-            #expect(AnswerJSON(Array(text.utf8.prefix(length)), keeping: names) == nil)
+            #expect(ResponseJSON(Array(text.utf8.prefix(length)), keeping: names) == nil)
         }
-        #expect(AnswerJSON(Array(#"{"md":[01],"success":true}"#.utf8), keeping: names) == nil)
+        #expect(ResponseJSON(Array(#"{"md":[01],"success":true}"#.utf8), keeping: names) == nil)
     }
 
     @Test func keepsNoMoreThanAThousandValues() {
         let items = Array("[\(String(repeating: "0,", count: 500_000))0]".utf8)
-        guard case .array(let kept) = AnswerJSON(items, keeping: []) else {
+        guard case .array(let kept) = ResponseJSON(items, keeping: []) else {
             Issue.record("it is a document")
             return
         }
@@ -58,21 +58,21 @@ import Testing
     }
 
     @Test func refusesInvalidUTF8() {
-        #expect(AnswerJSON([0x22, 0xC3, 0x28, 0x22]) == nil)
+        #expect(ResponseJSON([0x22, 0xC3, 0x28, 0x22]) == nil)
     }
 
     @Test func refusesDepthInsteadOfOverflowingTheStack() {
         let fits = String(repeating: "[", count: 64) + String(repeating: "]", count: 64)
-        #expect(AnswerJSON(Array(fits.utf8)) != nil)
-        #expect(AnswerJSON(Array("[\(fits)]".utf8)) == nil)
-        #expect(AnswerJSON(Array(repeating: UInt8(ascii: "["), count: 1_000_000)) == nil)
+        #expect(ResponseJSON(Array(fits.utf8)) != nil)
+        #expect(ResponseJSON(Array("[\(fits)]".utf8)) == nil)
+        #expect(ResponseJSON(Array(repeating: UInt8(ascii: "["), count: 1_000_000)) == nil)
     }
 
     @Test func refusesEveryDocumentThatIsCutShort() {
         let whole = Array(##"{"responses":[{"channel":"#a","message":{"_id":"x","n":-1.5e3}}],"success":true}"##.utf8)
-        #expect(AnswerJSON(whole) != nil)
+        #expect(ResponseJSON(whole) != nil)
         for length in 0..<whole.count {
-            #expect(AnswerJSON(Array(whole.prefix(length))) == nil)
+            #expect(ResponseJSON(Array(whole.prefix(length))) == nil)
         }
     }
 }

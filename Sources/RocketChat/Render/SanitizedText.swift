@@ -1,6 +1,6 @@
 /// The scalars of a text from outside without controls, invisible tricks and long runs of brackets, trimmed and
 /// bounded.
-package struct CleanText {
+package struct SanitizedText {
     package private(set) var scalars: [Unicode.Scalar] = []
     /// Whether the input went on beyond what is kept.
     package private(set) var isCut = false

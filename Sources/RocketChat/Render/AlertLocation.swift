@@ -2,9 +2,9 @@ import Alerts
 import Support
 
 /// Where alerts happen, read from the labels that monitoring commonly has for it.
-struct AlertPlace: Sendable, Equatable {
+struct AlertLocation: Sendable, Equatable {
     /// The thing itself: a host, a pod; up to two when the alerts differ.
-    var things: [String]
+    var targets: [String]
     /// How many more things there are.
     var more: Int
     /// What it is part of: a cluster, a namespace.
@@ -22,11 +22,11 @@ struct AlertPlace: Sendable, Equatable {
     ]
 
     init(of alerts: [Alert]) {
-        let thing = Self.thingLabel(of: alerts)
-        let names = thing.map { label in alerts.compactMap { $0.labels.visible(label) }.distinct } ?? []
-        things = Array(names.prefix(2))
-        more = names.count - things.count
-        scopes = Self.scopeLabels.lazy.filter { $0 != thing }
+        let target = Self.thingLabel(of: alerts)
+        let names = target.map { label in alerts.compactMap { $0.labels.visible(label) }.distinct } ?? []
+        targets = Array(names.prefix(2))
+        more = names.count - targets.count
+        scopes = Self.scopeLabels.lazy.filter { $0 != target }
             .compactMap { Self.common($0, of: alerts) }.prefix(2).map { $0 }
     }
 
@@ -47,7 +47,7 @@ struct AlertPlace: Sendable, Equatable {
     /// ` on web-1:9100, web-2:9100 and 3 more in prod-eu`, escaped; empty when nothing is known.
     func phrase(_ escape: (String) -> String) -> String {
         var phrase = ""
-        if !things.isEmpty { phrase += " on " + things.map(escape).joined(separator: ", ") }
+        if !targets.isEmpty { phrase += " on " + targets.map(escape).joined(separator: ", ") }
         if more > 0 { phrase += " and \(more) more" }
         if !scopes.isEmpty { phrase += " in " + scopes.map(escape).joined(separator: ", ") }
         return phrase

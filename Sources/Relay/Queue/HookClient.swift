@@ -7,7 +7,7 @@ import RocketChat
 /// Posts to one hook for one queue, and says what became of it.
 ///
 /// Not Sendable: it lives on its queue, one post at a time.
-final class Postman {
+final class HookClient {
     private let settings: DelivererSettings
     private let hook: HookURL
     private let deliverer: any Deliverer
@@ -19,24 +19,24 @@ final class Postman {
     }
 
     /// The earlier one with its connection, unless the settings have changed.
-    static func keeping(_ earlier: Postman?, for route: QueueSettings.Route, abort: DeliveryAbort) -> Postman {
+    static func keeping(_ earlier: HookClient?, for route: QueueSettings.Route, abort: DeliveryAbort) -> HookClient {
         if let earlier, earlier.settings == route.posting { return earlier }
-        return Postman(route, abort: abort)
+        return HookClient(route, abort: abort)
     }
 
     /// Blocks until the post has ended.
-    func deliver(_ body: [UInt8]) -> DeliveryAnswer { deliverer.deliver(body) }
+    func deliver(_ body: [UInt8]) -> DeliveryResult { deliverer.deliver(body) }
 
-    func report(_ result: DeliveryAnswer) -> PostReport {
+    func report(_ result: DeliveryResult) -> PostReport {
         let now = Timestamp.now()
-        let outcome = AnswerClassifier(hook: hook).outcome(of: result, now: now)
+        let outcome = ResponseClassifier(hook: hook).outcome(of: result, now: now)
         var report = PostReport(outcome: outcome, result: outcome.result(reachedServer: Self.reachedServer(result)))
         if case .rateLimited = outcome { return report }
         if case .success(let answer) = result { report.pause = RateLimitHint(answer, error: nil, now: now).pause }
         return report
     }
 
-    private static func reachedServer(_ result: DeliveryAnswer) -> Bool {
+    private static func reachedServer(_ result: DeliveryResult) -> Bool {
         switch result {
         case .success: true
         case .failure(let failure): failure.sentRequest
@@ -62,7 +62,7 @@ actor FollowUpQueue {
     private nonisolated let executor: QueueExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
     private nonisolated let services: OutboundQueue.Services
-    private var postman: Postman?
+    private var postman: HookClient?
 
     init(hook: HookID, services: OutboundQueue.Services) {
         self.services = services
@@ -80,7 +80,7 @@ actor FollowUpQueue {
 
     private func postNow(_ message: Message, to route: QueueSettings.Route, _ record: HookRow?) -> PostReport {
         guard services.journal.permits(record) else { return .notSent }
-        let postman = Postman.keeping(postman, for: route, abort: services.abort)
+        let postman = HookClient.keeping(postman, for: route, abort: services.abort)
         self.postman = postman
         return postman.report(postman.deliver(message.json()))
     }

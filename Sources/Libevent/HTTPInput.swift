@@ -6,9 +6,9 @@ import Support
 /// Usually a request arrives complete and its bytes stay in the bufferevent's input. Bytes of an incomplete request are
 /// staged, because evhttp must not see them when libevent calls it next.
 @LoopActor
-final class HTTPInbox {
+final class HTTPInput {
     private let bufferEvent: OpaquePointer
-    private let memory: HTTPMemory
+    private let memory: MemoryBudget
     /// The staged bytes; nil if there are none.
     private var stage: OpaquePointer?
     private var charged = 0
@@ -16,7 +16,7 @@ final class HTTPInbox {
     /// The start of the wait for memory; nil if the connection does not wait.
     private(set) var waitingSince: ContinuousClock.Instant?
 
-    init(_ bufferEvent: OpaquePointer, memory: HTTPMemory) {
+    init(_ bufferEvent: OpaquePointer, memory: MemoryBudget) {
         self.bufferEvent = bufferEvent
         self.memory = memory
     }

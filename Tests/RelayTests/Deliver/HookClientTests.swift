@@ -8,18 +8,18 @@ import Testing
 @testable import SQLiteJournal
 @testable import Support
 
-@Suite struct PostmanTests {
-    private func report(_ answer: DeliveryAnswer) throws -> PostReport {
+@Suite struct HookClientTests {
+    private func report(_ answer: DeliveryResult) throws -> PostReport {
         let route = QueueSettings.Route(
             hook: try HookURL("https://chat.example.com/hooks/id/token"), room: "warning",
             renderer: MessageRenderer(settings: RenderSettings()), posting: DelivererSettings())
-        return Postman(route, abort: DeliveryAbort()).report(answer)
+        return HookClient(route, abort: DeliveryAbort()).report(answer)
     }
 
-    private func report(_ status: Int, _ body: String = "", _ change: (inout HTTPAnswer) -> Void = { _ in }) throws
+    private func report(_ status: Int, _ body: String = "", _ change: (inout HookResponse) -> Void = { _ in }) throws
         -> PostReport
     {
-        var answer = HTTPAnswer(status: status, contentType: "application/json", body: Array(body.utf8))
+        var answer = HookResponse(status: status, contentType: "application/json", body: Array(body.utf8))
         change(&answer)
         return try report(.success(answer))
     }
@@ -64,7 +64,7 @@ import Testing
     }
 
     @Test func brokenConnectionMayHaveDelivered() throws {
-        let partial = HTTPAnswer(status: 200, body: Array(#"{"success":true}"#.utf8))
+        let partial = HookResponse(status: 200, body: Array(#"{"success":true}"#.utf8))
         let failure = TransportFailure(kind: .reset, sentRequest: true, message: "reset", partialAnswer: partial)
         #expect(try report(.failure(failure)).result == .delivered(messageID: nil))
     }

@@ -10,13 +10,13 @@ import Testing
 
 /// Dead letter commands on a journal in memory.
 @Suite(.timeLimit(.minutes(1)))
-struct DeadLetterDeskTests {
+struct DeadLetterServiceTests {
     private static let body = #"{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"DiskFull"}}]}"#
 
     /// Returns a desk whose journal holds the dead letters 1 to `count`, and the notifications that it dispatched.
     private func desk(
         dead count: Int, page: Int = 1000, on disk: Locked<MemoryJournalStore.Content> = Locked(.init())
-    ) throws -> (DeadLetterDesk<Int>, Locked<[Journaled<Alerts.Notification>]>) {
+    ) throws -> (DeadLetterService<Int>, Locked<[Journaled<Alerts.Notification>]>) {
         let store = MemoryJournalStore(disk: disk)
         _ = try store.open(at: .sample)
         for sequence in stride(from: 1, through: Int64(count), by: 1) {
@@ -32,7 +32,8 @@ struct DeadLetterDeskTests {
             opening: MemoryJournalStore(disk: disk), onFailure: { _ in }, acknowledge: { _ in })
         let dispatched = Locked<[Journaled<Alerts.Notification>]>([])
         return (
-            DeadLetterDesk(journal: journal, largePage: page) { more in dispatched.withLock { $0 += more } }, dispatched
+            DeadLetterService(journal: journal, largePage: page) { more in dispatched.withLock { $0 += more } },
+            dispatched
         )
     }
 
@@ -40,16 +41,16 @@ struct DeadLetterDeskTests {
 
     @Test func aListNamesTheAlerts() throws {
         let (desk, _) = try desk(dead: 2)
-        let reply = desk.carryOut(.list(after: nil), asJSON: false)
+        let reply = desk.execute(.list(after: nil), asJSON: false)
         #expect(reply.problems.isEmpty)
         #expect(reply.output.split(separator: "\n").count == 3)
         #expect(reply.output.contains("DiskFull"))
-        #expect(desk.carryOut(.list(after: nil), asJSON: true).output.contains(#""alertNames":["DiskFull"]"#))
+        #expect(desk.execute(.list(after: nil), asJSON: true).output.contains(#""alertNames":["DiskFull"]"#))
     }
 
     @Test func anIDNamedTwiceIsReplayedOnceWithoutAProblem() throws {
         let (desk, dispatched) = try desk(dead: 1)
-        let reply = desk.carryOut(.replay(.some([id(1), id(1)])), asJSON: false)
+        let reply = desk.execute(.replay(.some([id(1), id(1)])), asJSON: false)
         #expect(reply == DeadLetterReply(output: "replayed 1 dead letter\n"))
         #expect(dispatched.withLock { $0.count } == 1)
     }
@@ -57,23 +58,23 @@ struct DeadLetterDeskTests {
     @Test func anIDNamedTwiceIsDroppedOnceWithoutAProblem() throws {
         let (desk, _) = try desk(dead: 1)
         #expect(
-            desk.carryOut(.drop([id(1), id(1)]), asJSON: false) == DeadLetterReply(output: "dropped 1 dead letter\n"))
+            desk.execute(.drop([id(1), id(1)]), asJSON: false) == DeadLetterReply(output: "dropped 1 dead letter\n"))
     }
 
     @Test func validIDsAreProcessedDespiteUnknownOnes() throws {
         let (desk, dispatched) = try desk(dead: 2)
-        let replay = desk.carryOut(.replay(.some([id(9), id(1)])), asJSON: true)
+        let replay = desk.execute(.replay(.some([id(9), id(1)])), asJSON: true)
         #expect(replay.output == "{\"replayed\":[\"16\"]}\n")
         #expect(replay.problems == ["there is no dead letter 144"])
         #expect(dispatched.withLock { $0.map(\.value.severity) } == [.critical])
-        let drop = desk.carryOut(.drop([id(9), id(2)]), asJSON: false)
+        let drop = desk.execute(.drop([id(9), id(2)]), asJSON: false)
         #expect(drop == DeadLetterReply(output: "dropped 1 dead letter\n", problems: ["there is no dead letter 144"]))
-        #expect(desk.carryOut(.list(after: nil), asJSON: false).output == "no dead letters\n")
+        #expect(desk.execute(.list(after: nil), asJSON: false).output == "no dead letters\n")
     }
 
     @Test func allAreReplayedOverManyPagesInOrder() throws {
         let (desk, dispatched) = try desk(dead: 250)
-        #expect(desk.carryOut(.replay(.all), asJSON: false).output == "replayed 250 dead letters\n")
+        #expect(desk.execute(.replay(.all), asJSON: false).output == "replayed 250 dead letters\n")
         let ids = dispatched.withLock { $0.map(\.id) }
         #expect(ids.count == 250 && ids == ids.sorted())
     }
@@ -83,7 +84,7 @@ struct DeadLetterDeskTests {
         var (ids, next): ([Substring], JournalID?) = ([], nil)
         var sizes: [Int] = []
         repeat {
-            let reply = desk.carryOut(.list(after: next), asJSON: false)
+            let reply = desk.execute(.list(after: next), asJSON: false)
             #expect(reply.problems.isEmpty)
             let page = reply.output.split(separator: "\n")
             ids += page.compactMap { $0.split(separator: " ").first }.filter { $0 != "ID" }
@@ -92,7 +93,7 @@ struct DeadLetterDeskTests {
         } while next != nil
         #expect(sizes == [101, 100, 50])
         #expect(ids == (1...250).map { Substring("\(id(Int64($0)))") })
-        let json = desk.carryOut(.list(after: id(249)), asJSON: true).output
+        let json = desk.execute(.list(after: id(249)), asJSON: true).output
         #expect(json.hasPrefix("{") && json.hasSuffix("}"), "the caller adds the brackets")
     }
 
@@ -100,18 +101,18 @@ struct DeadLetterDeskTests {
         let disk = Locked(MemoryJournalStore.Content())
         let (desk, _) = try desk(dead: 250, page: 100, on: disk)
         let ids = (1...251).map { id(Int64($0)) }
-        let reply = desk.carryOut(.drop(ids), asJSON: false)
+        let reply = desk.execute(.drop(ids), asJSON: false)
         #expect(reply.output == "dropped 250 dead letters\n")
         #expect(reply.problems == ["there is no dead letter \(id(251))"])
         #expect(disk.withLock { $0.drops } == 3)
-        #expect(desk.carryOut(.list(after: nil), asJSON: false).output == "no dead letters\n")
+        #expect(desk.execute(.list(after: nil), asJSON: false).output == "no dead letters\n")
     }
 
     @Test func closedJournalIsReportedAsAProblem() throws {
         let (desk, _) = try desk(dead: 1)
         desk.journal.close()
         for request in [DeadLetterRequest.list(after: nil), .show(id(1)), .replay(.all), .drop([id(1)])] {
-            let problems = desk.carryOut(request, asJSON: false).problems
+            let problems = desk.execute(request, asJSON: false).problems
             #expect(problems.count == 1 && problems[0].hasPrefix("the spool cannot be used now: "), "\(request)")
         }
     }

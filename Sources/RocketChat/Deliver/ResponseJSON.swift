@@ -3,9 +3,9 @@
 /// Delivery hangs on what it reads, so it takes a whole document or nothing. It is apart from the reader of
 /// webhook bodies: that one knows the fields of Alertmanager and is made for speed; an answer is a few dozen bytes,
 /// and Foundation's decoder would add megabytes for them.
-enum AnswerJSON: Equatable {
-    case object([String: AnswerJSON])
-    case array([AnswerJSON])
+enum ResponseJSON: Equatable {
+    case object([String: ResponseJSON])
+    case array([ResponseJSON])
     case string(String)
     case number
     case bool(Bool)
@@ -23,7 +23,7 @@ enum AnswerJSON: Equatable {
         self = value
     }
 
-    subscript(key: String) -> AnswerJSON? {
+    subscript(key: String) -> ResponseJSON? {
         if case .object(let fields) = self { fields[key] } else { nil }
     }
 
@@ -49,14 +49,14 @@ private struct Reader {
         self.names = names
     }
 
-    mutating func document() throws(Malformed) -> AnswerJSON {
+    mutating func document() throws(Malformed) -> ResponseJSON {
         let value = try value()
         skipBlanks()
         guard rest.isEmpty else { throw Malformed() }
         return value
     }
 
-    private mutating func value() throws(Malformed) -> AnswerJSON {
+    private mutating func value() throws(Malformed) -> ResponseJSON {
         skipBlanks()
         switch rest.first {
         case UInt8(ascii: "{"): return try nested { reader throws(Malformed) in try reader.object() }
@@ -70,8 +70,8 @@ private struct Reader {
     }
 
     private mutating func nested(
-        _ read: (inout Reader) throws(Malformed) -> AnswerJSON
-    ) throws(Malformed) -> AnswerJSON {
+        _ read: (inout Reader) throws(Malformed) -> ResponseJSON
+    ) throws(Malformed) -> ResponseJSON {
         guard depth < Self.maximumDepth else { throw Malformed() }
         depth += 1
         rest.removeFirst()
@@ -80,8 +80,8 @@ private struct Reader {
         return value
     }
 
-    private mutating func object() throws(Malformed) -> AnswerJSON {
-        var fields: [String: AnswerJSON] = [:]
+    private mutating func object() throws(Malformed) -> ResponseJSON {
+        var fields: [String: ResponseJSON] = [:]
         if skip("}") { return .object(fields) }
         repeat {
             skipBlanks()
@@ -97,8 +97,8 @@ private struct Reader {
         return .object(fields)
     }
 
-    private mutating func array() throws(Malformed) -> AnswerJSON {
-        var items: [AnswerJSON] = []
+    private mutating func array() throws(Malformed) -> ResponseJSON {
+        var items: [ResponseJSON] = []
         if skip("]") { return .array(items) }
         repeat {
             let value = try value()
@@ -115,14 +115,14 @@ private struct Reader {
         return true
     }
 
-    private mutating func literal(_ word: StaticString, _ value: AnswerJSON) throws(Malformed) -> AnswerJSON {
+    private mutating func literal(_ word: StaticString, _ value: ResponseJSON) throws(Malformed) -> ResponseJSON {
         let bytes = UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)
         guard rest.starts(with: bytes) else { throw Malformed() }
         rest.removeFirst(bytes.count)
         return value
     }
 
-    private mutating func number() throws(Malformed) -> AnswerJSON {
+    private mutating func number() throws(Malformed) -> ResponseJSON {
         _ = take("-")
         if !take("0") { try digits() }
         if take(".") { try digits() }
