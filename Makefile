@@ -1,7 +1,7 @@
 # .ci/setup installs the system packages of each target. It is quick if all are installed.
 
 SHELL := /bin/bash
-SCRIPTS := .ci/setup .ci/run .ci/demo .ci/serve .ci/check-release .ci/check-deploy .ci/deb .ci/image .ci/check-sandbox .ci/smoke systemd/deb/postinst systemd/deb/prerm systemd/deb/postrm docker/make-secrets .ci/local-servers.bash Benchmarks/run Benchmarks/storm Benchmarks/instructions .ci/fuzz
+SCRIPTS := .ci/setup .ci/run .ci/demo .ci/serve .ci/check-release .ci/check-deploy .ci/deb .ci/image .ci/check-sandbox .ci/smoke .ci/build-release .ci/check-hardening systemd/deb/postinst systemd/deb/prerm systemd/deb/postrm docker/make-secrets .ci/local-servers.bash Benchmarks/run Benchmarks/storm Benchmarks/instructions .ci/fuzz
 SWIFT_SOURCES := Package.swift Sources Tests
 # There are no XCTest tests, and XCTest would report that after all other tests have passed.
 SWIFT_TEST := swift test --disable-xctest
@@ -28,8 +28,7 @@ build: setup ## Build for debugging
 # The program contains the commit. Without git, as in an unpacked archive, the caller's RELAY_REVISION applies.
 release: export RELAY_REVISION ?= $(shell git describe --always --abbrev=40 --exclude='*' --dirty 2>/dev/null)
 release: setup ## Build relay and mock-rocketchat for release, Swift's runtime linked in
-	swift build -c release --static-swift-stdlib --product relay
-	swift build -c release --static-swift-stdlib --product mock-rocketchat
+	@.ci/build-release
 
 # Tests of programs block the few threads that all tests share, so that other tests would time out.
 BLOCKING := IntegrationTests|AbuseTests|SpoolKillSweepTests
