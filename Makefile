@@ -1,7 +1,7 @@
 # .ci/setup installs the system packages of each target. It is quick if all are installed.
 
 SHELL := /bin/bash
-SCRIPTS := .ci/setup .ci/run .ci/demo .ci/serve .ci/check-release .ci/check-deploy .ci/deb .ci/image .ci/check-sandbox .ci/smoke .ci/build-release .ci/check-hardening systemd/deb/postinst systemd/deb/prerm systemd/deb/postrm docker/make-secrets .ci/local-servers.bash Benchmarks/run Benchmarks/storm Benchmarks/instructions .ci/fuzz
+SCRIPTS := .ci/setup .ci/run .ci/demo .ci/serve .ci/check-release .ci/check-deploy .ci/deb .ci/image .ci/check-sandbox .ci/smoke .ci/build-release .ci/check-hardening .ci/check-reproducible systemd/deb/postinst systemd/deb/prerm systemd/deb/postrm docker/make-secrets .ci/local-servers.bash Benchmarks/run Benchmarks/storm Benchmarks/instructions .ci/fuzz
 SWIFT_SOURCES := Package.swift Sources Tests
 # There are no XCTest tests, and XCTest would report that after all other tests have passed.
 SWIFT_TEST := swift test --disable-xctest
@@ -11,7 +11,7 @@ PREFIX ?= /usr
 URL ?= http://127.0.0.1:8093
 
 .DEFAULT_GOAL := help
-.PHONY: simulate simulate-mutants help setup setup-test build release test sweep test-thread test-address lint format demo abuse bench storm fuzz check-deploy deb image install smoke run clean
+.PHONY: simulate simulate-mutants help setup setup-test build release reproducible test sweep test-thread test-address lint format demo abuse bench storm fuzz check-deploy deb image install smoke run clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ build: setup ## Build for debugging
 release: export RELAY_REVISION ?= $(shell git describe --always --abbrev=40 --exclude='*' --dirty 2>/dev/null)
 release: setup ## Build relay and mock-rocketchat for release, Swift's runtime linked in
 	@.ci/build-release
+
+reproducible: setup-test release ## Build the commit again in another folder and compare the bytes
+	@.ci/check-reproducible
 
 # Tests of programs block the few threads that all tests share, so that other tests would time out.
 BLOCKING := IntegrationTests|AbuseTests|SpoolKillSweepTests
