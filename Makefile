@@ -11,7 +11,7 @@ PREFIX ?= /usr
 URL ?= http://127.0.0.1:8093
 
 .DEFAULT_GOAL := help
-.PHONY: simulate simulate-mutants help setup setup-test build release reproducible test sweep test-thread test-address lint format demo abuse bench storm fuzz check-deploy deb image install smoke run clean
+.PHONY: simulate simulate-mutants help setup setup-test build release sbom reproducible test sweep test-thread test-address lint format demo abuse bench storm fuzz check-deploy deb image install smoke run clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ build: setup ## Build for debugging
 release: export RELAY_REVISION ?= $(shell git describe --always --abbrev=40 --exclude='*' --dirty 2>/dev/null)
 release: setup ## Build relay and mock-rocketchat for release, Swift's runtime linked in
 	@.ci/build-release
+
+sbom: setup-test release ## Write the SBOM of the release build (SPDX 2.3) to .build/relay.spdx.json
+	.ci/sbom .build/release/relay >.build/relay.spdx.json
+	@.ci/check-sbom .build/relay.spdx.json .build/release/relay
 
 reproducible: setup-test release ## Build the commit again in another folder and compare the bytes
 	@.ci/check-reproducible
