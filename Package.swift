@@ -187,13 +187,15 @@ if let fuzzer = Context.environment["RELAY_FUZZER"], let relay = package.targets
         // Renames @main's entry point, because the driver has its own.
         "-Xfrontend", "-entry-point-function-name", "-Xfrontend", "Relay_main",
     ])
-    package.targets.first { $0.name == "Libevent" }?.swiftSettings = strict + [covered]
+    let parts = ["Alerts", "Journaling", "Libevent", "RocketChat", "SQLiteJournal", "Support"]
+    for target in package.targets where parts.contains(target.name) { target.swiftSettings = strict + [covered] }
     package.products = []
     package.targets.removeAll { $0.type == .test || ["Relay", "MockRocketChat", "TestSupport"].contains($0.name) }
     package.targets += [
         .target(name: "Relay", dependencies: relay.dependencies, swiftSettings: strict + [covered]),
         .executableTarget(
-            name: "FuzzRelay", dependencies: ["Relay", "Libevent"], path: "Tests/Fuzz/Relay",
+            name: "FuzzRelay", dependencies: ["Relay"] + parts.map { .byName(name: $0) },
+            path: "Tests/Fuzz/Relay",
             swiftSettings: [.swiftLanguageMode(.v6)],
             linkerSettings: [.unsafeFlags(["-Xlinker", fuzzer, "-lstdc++"])]),
     ]

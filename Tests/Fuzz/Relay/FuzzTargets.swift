@@ -1,8 +1,8 @@
 import Glibc
 
-@testable import Libevent
 @testable import Alerts
 @testable import Journaling
+@testable import Libevent
 @testable import Relay
 @testable import RocketChat
 @testable import SQLiteJournal
