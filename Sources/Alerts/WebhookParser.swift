@@ -2,7 +2,7 @@ package import CSimdjson
 
 /// Reads webhook bodies of version "4" (docs/alertmanager.md, "Body").
 ///
-/// Not to be used by two threads at once: the memory it works in is reused from body to body. `WebhookIntake` reads on any
+/// Not to be used by two threads at once: the memory it works in is reused from body to body. `WebhookDecoder` reads on any
 /// thread. Besides the body and its parts it takes at most one body more and 64 MiB (views, and marks of which alert is
 /// whose), whatever the body holds. Every body that `parse` takes, and every body of the notifications that it makes of
 /// it, `decode` takes too.

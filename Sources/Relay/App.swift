@@ -16,8 +16,9 @@ final class App {
     private let initial: RelayConfiguration
     private let sources: ConfigurationSources
     private let logger: Logger
-    private let metrics: Metrics
-    private let journal: Journal<PendingWebhook>
+    private let lastReload = LastReload()
+    private let intake: Intake
+    private var journal: Intake.AlertJournal { intake.journal }
     private let dispatcher: Dispatcher
     private let abort = DeliveryAbort()
     private let server: HTTPServer
@@ -46,22 +47,18 @@ final class App {
         self.sources = sources
         notifier = ServiceNotifier(environment: ConfigurationReader.processEnvironment)
         self.logger = logger
-        self.metrics = metrics
+        lastReload.register(in: metrics)
+        metrics.register("relay_build_info", "The version that runs; always 1.") {
+            let labels = [("version", Version.current), ("revision", Version.revision)]
+            return [Gauge.Sample(labels: labels, value: 1)]
+        }
         self.finish = finish
-        let mailbox = Mailbox()
-        let journal = try Journal<PendingWebhook>(
-            opening: SQLiteJournalStore(
+        let opened = try Intake.open(
+            SQLiteJournalStore(
                 SpoolSettings(folder: configuration.storagePath, limitBytes: Int64(configuration.journalLimit))),
             settings: JournalSettings(dedupeWindow: configuration.dedupeWindow),
-            observer: JournalMetrics(metrics: metrics, logger: logger),
-            onFailure: { reason in
-                // The answers of the failed commit are with the loop by now; let them leave before the end.
-                LoopActor.post { mailbox.app?.journalFailed(reason) }
-            },
-            acknowledge: { acknowledgements in
-                LoopActor.post { mailbox.app?.listener.acknowledge(acknowledgements) }
-            })
-        self.journal = journal
+            observer: JournalMetrics(metrics: metrics, logger: logger))
+        let journal = opened.0
         let receivers = try journal.register(configuration.receivers.map(\.name), forgettingOthers: true).get()
         let plan = OutboundPlan(configuration: configuration, receivers: receivers)
         // After the journal, which holds the folder's lock.
@@ -70,20 +67,25 @@ final class App {
         dispatcher = Dispatcher(
             plan, services: .init(journal: journal, crashGuard: crashGuard, abort: abort), metrics: metrics,
             logger: logger)
+        let bodyGuard = BodyGuard(folder: configuration.storagePath, logger: logger)
+        intake = Intake(opened, bodyGuard: bodyGuard, dispatcher: dispatcher, metrics: metrics, logger: logger)
         listener = WebhookListener(
             configuration: configuration, router: AlertRouter(configuration.receivers, numbers: receivers),
-            services: WebhookListener.Services(
-                journal: journal, bodyGuard: BodyGuard(folder: configuration.storagePath, logger: logger),
-                dispatcher: dispatcher, metrics: metrics, logger: logger,
-                reload: { done in mailbox.app?.reload(then: done) },
-                scrape: { done in mailbox.app?.scraper.scrape(done) }))
+            bodyGuard: bodyGuard, intake: intake, metrics: metrics, logger: logger)
         let listener = listener
         let limits = DescriptorLimit.raise().applied(to: configuration.limits, logger)
         server = HTTPServer(limits: limits) { listener.handle($0) }
         listener.screener.attach(to: server)
         server.onReplyOverdue = { listener.replyOverdue($0) }
         server.tls = configuration.tls
-        mailbox.app = self
+        listener.onReload = { [unowned self] in reload(then: $0) }
+        intake.onFailure = { [unowned self] in journalFailed($0) }
+        metrics.register(
+            "relay_tls_handshakes_failed_total", "TLS handshakes that clients began and did not finish.",
+            type: "counter"
+        ) { [server] in
+            Double(server.failedHandshakes)
+        }
         reloads = ReloadQueue(
             read: { Result { () throws(ConfigurationError) in try Self.plan(sources.read(), journal) } },
             apply: { [unowned self] in reloaded($0) })
@@ -92,12 +94,6 @@ final class App {
             let missing = journal.recovery.missing
             logger.error("journal is degraded", metadata: ["reason": "\(degraded)", "missing": "\(missing)"])
         }
-    }
-
-    /// What the journal's callbacks are given before the app they belong to is complete.
-    @LoopActor
-    private final class Mailbox {
-        weak var app: App?
     }
 
     // MARK: Start
@@ -150,23 +146,13 @@ final class App {
 
     /// Without it the relay relays all the same: only the commands on dead letters must wait for its end.
     private func startControl() {
-        let (listener, logger) = (listener, logger)
-        let desk = DeadLetterService(journal: journal) { notifications in
-            let ids = notifications.map(\.id.description).joined(separator: ",")
-            if !ids.isEmpty { logger.info("dead letters replayed", metadata: ["ids": "\(ids)"]) }
-            LoopActor.post { listener.dispatch(notifications) }
-        }
+        let intake = intake
+        let service = DeadLetterService(journal: journal) { intake.replay($0) }
         do {
-            control = try ControlListener(folder: configuration.storagePath) { desk.execute($0, asJSON: $1) }
+            control = try ControlListener(folder: configuration.storagePath) { service.execute($0, asJSON: $1) }
         } catch {
             logger.error("no control socket", metadata: ["err": "\(error)"])
         }
-    }
-
-    private lazy var scraper = Scraper { [unowned self] in
-        Scrape(
-            metrics: metrics, snapshot: journal.snapshot, conditions: dispatcher.conditions,
-            failedHandshakes: server.failedHandshakes, now: .now())
     }
 
     // MARK: Reload
@@ -187,7 +173,7 @@ final class App {
 
     /// Has the journal know the configuration's receivers, and waits for it: never on the loop.
     private nonisolated static func plan(
-        _ configuration: RelayConfiguration, _ journal: Journal<PendingWebhook>
+        _ configuration: RelayConfiguration, _ journal: Intake.AlertJournal
     ) throws(ConfigurationError) -> OutboundPlan {
         switch journal.register(configuration.receivers.map(\.name)) {
         case .success(let receivers): return OutboundPlan(configuration: configuration, receivers: receivers)
@@ -234,7 +220,7 @@ final class App {
     private func reloaded(_ result: Result<OutboundPlan, ConfigurationError>) {
         switch result {
         case .failure(let error):
-            metrics.lastReload.failed()
+            lastReload.failed()
             for problem in error.problems {
                 logger.error("configuration not taken", metadata: ["err": "\(problem)"])
             }
@@ -245,7 +231,7 @@ final class App {
             server.tls = new.tls
             sources.apply(new)
             configuration = new
-            metrics.lastReload.succeeded(at: .now())
+            lastReload.succeeded(at: .now())
             logger.notice("configuration reloaded")
             let pending = new.needingRestart(since: initial)
             if !pending.isEmpty {

@@ -13,7 +13,7 @@ final class Drain {
     nonisolated static let closingTime = Duration.seconds(1)
 
     private let timeout: Duration
-    private let journal: Journal<PendingWebhook>
+    private let journal: Intake.AlertJournal
     private let abort: DeliveryAbort
     private let logger: Logger
     private let finish: @Sendable (Int32) -> Void
@@ -24,7 +24,7 @@ final class Drain {
 
     /// - Parameter finish: called with the exit code: 0 once the journal is closed, 1 where storage failed or hangs.
     init(
-        timeout: Duration, journal: Journal<PendingWebhook>, abort: DeliveryAbort, logger: Logger,
+        timeout: Duration, journal: Intake.AlertJournal, abort: DeliveryAbort, logger: Logger,
         finish: @escaping @Sendable (Int32) -> Void
     ) {
         self.timeout = timeout

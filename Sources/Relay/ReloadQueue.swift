@@ -75,12 +75,14 @@ final class LastReload: Sendable {
         state.withLock { $0.isSuccessful = false }
     }
 
-    func write(to text: inout MetricsText) {
-        let (isSuccessful, succeededAt) = state.withLock { $0 }
-        text.addGauge(
-            "relay_config_last_reload_successful", "Whether the last reload was taken.", value: isSuccessful ? 1 : 0)
-        text.addGauge(
-            "relay_config_last_reload_success_timestamp_seconds", "When a configuration was last taken.",
-            value: Double(succeededAt.seconds))
+    func register(in metrics: Metrics) {
+        metrics.register("relay_config_last_reload_successful", "Whether the last reload was taken.") { [state] in
+            state.withLock { $0.isSuccessful } ? 1 : 0
+        }
+        metrics.register(
+            "relay_config_last_reload_success_timestamp_seconds", "When a configuration was last taken."
+        ) { [state] in
+            Double(state.withLock { $0.succeededAt.seconds })
+        }
     }
 }

@@ -27,6 +27,11 @@ final class Dispatcher {
         self.services = services
         audit = DeliveryAudit(crashGuard: services.crashGuard, metrics: metrics, logger: logger)
         addQueues()
+        metrics.register(
+            "relay_circuit_state", "The room's own hook: 0 works, 1 is being tried out, 2 is left alone."
+        ) { [weak self] in
+            self?.circuitStates ?? []
+        }
     }
 
     // MARK: What happens
@@ -64,6 +69,19 @@ final class Dispatcher {
 
     /// Whether each destination's own hook is posted to.
     var conditions: [(destination: Destination, condition: HookCondition)] { map.conditions(by: machine) }
+
+    private var circuitStates: [Gauge.Sample] {
+        zip(conditions, map.settings).map { condition, settings in
+            let (destination, condition) = condition
+            let state: Double =
+                switch condition {
+                case .working: 0
+                case .probing: 1
+                case .suspended: 2
+                }
+            return Gauge.Sample(labels: destination.labels(receiver: settings.receiver), value: state)
+        }
+    }
 
     private func addQueues() {
         for destination in map.destinations.dropFirst(queues.count) {

@@ -3,60 +3,47 @@ import Journaling
 import Libevent
 import Logging
 
-/// An accepted webhook whose answer waits for the journal.
-struct PendingWebhook: Sendable {
-    var exchange: HTTPExchange
-    var counts: [AlertBatch.Count]
-    /// Not parsed, since it crashed the process three times.
-    var isSetAside = false
-}
-
-/// The way in: routes requests, and answers a webhook once what it brought is durable.
+/// Answers HTTP requests. A webhook is answered once the intake has made its alerts durable.
 ///
-/// It runs on the loop and never blocks: what takes time goes to the journal's queue and comes back.
+/// Runs on the loop and never blocks.
 @LoopActor
 final class WebhookListener {
-    /// What the listener needs of the rest of the program.
-    struct Services {
-        var journal: Journal<PendingWebhook>
-        var bodyGuard: BodyGuard
-        var dispatcher: Dispatcher
-        var metrics: Metrics
-        var logger: Logger
-        /// Reads the configuration again and calls back with what was wrong with it.
-        var reload: @LoopActor (_ done: @escaping @LoopActor @Sendable (ConfigurationError?) -> Void) -> Void
-        /// Renders `/metrics` off the loop and calls back on it.
-        var scrape: @LoopActor (_ done: @escaping @LoopActor @Sendable (String) -> Void) -> Void
-    }
-
-    private let services: Services
+    private let intake: Intake
     private let reader: WebhookReader
+    private let scraper: Scraper
+    private let metrics: Metrics
     let screener: RequestScreener
-    private let counts: WebhookCounts
+    private let accepted: AcceptedWebhooks
+    /// Reads the configuration again, then calls its argument with the problems, if any.
+    var onReload: (@LoopActor (_ done: @escaping @LoopActor @Sendable (ConfigurationError?) -> Void) -> Void)?
     /// Set once the program is draining: webhooks are refused, and readiness says so.
     var isDraining = false {
         didSet { screener.isDraining = isDraining }
     }
 
     /// - Parameter router: made of the same configuration.
-    init(configuration: RelayConfiguration, router: AlertRouter, services: Services) {
-        self.services = services
-        let bodyGuard = services.bodyGuard
+    init(
+        configuration: RelayConfiguration, router: AlertRouter, bodyGuard: BodyGuard, intake: Intake, metrics: Metrics,
+        logger: Logger
+    ) {
+        self.intake = intake
+        self.metrics = metrics
+        scraper = Scraper(metrics)
         reader = WebhookReader(
-            WebhookIntake(
+            WebhookDecoder(
                 severities: configuration.severities, router: router, bodyLimit: configuration.limits.bodySize,
                 isPoison: { bodyGuard.isPoison($0) }))
-        screener = RequestScreener(configuration: configuration, metrics: services.metrics, logger: services.logger)
-        counts = WebhookCounts(services.metrics)
+        screener = RequestScreener(configuration: configuration, metrics: metrics, logger: logger)
+        accepted = AcceptedWebhooks(metrics)
     }
 
     /// Works with other settings from the next request on.
     func reconfigure(_ configuration: RelayConfiguration, router: AlertRouter) {
         screener.reconfigure(configuration)
-        let intake = reader.intake
-        reader.intake = WebhookIntake(
-            severities: configuration.severities, router: router, bodyLimit: intake.bodyLimit,
-            isPoison: intake.isPoison)
+        let decoder = reader.decoder
+        reader.decoder = WebhookDecoder(
+            severities: configuration.severities, router: router, bodyLimit: decoder.bodyLimit,
+            isPoison: decoder.isPoison)
     }
 
     // MARK: Whole requests
@@ -74,7 +61,7 @@ final class WebhookListener {
         case .healthy: answer(exchange, .text("OK\n"), route: route.rawValue)
         case .ready: answer(exchange, readiness, route: route.rawValue)
         case .metrics:
-            services.scrape { [self] text in
+            scraper.scrape { [self] text in
                 answer(exchange, .text(text, contentType: MetricsText.contentType), route: route.rawValue)
             }
         case .reload: reload(exchange)
@@ -93,10 +80,10 @@ final class WebhookListener {
 
     private func reload(_ exchange: HTTPExchange) {
         let route = Route.reload.rawValue
-        guard screener.isReloadEnabled else {
+        guard screener.isReloadEnabled, let onReload else {
             return answer(exchange, .error(403, "reloading over HTTP is not enabled"), route: route)
         }
-        services.reload { [self] error in
+        onReload { [self] error in
             // The problems may name paths: they are for the log.
             let refusal = error.map { _ in HTTPResponse.error(500, "the configuration was not taken; the log says why")
             }
@@ -117,7 +104,7 @@ final class WebhookListener {
             case .failure(.poison(let body)): setAside(exchange, body)
             case .failure(.parse(let error)): refuse(exchange, error)
             case .failure(.coding(.tooLarge)):
-                let message = "the body is larger than \(reader.intake.bodyLimit) bytes when unpacked"
+                let message = "the body is larger than \(reader.decoder.bodyLimit) bytes when unpacked"
                 refuse(exchange, reason: "tooLarge", .error(413, message))
             case .failure(.coding(.damaged)):
                 refuse(exchange, reason: "encoding", .error(400, "the compressed body is damaged"))
@@ -141,64 +128,42 @@ final class WebhookListener {
 
     /// Stores a body that crashes the process as a dead letter and answers 400, so that the sender stops retrying.
     private func setAside(_ exchange: HTTPExchange, _ body: [UInt8]) {
-        do {
-            let webhook = PendingWebhook(exchange: exchange, counts: [], isSetAside: true)
-            try services.journal.append(services.bodyGuard.asNotification(body), for: webhook)
-        } catch {
-            refuse(exchange, error)
+        submit(exchange) { done throws(JournalRefusal) in
+            try intake.setAside(body, from: "\(screener.client(of: exchange))", then: done)
+        } onSuccess: { [self] in
+            let message = "this body crashed the relay \(BodyGuard.crashLimit) times; it is kept as a dead letter"
+            reject(exchange, reason: "crash", .error(400, message))
         }
-    }
-
-    /// The body is on disk as a pending notification: after a crash here the outbound queue would set it aside.
-    private func settleSetAside(_ webhook: PendingWebhook, _ outcome: AppendOutcome) {
-        let crashes = BodyGuard.crashLimit
-        for notification in outcome.notifications {
-            services.logger.error(
-                "webhook set aside: the process crashed while parsing it",
-                metadata: ["id": "\(notification.id)", "from": "\(screener.client(of: webhook.exchange))"])
-            services.metrics.notificationsDead[Severity.fallback.rawValue, DeadLetter.Reason.crash.rawValue].increment()
-            let answer = "the relay crashed \(crashes) times while parsing it"
-            services.journal.settle(notification.id, as: .dead(reason: .crash, attempts: 0, answer: answer))
-        }
-        let message = "this body crashed the relay \(crashes) times; it is kept as a dead letter"
-        reject(webhook.exchange, reason: "crash", .error(400, message))
     }
 
     private func accept(_ exchange: HTTPExchange, _ batch: AlertBatch) {
+        let alerts = batch.counts.reduce(0) { $0 + $1.alerts }
+        submit(exchange) { done throws(JournalRefusal) in
+            try intake.accept(batch, then: done)
+        } onSuccess: { [self] in
+            // An overdue webhook was answered before its commit ended.
+            guard exchange.isAwaitingReply else { return }
+            exchange.trust()
+            send(.ok(processed: alerts), to: exchange)
+            accepted.answered(after: ContinuousClock.now - exchange.arrival)
+        }
+    }
+
+    /// Passes a webhook to the intake. Answers a refusal with 503, which Alertmanager retries.
+    private func submit(
+        _ exchange: HTTPExchange, _ body: (@escaping Intake.Completion) throws(JournalRefusal) -> Void,
+        onSuccess: @escaping @LoopActor @Sendable () -> Void
+    ) {
         do {
-            try services.journal.append(batch, for: PendingWebhook(exchange: exchange, counts: batch.counts))
+            try body { [self] result in
+                switch result {
+                case .success: onSuccess()
+                case .failure(let refusal): refuse(exchange, refusal)
+                }
+            }
         } catch {
             refuse(exchange, error)
         }
-    }
-
-    /// Takes the outcome of one commit: answers all its webhooks, and hands on what is now durable.
-    func acknowledge(_ acknowledgements: [Journal<PendingWebhook>.Acknowledgement]) {
-        for acknowledgement in acknowledgements {
-            switch acknowledgement.result {
-            case .success(let outcome): succeed(acknowledgement.ticket, outcome)
-            case .failure(let refusal): refuse(acknowledgement.ticket.exchange, refusal)
-            }
-        }
-    }
-
-    private func succeed(_ webhook: PendingWebhook, _ outcome: AppendOutcome) {
-        if webhook.isSetAside { return settleSetAside(webhook, outcome) }
-        let alerts = webhook.counts.reduce(0) { $0 + $1.alerts }
-        // An overdue webhook was answered while its commit was still under way.
-        if webhook.exchange.isAwaitingReply {
-            webhook.exchange.trust()
-            send(.ok(processed: alerts), to: webhook.exchange)
-            counts.answered(after: ContinuousClock.now - webhook.exchange.arrival)
-        }
-        if outcome.isDuplicate { return services.metrics.duplicatesSuppressed[].increment() }
-        counts.received(webhook.counts)
-        services.dispatcher.dispatch(outcome.notifications)
-    }
-
-    /// Hands on what is durable and pending again: replayed dead letters.
-    func dispatch(_ notifications: [Journaled<Notification>]) {
-        services.dispatcher.dispatch(notifications)
     }
 
     private func refuse(_ exchange: HTTPExchange, _ refusal: JournalRefusal) {
@@ -213,7 +178,7 @@ final class WebhookListener {
 
     private var readiness: HTTPResponse {
         if isDraining { return .unavailable("draining") }
-        let snapshot = services.journal.snapshot
+        let snapshot = intake.journal.snapshot
         if let refusal = snapshot.state.refusal { return .unavailable(refusal.explanation) }
         var members = [(name: "status", value: "ready")]
         // Critical alerts are still taken, so it is ready, and must be sent them.
@@ -225,15 +190,15 @@ final class WebhookListener {
     }
 
     private func reject(_ exchange: HTTPExchange, reason: String, _ answer: HTTPResponse) {
-        services.metrics.payloadsRejected[reason].increment()
+        metrics.payloadsRejected[reason].increment()
         self.answer(exchange, answer, route: Route.webhook.rawValue)
     }
 
     private func answer(_ exchange: HTTPExchange, _ answer: HTTPResponse, route: String) {
         guard exchange.isAwaitingReply else { return }
         send(answer, to: exchange)
-        services.metrics.httpRequests[route, String(answer.status)].increment()
-        services.metrics.httpRequestDuration[route].observe(ContinuousClock.now - exchange.arrival)
+        metrics.httpRequests[route, String(answer.status)].increment()
+        metrics.httpRequestDuration[route].observe(ContinuousClock.now - exchange.arrival)
     }
     private func send(_ answer: HTTPResponse, to exchange: HTTPExchange) {
         exchange.reply(status: answer.status, headers: answer.headers, body: answer.body)

@@ -9,21 +9,21 @@ import Libevent
 /// bounds what reading takes beside the bodies themselves, which the listener's budget of memory bounds.
 @LoopActor
 final class WebhookReader {
-    typealias Outcome = Result<AlertBatch, WebhookIntake.Failure>
+    typealias Outcome = Result<AlertBatch, WebhookDecoder.Failure>
 
     /// Bytes of a body that is read at once: about a hundred alerts, and well below a millisecond.
     private static let smallBody = 128 * 1024
 
     /// The next body is read by it.
-    var intake: WebhookIntake {
-        didSet { parser = intake.makeParser() }
+    var decoder: WebhookDecoder {
+        didSet { parser = decoder.makeParser() }
     }
     private var parser: WebhookParser
     private let queue = DispatchQueue(label: "webhook-reader", qos: .userInitiated)
 
-    init(_ intake: WebhookIntake) {
-        self.intake = intake
-        parser = intake.makeParser()
+    init(_ decoder: WebhookDecoder) {
+        self.decoder = decoder
+        parser = decoder.makeParser()
     }
 
     /// Calls back once: before it returns for a small body, later for others. By then the client may have gone.
@@ -31,24 +31,24 @@ final class WebhookReader {
         _ sent: consuming [UInt8], coding: ContentCoding, acceptedAt: Timestamp,
         then done: @escaping @LoopActor @Sendable (Outcome) -> Void
     ) {
-        let intake = intake
+        let decoder = decoder
         if coding == .identity && sent.count <= Self.smallBody {
-            return done(Self.outcome(of: sent, coding, acceptedAt, intake, parser))
+            return done(Self.outcome(of: sent, coding, acceptedAt, decoder, parser))
         }
         // Not captured by the closure as it is: a parameter that is consumed cannot be.
         let body = sent
         queue.async { @Sendable in
-            let outcome = Self.outcome(of: body, coding, acceptedAt, intake, nil)
+            let outcome = Self.outcome(of: body, coding, acceptedAt, decoder, nil)
             LoopActor.post { done(outcome) }
         }
     }
 
     private nonisolated static func outcome(
-        of body: [UInt8], _ coding: ContentCoding, _ acceptedAt: Timestamp, _ intake: WebhookIntake,
+        of body: [UInt8], _ coding: ContentCoding, _ acceptedAt: Timestamp, _ decoder: WebhookDecoder,
         _ parser: WebhookParser?
     ) -> Outcome {
-        Result { () throws(WebhookIntake.Failure) in
-            try intake.read(body, coding: coding, acceptedAt: acceptedAt, by: parser)
+        Result { () throws(WebhookDecoder.Failure) in
+            try decoder.read(body, coding: coding, acceptedAt: acceptedAt, by: parser)
         }
     }
 }
@@ -149,35 +149,18 @@ enum ContentCoding {
     }
 }
 
-/// The metrics that every accepted webhook moves, looked up once: at tens of thousands a second the look-ups by label
-/// would cost more than the counting.
-struct WebhookCounts {
-    private let answers: Counter
+/// The metrics of accepted webhooks, looked up once for the same reason as `Intake`'s.
+struct AcceptedWebhooks {
+    private let requests: Counter
     private let durations: Histogram
-    /// By tier, firing before resolved.
-    private let alerts: [(firing: Counter, resolved: Counter)]
 
     init(_ metrics: Metrics) {
-        answers = metrics.httpRequests[Route.webhook.rawValue, "200"]
+        requests = metrics.httpRequests[Route.webhook.rawValue, "200"]
         durations = metrics.httpRequestDuration[Route.webhook.rawValue]
-        alerts = Severity.allCases.sorted { $0.rank < $1.rank }.map { severity in
-            (
-                firing: metrics.alertsReceived[severity.rawValue, AlertStatus.firing.rawValue],
-                resolved: metrics.alertsReceived[severity.rawValue, AlertStatus.resolved.rawValue]
-            )
-        }
     }
 
-    /// A webhook was answered with 200.
     func answered(after duration: Duration) {
-        answers.increment()
+        requests.increment()
         durations.observe(duration)
-    }
-
-    func received(_ counts: [AlertBatch.Count]) {
-        for count in counts {
-            let counters = alerts[Int(count.severity.rank)]
-            (count.status == .firing ? counters.firing : counters.resolved).increment(by: count.alerts)
-        }
     }
 }

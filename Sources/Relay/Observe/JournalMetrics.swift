@@ -27,3 +27,58 @@ struct JournalMetrics: JournalObserver {
         }
     }
 }
+
+extension Metrics {
+    /// Registers the gauges of a journal.
+    func register<Ticket>(_ journal: Journal<Ticket>) {
+        byDestination("relay_journal_pending", "Notifications accepted and not yet settled.", journal) {
+            Double($0.pending[$1] ?? 0)
+        }
+        register("relay_journal_bytes", "Bytes of the journal in use.") { Double(journal.snapshot.usage.usedBytes) }
+        register("relay_journal_limit_bytes", "Bytes of the journal above which webhooks are refused.") {
+            Double(journal.snapshot.usage.limitBytes)
+        }
+        register(
+            "relay_journal_accepting", "Whether the journal takes webhooks whose most urgent alert has this severity."
+        ) {
+            let snapshot = journal.snapshot
+            return Severity.allCases.map { severity in
+                Gauge.Sample(labels: [("severity", severity.rawValue)], value: snapshot.accepts(severity) ? 1 : 0)
+            }
+        }
+        register("relay_journal_missing_notifications", "Acknowledged notifications that the start found missing.") {
+            Double(journal.snapshot.missing)
+        }
+        byDestination("relay_journal_oldest_pending_age_seconds", "Age of the oldest unsettled notification.", journal)
+        {
+            $0.oldestPending[$1].map { max(0, Timestamp.now().since($0) / .seconds(1)) } ?? 0
+        }
+        byDestination("relay_dead_letters", "Notifications given up on that wait for a person.", journal) {
+            Double($0.deadLetters[$1] ?? 0)
+        }
+    }
+
+    private func byDestination<Ticket>(
+        _ name: String, _ help: String, _ journal: Journal<Ticket>,
+        value: @escaping @Sendable (JournalSnapshot, Destination) -> Double
+    ) {
+        register(name, help) {
+            let snapshot = journal.snapshot
+            let receivers = snapshot.receivers.keys.flatMap(Destination.all(of:)).sorted()
+            return (Destination.severityRooms + receivers).map { destination in
+                Gauge.Sample(
+                    labels: destination.labels(receiver: snapshot.receivers[destination.receiver]),
+                    value: value(snapshot, destination))
+            }
+        }
+    }
+}
+
+extension Destination {
+    /// The labels of a metric's series for this destination.
+    ///
+    /// - Parameter name: the receiver's name; nil for a severity's own room.
+    func labels(receiver name: String?) -> [(String, String)] {
+        [("severity", severity.rawValue)] + (name.map { [("receiver", $0)] } ?? [])
+    }
+}

@@ -32,19 +32,6 @@ final class Counter: Metric {
     func samples() -> [MetricSample] { [MetricSample(value: Double(current))] }
 }
 
-/// A number that goes both ways.
-final class Gauge: Metric {
-    private let bits = Atomic<UInt64>(0)
-
-    func set(_ value: Double) {
-        bits.store(value.bitPattern, ordering: .relaxed)
-    }
-
-    func samples() -> [MetricSample] {
-        [MetricSample(value: Double(bitPattern: bits.load(ordering: .relaxed)))]
-    }
-}
-
 /// How often values fell into each of a row of ranges; for durations in seconds.
 final class Histogram: Metric {
     /// From half a millisecond, which a commit takes, to ten minutes, which a storm's backlog may.
@@ -123,7 +110,7 @@ final class MetricFamily<Kind: Metric>: MetricFamilyText {
     }
 
     func write(to text: inout MetricsText) {
-        let kind = Kind.self == Counter.self ? "counter" : Kind.self == Gauge.self ? "gauge" : "histogram"
+        let kind = Kind.self == Counter.self ? "counter" : "histogram"
         text.begin(name, help: help, type: kind)
         let metrics = metrics.withLock { $0 }.sorted { $0.key.lexicographicallyPrecedes($1.key) }
         for (values, metric) in metrics {
@@ -151,12 +138,6 @@ struct MetricsText {
             text += "{" + labels.map { "\($0)=\"\(Self.escape($1))\"" }.joined(separator: ",") + "}"
         }
         text += " \(Self.format(value))\n"
-    }
-
-    /// One gauge without state of its own.
-    mutating func addGauge(_ name: String, _ help: String, type: String = "gauge", value: Double) {
-        begin(name, help: help, type: type)
-        add(name, value: value)
     }
 
     private static func escape(_ value: String) -> String {

@@ -30,15 +30,18 @@ struct ProcessMetrics {
     }
 
     func write(to text: inout MetricsText) {
-        text.addGauge(
-            "process_cpu_seconds_total", "Total user and system CPU time spent in seconds.", type: "counter",
-            value: cpuSeconds)
-        text.addGauge("process_resident_memory_bytes", "Resident memory size in bytes.", value: residentBytes)
-        text.addGauge("process_virtual_memory_bytes", "Virtual memory size in bytes.", value: virtualBytes)
-        text.addGauge("process_open_fds", "Number of open file descriptors.", value: openDescriptors)
-        text.addGauge("process_max_fds", "Maximum number of open file descriptors.", value: maxDescriptors)
-        text.addGauge(
-            "process_start_time_seconds", "Start time of the process since unix epoch in seconds.", value: startTime)
+        func write(_ name: String, _ help: String, type: String = "gauge", _ value: Double) {
+            text.begin(name, help: help, type: type)
+            text.add(name, value: value)
+        }
+        write(
+            "process_cpu_seconds_total", "Total user and system CPU time spent in seconds.", type: "counter", cpuSeconds
+        )
+        write("process_resident_memory_bytes", "Resident memory size in bytes.", residentBytes)
+        write("process_virtual_memory_bytes", "Virtual memory size in bytes.", virtualBytes)
+        write("process_open_fds", "Number of open file descriptors.", openDescriptors)
+        write("process_max_fds", "Maximum number of open file descriptors.", maxDescriptors)
+        write("process_start_time_seconds", "Start time of the process since unix epoch in seconds.", startTime)
     }
 
     private static func read(_ path: String) -> String? {

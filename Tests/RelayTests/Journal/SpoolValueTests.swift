@@ -119,9 +119,14 @@ import Testing
             for letter in letters { #expect(!desk.execute(.show(letter.id), asJSON: isJSON).output.isEmpty) }
         }
         let metrics = Metrics()
-        let scrape = Scrape(
-            metrics: metrics, snapshot: journal.snapshot, conditions: [], failedHandshakes: 0, now: .sample)
-        #expect(scrape.text().contains("relay_journal_pending"))
+        metrics.register(journal)
+        let (page, isRead) = (Locked(""), DispatchSemaphore(value: 0))
+        LoopActor.post {
+            page.withLock { $0 = metrics.text(metrics.readGauges()).text }
+            isRead.signal()
+        }
+        isRead.wait()
+        #expect(page.withLock { $0 }.contains("relay_journal_pending"))
         #expect(ServiceStatus.line(journal.snapshot).isEmpty == false)
         #expect(bench.failures.withLock { $0 } == [])
         return pending.count + letters.count

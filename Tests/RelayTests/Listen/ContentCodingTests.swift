@@ -56,7 +56,7 @@ import Testing
 
     @Test func aBodyOfTwoMembersIsAWebhook() throws {
         let sent = [UInt8](try Data(contentsOf: Checkout.fixtures.appending(path: "gzip-two-members.bin")))
-        let intake = WebhookIntake(severities: SeverityMap(), router: AlertRouter(), bodyLimit: 1 << 20)
+        let intake = WebhookDecoder(severities: SeverityMap(), router: AlertRouter(), bodyLimit: 1 << 20)
         let coding = try #require(ContentCoding(field: "gzip"))
         #expect(try intake.read(sent, coding: coding, acceptedAt: .now()).alerts > 0)
     }

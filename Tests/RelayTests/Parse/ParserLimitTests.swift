@@ -81,7 +81,7 @@ import Testing
     }
 
     @Test func manyThreadsReadAtOnce() async throws {
-        let intake = WebhookIntake(severities: SeverityMap(), router: AlertRouter(), bodyLimit: 1 << 24)
+        let intake = WebhookDecoder(severities: SeverityMap(), router: AlertRouter(), bodyLimit: 1 << 24)
         let fixtures = WebhookFixture.all
         let keys = try fixtures.map { try WebhookParser().parse($0.body, acceptedAt: .now()).dedupeKey }
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -98,11 +98,11 @@ import Testing
     }
 
     @Test func intakeDistinguishesCodingFromParsingErrors() {
-        let intake = WebhookIntake(severities: SeverityMap(), router: AlertRouter(), bodyLimit: 100)
-        #expect(throws: WebhookIntake.Failure.coding(.damaged)) {
+        let intake = WebhookDecoder(severities: SeverityMap(), router: AlertRouter(), bodyLimit: 100)
+        #expect(throws: WebhookDecoder.Failure.coding(.damaged)) {
             try intake.read([1, 2, 3], coding: .zlib, acceptedAt: .now())
         }
-        #expect(throws: WebhookIntake.Failure.self) {
+        #expect(throws: WebhookDecoder.Failure.self) {
             try intake.read([1, 2, 3], coding: .identity, acceptedAt: .now())
         }
     }

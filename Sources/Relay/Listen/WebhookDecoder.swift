@@ -5,7 +5,7 @@ import CSimdjson
 ///
 /// A value that any number of threads may use at once; each call has buffers of its own and gives them back. It blocks
 /// for as long as the body takes, so that large bodies are read off the loop.
-struct WebhookIntake: Sendable {
+struct WebhookDecoder: Sendable {
     let severities: SeverityMap
     let router: AlertRouter
     /// The bytes that an unpacked body may have.
