@@ -33,15 +33,10 @@ let package = Package(
         .executable(name: "relay", targets: ["Relay"]),
         .executable(name: "mock-rocketchat", targets: ["MockRocketChat"]),
     ],
-    // All packages have exact versions, also those that packages need (docs/decisions/0029).
+    // Versions are exact (docs/decisions/0029). Neither package needs another.
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-configuration", exact: "1.4.0", traits: []),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
-        .package(url: "https://github.com/apple/swift-async-algorithms", exact: "1.1.4"),
-        .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
-        .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
-        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
     ],
     targets: [
         // System C libraries. Each is imported by one module or folder only, which `ImportTests` checks.
@@ -107,13 +102,7 @@ let package = Package(
                 "Alerts", "CCrypt", "CCrypto", "CLinux", "CRevision", "CSimdjson", "CYaml", "CZlib", "DeliveryCore",
                 "Journaling", "Libevent", "RocketChat", "SQLiteJournal", "Support",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
-                // Not imported. SwiftPM warns of a package that has a version here and no use; the condition is never true.
-                .product(name: "SystemPackage", package: "swift-system"),
-                .product(
-                    name: "ServiceLifecycle", package: "swift-service-lifecycle",
-                    condition: .when(platforms: [.custom("none")])),
             ],
             swiftSettings: strict,
             linkerSettings: [hardenedLink]),

@@ -1,4 +1,5 @@
 import CRE2
+import Support
 
 /// A condition on one label, as in an Alertmanager route: `team="db"`, `service=~"pg|mysql"`, `env!=dev`, `host!~"test.*"`.
 package struct LabelMatcher: Sendable, Hashable {

@@ -1,4 +1,5 @@
 import CCrypto
+import Support
 
 /// SHA-256 (FIPS 180-4) by libcrypto. One a thread.
 ///

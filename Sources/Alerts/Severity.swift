@@ -1,3 +1,5 @@
+import Support
+
 /// The tier of an alert: which room hears of it, and how loudly.
 ///
 /// The raw value is the name used in metrics, in the spool and in logs; the order of the cases is the order of

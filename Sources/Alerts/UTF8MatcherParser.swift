@@ -1,3 +1,5 @@
+import Support
+
 /// Reads matchers whose label names may be any UTF-8 in quotes, as Alertmanager does since 0.27: `"host.name"=~"a|b"`.
 ///
 /// Names and values are quoted as in Go. An unquoted value has no white space and none of `{}!=~,\"'` and the backquote;

@@ -1,4 +1,5 @@
 package import CSimdjson
+import Support
 
 /// Reads webhook bodies of version "4" (docs/alertmanager.md, "Body").
 ///

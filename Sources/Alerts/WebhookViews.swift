@@ -1,4 +1,5 @@
 package import CSimdjson
+import Support
 
 // What CSimdjson's views mean in Swift. They live until the parser's next call; nothing here keeps one.
 

@@ -1,4 +1,5 @@
 import Alerts
+import Support
 
 /// What waits for the journal's queue, and who may add to it; kept behind a lock.
 struct JournalInbox<Ticket: Sendable> {

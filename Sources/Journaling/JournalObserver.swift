@@ -1,5 +1,6 @@
 package import Alerts
 import Logging
+import Support
 
 /// Told what the journal does, on the journal's queue: return soon.
 package protocol JournalObserver: Sendable {

@@ -1,4 +1,5 @@
 package import Alerts
+import Support
 
 /// The storage engine under the journal: synchronous, used on one queue only.
 ///

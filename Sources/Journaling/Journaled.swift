@@ -1,4 +1,5 @@
 package import Alerts
+import Support
 
 /// A value that is on disk. Only a commit or a load makes one, so that nothing unjournalled can be dispatched.
 package struct Journaled<Value: Sendable>: Sendable {

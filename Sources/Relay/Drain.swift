@@ -1,8 +1,10 @@
+import Alerts
 import Dispatch
 import Journaling
 import Libevent
 import Logging
 import RocketChat
+import SQLiteJournal
 import Support
 
 /// The end of the program: waits for requests and posts in flight, closes the journal, and exits in bounded time

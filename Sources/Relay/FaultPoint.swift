@@ -1,4 +1,9 @@
+import Alerts
 import Glibc
+import Journaling
+import RocketChat
+import SQLiteJournal
+import Support
 
 /// Points at which a test can make the program trap, to exercise recovery from unforeseen crashes.
 ///

@@ -1,5 +1,7 @@
+import Alerts
 import ArgumentParser
 import CRevision
+import Journaling
 import Libevent
 import RocketChat
 import SQLiteJournal

@@ -1,6 +1,9 @@
 import Alerts
 import Dispatch
+import Journaling
 import Libevent
+import RocketChat
+import SQLiteJournal
 import Support
 
 /// Serializes reloads: reads the configuration off the loop, one read at a time, and applies each result before the

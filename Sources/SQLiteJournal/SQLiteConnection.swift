@@ -1,5 +1,7 @@
 import Alerts
 import CSQLite
+import Journaling
+import Support
 
 /// One connection to a database file, used on one queue only (SQLite runs without its own mutexes).
 ///

@@ -1,5 +1,6 @@
 package import Alerts
 package import Journaling
+import Support
 
 /// The journal's own small tables. Each row of them has a checksum, since a wrong number in one would stop every start.
 extension SQLiteJournalStore {

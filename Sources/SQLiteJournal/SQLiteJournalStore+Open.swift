@@ -1,5 +1,6 @@
 package import Alerts
 package import Journaling
+import Support
 
 /// Why a database could not be opened.
 enum SpoolOpenError: Error {

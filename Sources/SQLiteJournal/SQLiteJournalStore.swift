@@ -1,6 +1,7 @@
 package import Alerts
 import Glibc
 package import Journaling
+import Support
 
 /// The journal's embedded engine: one SQLite database in WAL mode with full synchronisation.
 ///

@@ -1,5 +1,6 @@
 import Alerts
 import Journaling
+import Support
 
 /// The tables of the spool and how they came to be; `user_version` counts the migrations that a file has had.
 ///

@@ -1,4 +1,7 @@
+import Alerts
 import CSQLite
+import Journaling
+import Support
 
 /// A prepared statement, to be run many times. Every way of running it resets it, so none keeps a read open.
 package final class SQLiteStatement {

@@ -1,5 +1,7 @@
+import Alerts
 import Glibc
 import Journaling
+import Support
 
 /// The names in the storage folder, and what the file system says about them.
 package struct SpoolFolder {

@@ -1,5 +1,7 @@
+import Alerts
 import Glibc
 import Journaling
+import Support
 
 /// Checks that nobody but the relay's user and root can put files in the place of the spool's.
 ///

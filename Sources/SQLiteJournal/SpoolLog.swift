@@ -1,4 +1,7 @@
+import Alerts
 import Glibc
+import Journaling
+import Support
 
 /// Reads a write-ahead log of SQLite past its first bad frame (sqlite.org/fileformat2.html section 4).
 ///

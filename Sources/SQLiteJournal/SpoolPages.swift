@@ -1,6 +1,7 @@
 import Alerts
 import Glibc
 import Journaling
+import Support
 
 /// Finds rows in the pages of a damaged database without its trees: every page of rows is read for itself, and a row is
 /// taken for what its checksum proves it to be.

@@ -1,6 +1,7 @@
 import Alerts
 import Glibc
 package import Journaling
+import Support
 
 /// Putting a repaired copy in the place of a damaged database.
 extension SQLiteJournalStore {

@@ -1,6 +1,7 @@
 import Alerts
 import CZlib
 import Journaling
+import Support
 
 /// A notification as its row holds it.
 struct SpoolRow {

@@ -1,5 +1,6 @@
 import Alerts
 import Journaling
+import Support
 
 /// Copies what a damaged database still holds into a fresh one. The damaged file is not changed.
 ///

@@ -1,5 +1,7 @@
+import Alerts
 import Glibc
 import Journaling
+import Support
 
 /// What the spool held after the last acknowledged commit, kept apart from database and log: they cannot tell that a part
 /// of them is missing, since SQLite takes the first bad frame of a log for its end.

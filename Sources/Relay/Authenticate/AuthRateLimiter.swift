@@ -1,3 +1,7 @@
+import Alerts
+import Journaling
+import RocketChat
+
 /// Decides which passwords are checked with bcrypt, and when.
 ///
 /// Budgets are by address and user, so that guesses at other users, or from elsewhere, cost nobody a check. For guesses

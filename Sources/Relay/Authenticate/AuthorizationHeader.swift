@@ -1,4 +1,8 @@
+import Alerts
 import CCrypto
+import Journaling
+import RocketChat
+import SQLiteJournal
 import Support
 
 /// An `Authorization` field taken apart: a scheme, spaces, and what the scheme makes of the rest (RFC 9110 section 11.4).

@@ -1,4 +1,8 @@
+import Alerts
 import Dispatch
+import Journaling
+import RocketChat
+import SQLiteJournal
 import Support
 
 /// Tells whether a user and password are of the configured users, who are known by bcrypt hashes, as in Prometheus's

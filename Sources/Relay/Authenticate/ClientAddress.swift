@@ -1,3 +1,7 @@
+import Alerts
+import Journaling
+import RocketChat
+import SQLiteJournal
 import Support
 
 /// The address that a request came from, as far as those who say so are trusted.

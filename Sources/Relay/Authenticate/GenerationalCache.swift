@@ -1,3 +1,6 @@
+import RocketChat
+import SQLiteJournal
+
 /// Remembers what was used last, in bounded space, and forgets what was longest unused.
 ///
 /// It holds two generations: when the recent are too many they become the older, and the older are forgotten. That is

@@ -1,4 +1,7 @@
+import Alerts
 import CCrypto
+import RocketChat
+import Support
 
 /// HMAC-SHA-256 (RFC 2104) under a random key that lives as long as this value: what it makes of a password tells
 /// nothing to whoever reads it elsewhere, and cannot be foreseen by whoever sends one.

@@ -1,4 +1,8 @@
+import Alerts
 import Glibc
+import Journaling
+import RocketChat
+import SQLiteJournal
 import Support
 
 /// A text that is no network, with what is wrong with it.

@@ -1,5 +1,9 @@
+import Alerts
 import Dispatch
+import Journaling
 import Libevent
+import RocketChat
+import SQLiteJournal
 import Support
 
 /// Tells whether a request may come in, by whichever of bearer tokens and users are configured; with neither, all may.

@@ -1,4 +1,8 @@
+import Alerts
 import ArgumentParser
+import Journaling
+import RocketChat
+import SQLiteJournal
 import Support
 
 /// `relay check-config`: reads all that serve would read, and contacts nobody.
@@ -44,9 +48,7 @@ struct ConfigurationOptions: ParsableArguments {
 
     /// The configuration, or every problem with it.
     func configuration() throws(ConfigurationError) -> RelayConfiguration {
-        let given = [
-            "RELAY_LISTEN": listen, "RELAY_STORAGE_PATH": storagePath, "LOG_LEVEL": logLevel, "LOG_FORMAT": logFormat,
-        ]
+        let given = ["listen": listen, "storage.path": storagePath, "log.level": logLevel, "log.format": logFormat]
         var reader = Self.reader(file: configFile, flags: given)
         return try reader.read()
     }
@@ -59,13 +61,17 @@ struct ConfigurationOptions: ParsableArguments {
         return reader.readLeniently()
     }
 
+    /// - Parameter flags: by their names.
     private static func reader(
         file: String?, flags: [String: String?], readsSecrets: Bool = true
     ) -> ConfigurationReader {
         let environment = ConfigurationReader.processEnvironment
         let path = (file ?? environment["RELAY_CONFIG"])?.trimmed
+        let overrides = Setting.all.compactMap { setting in
+            setting.flag.flatMap { flags[$0] ?? nil }.map { (setting.variable, $0) }
+        }
         return ConfigurationReader(
-            flags: flags.compactMapValues { $0 }, environment: environment,
+            flags: Dictionary(uniqueKeysWithValues: overrides), environment: environment,
             file: path.flatMap { $0.isEmpty ? nil : SettingsFile(path: $0) },
             readsSecrets: readsSecrets)
     }

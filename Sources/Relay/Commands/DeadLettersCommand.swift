@@ -1,8 +1,11 @@
+import Alerts
 import ArgumentParser
 import Glibc
 import Journaling
 import Logging
+import RocketChat
 import SQLiteJournal
+import Support
 
 /// `relay dead-letters`: what was given up, and what becomes of it.
 struct DeadLettersCommand: ParsableCommand {
@@ -61,7 +64,7 @@ struct DeadLettersCommand: ParsableCommand {
         /// Calls `body` with a way to ask: the running relay, or else the spool itself, opened once.
         private func ask(_ body: (Ask) throws -> Void) throws {
             let (configuration, problems) = ConfigurationOptions.withoutSecrets(
-                file: configFile, flags: ["RELAY_STORAGE_PATH": storagePath])
+                file: configFile, flags: ["storage.path": storagePath])
             let folder = configuration.storagePath
             do {
                 let client = ControlClient(folder: folder)

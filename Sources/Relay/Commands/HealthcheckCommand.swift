@@ -1,6 +1,9 @@
+import Alerts
 import ArgumentParser
+import Journaling
 import Libevent
 import RocketChat
+import SQLiteJournal
 
 /// `relay healthcheck`: for a container's health check, so that the image needs no other client.
 struct HealthcheckCommand: ParsableCommand {

@@ -1,8 +1,11 @@
 import Alerts
 import ArgumentParser
 import Glibc
+import Journaling
 import Libevent
 import RocketChat
+import SQLiteJournal
+import Support
 
 /// `relay render`: what would be posted, without posting it.
 struct RenderCommand: ParsableCommand {

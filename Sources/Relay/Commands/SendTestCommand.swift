@@ -1,6 +1,8 @@
 import Alerts
 import ArgumentParser
+import Journaling
 import RocketChat
+import SQLiteJournal
 
 /// `relay send-test`: one message to one room, and in words what Rocket.Chat said to it.
 struct SendTestCommand: ParsableCommand {

@@ -5,6 +5,8 @@ import Glibc
 import Journaling
 import Libevent
 import Logging
+import RocketChat
+import SQLiteJournal
 import Support
 
 /// `relay serve`: runs until a signal ends it.

@@ -1,4 +1,9 @@
+import Alerts
 import Glibc
+import Journaling
+import RocketChat
+import SQLiteJournal
+import Support
 
 /// What a command says: results on standard output, problems on standard error. Servers and senders of alerts have
 /// written some of it, so that all of it goes through `TerminalText`.

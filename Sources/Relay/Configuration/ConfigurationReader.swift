@@ -1,9 +1,8 @@
 import Alerts
-import Configuration
 import Glibc
-import Libevent
-import Logging
+import Journaling
 import RocketChat
+import SQLiteJournal
 import Support
 
 /// One thing wrong with the configuration: which key, and what about it. Never holds a secret's value.
@@ -22,18 +21,14 @@ struct ConfigurationError: Error, CustomStringConvertible {
     var description: String { problems.map(\.description).joined(separator: "\n") }
 }
 
-/// Reads the configuration: flags over environment over file over defaults; all problems are reported at once.
+/// Reads the configuration by the declarations of its settings; all problems are reported at once.
 struct ConfigurationReader {
-    private let reader: ConfigReader
-    private(set) var problems: [ConfigurationProblem] = []
-    private(set) var warnings: [ConfigurationProblem] = []
+    let lookup: SettingLookup
+    let readsSecrets: Bool
+    private var problems: [ConfigurationProblem]
+    private var warnings: [ConfigurationProblem] = []
     /// No problem with the file or with a variable's name explains why there are no hooks.
     private let mustHaveHooks: Bool
-    let environment: [String: String]
-    let file: SettingsFile?
-    /// The variables that the file does not decide.
-    let overridden: Set<String>
-    let readsSecrets: Bool
 
     /// - Parameters:
     ///   - flags: values of command-line flags by the name of the environment variable that they override.
@@ -45,21 +40,8 @@ struct ConfigurationReader {
         flags: [String: String] = [:], environment: [String: String], file: SettingsFile? = nil,
         readsSecrets: Bool = true
     ) {
+        lookup = SettingLookup(flags: flags, environment: environment, file: file)
         self.readsSecrets = readsSecrets
-        // A value and its `_FILE` twin are one setting: whichever of them a higher source gives hides the lower's.
-        overridden = Set(flags.keys).union(environment.filter { !$0.value.trimmed.isEmpty }.keys)
-        var hidden = Set(
-            overridden.flatMap { [$0, $0 + "_FILE", $0.hasSuffix("_FILE") ? String($0.dropLast(5)) : $0] })
-        // PORT says less than a list of addresses does, but from a higher place.
-        if overridden.contains("PORT") { hidden.insert("RELAY_LISTEN") }
-        self.file = file
-        self.environment = environment
-        reader = ConfigReader(providers: [
-            EnvironmentVariablesProvider(environmentVariables: flags),
-            EnvironmentVariablesProvider(environmentVariables: environment.filter { !$0.value.trimmed.isEmpty }),
-            EnvironmentVariablesProvider(
-                environmentVariables: file?.values.filter { !hidden.contains($0.key) } ?? [:]),
-        ])
         let unknown = UnknownVariables.problems(in: environment)
         problems = (file?.problems ?? []) + unknown
         mustHaveHooks = (file?.problems ?? []).isEmpty && !unknown.contains { $0.key.hasPrefix("ROCKETCHAT_") }
@@ -86,44 +68,10 @@ struct ConfigurationReader {
 
     /// The default stands in for each value with a problem.
     mutating func readLeniently() -> (configuration: RelayConfiguration, problems: [ConfigurationProblem]) {
-        var configuration = RelayConfiguration(hooks: readHooks())
-        readListen(&configuration)
-        if let path = text("RELAY_STORAGE_PATH") { configuration.storagePath = path }
-        checkStorage(configuration.storagePath)
-        readAuthentication(&configuration)
-        readNetworks(&configuration)
-        readTLS(&configuration)
-        readPosting("RELAY_", &configuration.posting)
+        var configuration = RelayConfiguration()
+        read(RelayConfiguration.connections, into: &configuration)
         readReceivers(&configuration)
-        readDuration("RELAY_DEDUPE_WINDOW") { configuration.dedupeWindow = $0 }
-        readDuration("RELAY_FALLBACK_AFTER") { patience in
-            for severity in Severity.allCases { configuration.fallbackAfter[severity] = patience }
-        }
-        for severity in Severity.allCases {
-            readDuration("RELAY_FALLBACK_AFTER_\(severity.rawValue.uppercased())") {
-                configuration.fallbackAfter[severity] = $0
-            }
-            guard let list = text("RELAY_SEVERITY_ALIASES_\(severity.rawValue.uppercased())") else { continue }
-            configuration.severityAliases[severity] = Self.items(list)
-        }
-        let names = Severity.allCases.map(\.rawValue).joined(separator: ", ")
-        read("RELAY_SEVERITY_DEFAULT", "one of \(names)", { Severity(rawValue: $0.lowercased()) }) {
-            configuration.severityDefault = $0
-        }
-        readFlag("RELAY_FAILOVER") { configuration.usesOtherRooms = $0 }
-        readFlag("RELAY_THREADS") { configuration.usesThreads = $0 }
-        readFlag("RELAY_ENABLE_RELOAD") { configuration.isReloadEnabled = $0 }
-        readDuration("RELAY_MAX_AGE") { configuration.maxAge = $0 }
-        readBytes("RELAY_JOURNAL_LIMIT") { configuration.journalLimit = $0 }
-        readDuration("RELAY_DRAIN_TIMEOUT") { configuration.drainTimeout = $0 }
-        read(
-            "LOG_LEVEL", "one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))",
-            {
-                Logger.Level(rawValue: $0.lowercased() == "warn" ? "warning" : $0.lowercased())
-            }
-        ) { configuration.logLevel = $0 }
-        read("LOG_FORMAT", "logfmt or json", { LogFormat(rawValue: $0.lowercased()) }) { configuration.logFormat = $0 }
-        readLimits(&configuration.limits)
+        read(RelayConfiguration.operation, into: &configuration)
         checkEmptyValues()
         checkQuotes()
         checkIntegrations(configuration)
@@ -131,140 +79,134 @@ struct ConfigurationReader {
         return (configuration, problems)
     }
 
-    // MARK: Groups of settings
-
-    private mutating func readHooks() -> [Severity: HookURL] {
-        var hooks: [Severity: HookURL] = [:]
-        var isAnyGiven = false
-        for severity in Severity.allCases {
-            let key = "ROCKETCHAT_WEBHOOK_\(severity.rawValue.uppercased())"
-            if text(key) != nil || text(key + "_FILE") != nil { isAnyGiven = true }
-            if let url = secret(key) { hooks[severity] = hook(url, of: key) }
-        }
-        if !isAnyGiven && mustHaveHooks && readsSecrets {
-            problem(
-                "ROCKETCHAT_WEBHOOK_CRITICAL", "no hook is set; give the incoming-webhook URL of at least one severity")
-        }
-        return hooks
+    mutating func read<Group>(_ settings: [Setting<Group>], into group: inout Group, _ scope: SettingScope = .all) {
+        for setting in settings { setting.read(&self, &group, scope) }
     }
 
-    private mutating func readListen(_ configuration: inout RelayConfiguration) {
-        if let port = text("PORT") {
-            if let number = UInt16(port) {
-                configuration.listen = [SocketAddress(host: "0.0.0.0", port: number)]
-            } else {
-                problem("PORT", "\(Self.quoted(port)) is not a port from 0 to 65535")
-            }
+    // MARK: Values
+
+    /// The value; nil if none is given, or a problem was noted.
+    mutating func value<Value>(of name: SettingName, isSecret: Bool, _ format: SettingFormat<Value>) -> Value? {
+        guard isSecret else {
+            return lookup.value(of: name).flatMap { parse($0, of: name, format) }
         }
-        guard let list = text("RELAY_LISTEN") else { return }
-        var addresses: [SocketAddress] = []
-        for item in list.split(separator: ",").map(\.trimmed) {
-            guard let address = SocketAddress(item) else {
-                problem(
-                    "RELAY_LISTEN", "\(Self.quoted(item)) is not an address; write host:port, [::]:8093 or :8093")
-                continue
-            }
-            // Port 0 is another port each time.
-            if address.port != 0, addresses.contains(address) {
-                problem("RELAY_LISTEN", "\(address) is given twice")
-            } else {
-                addresses.append(address)
-            }
+        guard readsSecrets else { return nil }
+        let value = lookup.value(of: name)
+        guard let path = lookup.text(name.file) else {
+            return value.flatMap { parse($0, of: name, format) }
         }
-        if addresses.isEmpty && list.allSatisfy({ $0 == "," || $0.isWhitespace }) {
-            problem("RELAY_LISTEN", "holds no address")
+        if value != nil {
+            problem(name, "is given together with \(name.file.shown); give one of them")
+            return nil
         }
-        if !addresses.isEmpty { configuration.listen = addresses }
+        return self.value(inFile: path, for: name.file, format)
     }
 
-    private mutating func readLimits(_ limits: inout HTTPLimits) {
-        var found = limits
-        readBytes("RELAY_MAX_BODY_SIZE") { found.bodySize = $0 }
-        readBytes("RELAY_MAX_HEADER_SIZE") { found.headerSize = $0 }
-        readCount("RELAY_MAX_HEADER_FIELDS") { found.headerFields = $0 }
-        readCount("RELAY_MAX_CONNECTIONS") { found.connections = $0 }
-        readCount("RELAY_MAX_CONNECTIONS_PER_ADDRESS") { found.connectionsPerAddress = $0 }
-        // Unless it is set, the memory grows with the bodies that it has to hold.
-        found.memory = max(found.memory, found.bodySize * 2)
-        readBytes("RELAY_MEMORY_LIMIT") { found.memory = $0 }
-        if found.memory / 4 * 3 < found.bodySize {
-            problem("RELAY_MEMORY_LIMIT", "three quarters of it must hold a body of RELAY_MAX_BODY_SIZE")
-        }
-        readDuration("RELAY_IDLE_TIMEOUT") { found.idleTimeout = $0 }
-        readDuration("RELAY_REQUEST_TIMEOUT") { found.requestTimeout = $0 }
-        readDuration("RELAY_REPLY_TIMEOUT") { found.replyTimeout = $0 }
-        limits = found
-    }
-
-    // MARK: Single values
-
-    /// The value without white space at its ends; nil if nothing is left.
-    func text(_ key: String) -> String? {
-        // The provider's own spelling: `RELAY_LISTEN` is asked for as relay.listen.
-        let value = reader.string(forKey: ConfigKey(key.lowercased().split(separator: "_").map(String.init)))
-        return value.map(\.trimmed).flatMap { $0.isEmpty ? nil : $0 }
-    }
-
-    mutating func read<Value>(
-        _ key: String, _ expected: String, _ parse: (String) -> Value?, _ set: (Value) -> Void
-    ) {
-        guard let text = text(key) else { return }
-        if let value = parse(text) {
-            set(value)
-        } else {
-            let hint = text.isQuoted ? "; take the quotes out" : ""
-            problem(key, "\(Self.quoted(text)) is not \(expected)\(hint)")
+    /// The value in a file of its own; nil if a problem was noted. Blocks while it reads the file.
+    ///
+    /// - Parameter name: what problems are reported with.
+    mutating func value<Value>(inFile path: String, for name: SettingName, _ format: SettingFormat<Value>) -> Value? {
+        do throws(SecretFile.Failure) {
+            return parse(.text(try SecretFile.read(path)), of: name, inFile: path, format)
+        } catch {
+            problem(name, "\(path) \(error)\(adviceOnReading(error))")
+            return nil
         }
     }
 
-    mutating func readFlag(_ key: String, _ set: (Bool) -> Void) {
-        read(key, "true or false", { Bool($0.lowercased()) }, set)
+    private mutating func parse<Value>(
+        _ value: SettingValue, of name: SettingName, inFile path: String? = nil, _ format: SettingFormat<Value>
+    ) -> Value? {
+        var notes = SettingNotes()
+        let result = format.parse(value, &notes)
+        for message in notes.problems { problem(name, (path.map { "\($0): " } ?? "") + message) }
+        for message in notes.warnings { warn(name, message) }
+        return result
     }
 
-    mutating func readDuration(_ key: String, _ set: (Duration) -> Void) {
-        let range = Self.range(of: key)
-        read(key, range.expectation, range.duration, set)
+    /// The service manager's own way to secrets, where it runs the relay as a user that cannot read the file.
+    private func adviceOnReading(_ failure: SecretFile.Failure) -> String {
+        guard failure == .unreadable(errno: EACCES), lookup.environment["CREDENTIALS_DIRECTORY"] != nil else {
+            return ""
+        }
+        return "; under systemd the relay reads credentials alone: leave the path out, and put the file into "
+            + "/etc/relay/hooks or /etc/relay/secrets under the name that docs/CONFIGURATION.md gives"
     }
 
-    private mutating func readBytes(_ key: String, _ set: (Int) -> Void) {
-        let range = Self.range(of: key)
-        read(key, range.expectation, range.bytes, set)
+    /// The paths of a certificate and its key; nil if neither is given, or a problem was noted.
+    ///
+    /// - Parameters:
+    ///   - others: the settings that need the two.
+    ///   - message: the problem if one of the two is missing and any other is given.
+    mutating func certificateAndKey(
+        _ certificate: SettingName, _ key: SettingName, others: [SettingName] = [], orElse message: String
+    ) -> (certificate: String, key: String)? {
+        if let certificate = lookup.text(certificate), let key = lookup.text(key) { return (certificate, key) }
+        if let given = ([certificate, key] + others).first(where: { lookup.text($0) != nil }) {
+            problem(given, message)
+        }
+        return nil
     }
 
-    mutating func readCount(_ key: String, _ set: (Int) -> Void) {
-        let range = Self.range(of: key)
-        read(key, range.expectation, range.count, set)
-    }
+    // MARK: Problems
 
-    mutating func readRate(_ key: String, _ set: (RateLimit?) -> Void) {
-        let range = Self.range(of: key)
-        read(key, range.expectation, range.rate, set)
-    }
-
-    private static func range(of key: String) -> SettingRange {
-        guard let range = SettingRange.of(key) else { preconditionFailure("\(key) has no range in SettingRange.all") }
-        return range
-    }
-
-    /// In quotes, with control characters written out, not too long for a line.
-    static func quoted(_ text: String) -> String { String(text.unicodeScalars.prefix(100)).debugDescription }
-
-    mutating func problem(_ variable: String, _ message: String) { problems.append(report(variable, message)) }
+    mutating func problem(_ name: SettingName, _ message: String) { problems.append(report(name, message)) }
 
     /// Notes what looks wrong and may be right: it is told, and the configuration is taken.
-    mutating func warn(_ variable: String, _ message: String) { warnings.append(report(variable, message)) }
+    mutating func warn(_ name: SettingName, _ message: String) { warnings.append(report(name, message)) }
 
-    /// Names the file's key and place where it was the file that said so.
-    private func report(_ variable: String, _ message: String) -> ConfigurationProblem {
-        guard let file, !overridden.contains(variable), let place = file.places[variable] else {
-            return ConfigurationProblem(key: variable, message: message)
-        }
-        let key = file.keys[variable] ?? variable
-        return ConfigurationProblem(key: key, message: message, place: file.describe(place))
+    /// Names the file's key and place if the file gives the value.
+    private func report(_ name: SettingName, _ message: String) -> ConfigurationProblem {
+        let place = lookup.place(of: name)
+        return ConfigurationProblem(key: place == nil ? name.shown : name.key, message: message, place: place)
     }
 
-    /// The items of a list that commas part.
-    static func items(_ list: String) -> [String] {
-        list.split(separator: ",").map(\.trimmed).filter { !$0.isEmpty }
+    // MARK: Checks of the whole
+
+    /// Notes a problem if no severity has a hook.
+    mutating func requireHook() {
+        let names = RelayConfiguration.hookSettings.flatMap(\.names)
+        guard mustHaveHooks, readsSecrets, !names.contains(where: { lookup.value(of: $0) != nil }) else { return }
+        problem(names[0], "no hook is set; give the incoming-webhook URL of at least one severity")
+    }
+
+    /// An empty value of a setting that says who may post is a problem: set but empty, as an unset variable of compose
+    /// is, it would leave the listener open to everybody. Other variables that are set but empty are worth a warning.
+    private mutating func checkEmptyValues() {
+        guard readsSecrets else { return }
+        for name in Setting.all.filter(\.rejectsEmpty).flatMap(\.names) where lookup.isGivenEmpty(name) {
+            problem(name, "is set but empty, which would let anybody in; give it a value, or leave it out")
+        }
+        let others = Setting.all.filter { !$0.rejectsEmpty }
+        for name in others.map(\.name) + others.filter(\.isSecret).map(\.name.file)
+        where lookup.isEmptyInEnvironment(name) {
+            warn(name, "is set but empty, and counts as not set")
+        }
+    }
+
+    /// A folder or a name in quotes would be taken as it is, quotes included.
+    private mutating func checkQuotes() {
+        for name in Setting.all.map(\.name) where lookup.environment[name.shown]?.trimmed.isQuoted == true {
+            if problems.contains(where: { $0.key == name.shown }) { continue }
+            problem(name, "is in quotes, which docker's --env-file keeps; take them out")
+        }
+    }
+
+    /// Rocket.Chat's limit is one for each integration, and the relay's budget one for each URL as it is written.
+    private mutating func checkIntegrations(_ configuration: RelayConfiguration) {
+        var known: [String: (name: String, hook: HookURL)] = [:]
+        let severities = Severity.allCases.map { ($0.rawValue, configuration.hooks[$0]) }
+        let receivers = configuration.receivers.map { ("receiver " + $0.name, $0.hook) }
+        for (name, hook) in severities + receivers {
+            guard let hook, hook.namesIntegration else { continue }
+            let integration = hook.integration.lowercased().split(separator: "://").last.map(String.init) ?? ""
+            if let first = known[integration], first.hook != hook {
+                let message =
+                    "is the integration of \(first.name), written otherwise; write both alike to share its limit"
+                warnings.append(ConfigurationProblem(key: name, message: message))
+            } else {
+                known[integration] = (name, hook)
+            }
+        }
     }
 }

@@ -1,6 +1,9 @@
 import Alerts
+import Journaling
 import Libevent
 import RocketChat
+import SQLiteJournal
+import Support
 
 /// What a configuration comes to, for an operator: who may post, how the listener is protected, which rooms there are.
 ///

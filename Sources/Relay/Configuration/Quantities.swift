@@ -1,4 +1,7 @@
+import Alerts
+import Journaling
 import RocketChat
+import Support
 
 /// Readers of the quantities that settings hold: durations, sizes, rates.
 enum Quantity {

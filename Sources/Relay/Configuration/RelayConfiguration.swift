@@ -1,52 +1,46 @@
 import Alerts
+import Glibc
+import Journaling
 import Libevent
 import Logging
 import RocketChat
+import SQLiteJournal
 import Support
 
-/// Everything that can be set, with its defaults: what `serve` runs on.
+/// The values of all settings, with their defaults. `settings` below says what each of them means.
 struct RelayConfiguration: Sendable {
     /// The hook of each severity that has one of its own; empty only where secrets were not read.
-    var hooks: [Severity: HookURL]
+    var hooks: [Severity: HookURL] = [:]
     /// How messages look and travel, where no receiver says otherwise.
     var posting = PostingSettings()
     /// Rooms beyond those of the severities, in the order in which they are tried.
     var receivers: [ReceiverConfiguration] = []
     var listen: [SocketAddress] = [SocketAddress(host: "0.0.0.0", port: 8093)]
     var storagePath = "./data"
-    /// Bearer tokens of which a webhook must carry one; empty for none.
+    /// Empty if senders need no token.
     var authTokens: [Secret] = []
-    /// Users of whom a webhook may come in place of a token; none where secrets were not read.
+    /// Empty if secrets were not read, too.
     var users = BasicAuthentication()
-    /// Where webhooks may come from; anywhere if empty.
+    /// Empty if all networks are allowed.
     var allowedNetworks = NetworkList()
-    /// Whose `X-Forwarded-For` is believed.
     var trustedProxies = NetworkList()
-    /// What the listener speaks TLS by; nil for plain HTTP.
+    /// Nil for plain HTTP.
     var tlsFiles: TLSFiles?
     /// The content of those files, which is a secret: nil where secrets were not read.
     var tls: TLSContext?
-    /// How long an identical payload is taken for a duplicate; zero for never.
+    /// Zero for never.
     var dedupeWindow = Duration.seconds(60)
-    /// Bytes of the spool above which webhooks are refused.
+    /// In bytes.
     var journalLimit = 1 << 30
-    /// From SIGTERM to exit.
     var drainTimeout = Duration.seconds(8)
-    /// How long a severity's hook may fail before the fallback takes over.
     var fallbackAfter: [Severity: Duration] = [
         .critical: .seconds(60), .warning: .seconds(300), .info: .seconds(300), .fallback: .seconds(300),
     ]
-    /// Where neither a severity's own hook nor the fallback works, the others carry its alerts.
     var usesOtherRooms = true
-    /// A firing notification that is older, and resolved since, is not told any more.
     var maxAge = Duration.seconds(24 * 3600)
-    /// The words that stand for each tier; a word of none is of the default.
     var severityAliases = SeverityMap.defaultAliases
-    /// The tier of a word of none, and of an alert without one.
     var severityDefault = Severity.fallback
-    /// A resolve is posted to its firing's thread too.
     var usesThreads = false
-    /// `POST /-/reload` is answered.
     var isReloadEnabled = false
     var logLevel = Logger.Level.info
     var logFormat = LogFormat.logfmt
@@ -79,67 +73,164 @@ struct RelayConfiguration: Sendable {
 
     var severities: SeverityMap { SeverityMap(aliases: severityAliases, default: severityDefault) }
 
-    /// The settings that differ from those that the process began with and are not taken up while it runs, by their
-    /// variables.
+    /// The variables of the settings that differ from the start's and that a reload does not apply.
     func needingRestart(since start: RelayConfiguration) -> [String] {
+        Self.settings.filter { $0.needsRestart && !$0.isSame(self, start) }.map(\.variable)
+    }
+
+    /// The same for all severities; nil if they differ.
+    private var fallbackAfterAll: Duration? {
+        get { Set(fallbackAfter.values).count == 1 ? fallbackAfter.values.first : nil }
+        set { for severity in Severity.allCases { fallbackAfter[severity] = newValue } }
+    }
+}
+
+// MARK: Settings
+
+extension RelayConfiguration: SettingGroup {
+    static let settings: [Setting<RelayConfiguration>] = connections + operation
+
+    /// Where alerts come from and go to. Receivers begin with these, so they are read next.
+    static let connections =
+        hookSettings + inboundSettings + tlsSettings + PostingSettings.settings.map { $0.within(\.posting) }
+
+    /// How the relay works on what it has accepted.
+    static let operation =
+        deliverySettings + Severity.allCases.flatMap(severitySettings(of:)) + processSettings
+        + HTTPLimits.settings.map { $0.within(\.limits) }
+
+    private static let inboundSettings: [Setting<RelayConfiguration>] = [
+        listenSetting, storageSetting,
+        Setting(
+            "auth_tokens", \.authTokens, .tokens, variable: "RELAY_AUTH_TOKEN", secrecy: .value, rejectsEmpty: true,
+            "bearer tokens of which a webhook must carry one; `_file` and `_FILE` twins"),
+        Setting(
+            "basic_auth", \.users, .users, secrecy: .value, rejectsEmpty: true,
+            """
+            `user:bcrypt-hash` of those who may post with a password, of cost 14 at most; in the file a map of \
+            them does too; `_file` and `_FILE` twins, such as `htpasswd -B` writes
+            """),
+        Setting(
+            "allowed_networks", \.allowedNetworks, .networks, default: "all", rejectsEmpty: true,
+            "networks or addresses that `/webhook` and `/-/reload` are open to; others are answered with 403"),
+        Setting(
+            "trusted_proxies", \.trustedProxies, .networks,
+            "proxies whose `X-Forwarded-For` tells where a request comes from; it counts for nothing from others"),
+    ]
+
+    private static let deliverySettings: [Setting<RelayConfiguration>] =
         [
-            ("RELAY_LISTEN", listen != start.listen), ("RELAY_STORAGE_PATH", storagePath != start.storagePath),
-            ("RELAY_DEDUPE_WINDOW", dedupeWindow != start.dedupeWindow),
-            ("RELAY_JOURNAL_LIMIT", journalLimit != start.journalLimit), ("LOG_FORMAT", logFormat != start.logFormat),
-            ("the limits of the listener", limits != start.limits),
-        ].filter(\.1).map(\.0)
+            Setting(
+                "dedupe_window", \.dedupeWindow, .duration(upToDays: 30), default: "`60s`", needsRestart: true,
+                """
+                how long what a group was last told is a duplicate when it comes again; `0s` for never; below the \
+                smallest repeat_interval
+                """),
+            Setting(
+                "fallback_after_all", \.fallbackAfterAll, .optional(.duration(upToDays: 365)),
+                variable: "RELAY_FALLBACK_AFTER", "`fallback_after` for every severity at once"),
+        ]
+
+    private static let processSettings: [Setting<RelayConfiguration>] = [
+        Setting(
+            "severity_default", \.severityDefault, .severity,
+            "the tier of a word of none, and of an alert without the label"),
+        Setting(
+            "failover", \.usesOtherRooms, .flag,
+            """
+            where neither a severity's own hook nor the fallback works, the nearest other severity's room carries \
+            its alerts, marked; with `false` they wait
+            """),
+        Setting(
+            "threads", \.usesThreads, .flag,
+            "a resolve goes to its firing's thread too (Rocket.Chat 7.9 and later)"),
+        Setting("enable_reload", \.isReloadEnabled, .flag, "whether `POST /-/reload` is answered"),
+        Setting(
+            "max_age", \.maxAge, .duration(upToDays: 3650), default: "`24h`",
+            "a firing that is older, and resolved since, is counted and not told"),
+        Setting(
+            "journal_limit", \.journalLimit, .bytes(1 << 20...1 << 40), needsRestart: true,
+            """
+            the spool's size, above which webhooks are answered with 503; info may fill 70 % of it, warning 80 %, \
+            unknown severities 90 %, critical all
+            """),
+        Setting(
+            "drain_timeout", \.drainTimeout, .duration(.zero ... .seconds(3600)),
+            "from SIGTERM until posts are cut; the exit follows within a second"),
+        Setting(
+            "log_level", \.logLevel, .logLevel, variable: "LOG_LEVEL", flag: "log.level",
+            "`trace` `debug` `info` `notice` `warning` `error` `critical`"),
+        Setting(
+            "log_format", \.logFormat, .logFormat, variable: "LOG_FORMAT", flag: "log.format", needsRestart: true,
+            "`logfmt` or `json`"),
+    ]
+
+    // MARK: Settings of each severity
+
+    static let hookSettings = Severity.allCases.map(hookSetting(of:))
+
+    private static func hookSetting(of severity: Severity) -> Setting<RelayConfiguration> {
+        let sentence =
+            switch severity {
+            case .critical: "the incoming-webhook URL of that severity; `_file` and `_FILE` name a file that holds it"
+            case .warning, .info: "as above"
+            case .fallback: "for alerts of no known severity, and for a severity whose own hook does not work"
+            }
+        // The last one knows whether any is given.
+        let check: Setting<RelayConfiguration>.Step = { reader, _, _ in reader.requireHook() }
+        return Setting(
+            "webhooks.\(severity)", \.hooks[severity], .optional(.hook),
+            variable: "ROCKETCHAT_WEBHOOK_\(severity.rawValue.uppercased())",
+            default: severity == .fallback ? "none" : "one at least", secrecy: .value,
+            after: severity == Severity.allCases.last ? check : nil, sentence)
     }
-}
 
-/// How messages to a hook look and travel. A receiver begins with those of all hooks and changes some.
-struct PostingSettings: Sendable, Equatable {
-    /// Posts to the hook; nil for no limit.
-    var rateLimit: RateLimit? = .rocketChat
-    /// Rocket.Chat's Message_MaxAllowedSize, in UTF-16 units.
-    var textLimit = 5000
-    /// The labels to show, in this order; all where empty.
-    var shownLabels: [String] = []
-    var hiddenLabels = ["prometheus", "prometheus_replica"]
-    /// The avatar as a short name.
-    var emoji: String?
-    /// The name that messages are shown under.
-    var alias: String?
-    /// To Rocket.Chat; nil for what the environment's `https_proxy` says.
-    var proxy: Secret?
-    var noProxy: String?
-    /// Certificates to trust in place of the system's.
-    var caFile: String?
-    /// What to show a server that asks for a certificate.
-    var clientCertificate: ClientCertificate?
-    /// To connect to Rocket.Chat, TLS included.
-    var connectTimeout = Duration.seconds(5)
-    /// Of one whole post to Rocket.Chat.
-    var postTimeout = Duration.seconds(20)
-
-    var renderSettings: RenderSettings {
-        RenderSettings(
-            textLimit: textLimit, shownLabels: shownLabels, hiddenLabels: hiddenLabels, emoji: emoji, alias: alias)
+    private static func severitySettings(of severity: Severity) -> [Setting<RelayConfiguration>] {
+        let sentence =
+            switch severity {
+            case .critical: "how long the hook may fail before the fallback takes over"
+            case .warning, .info: "as above"
+            case .fallback: "without effect, since the fallback has no fallback"
+            }
+        let delay: Setting<RelayConfiguration> = Setting(
+            "fallback_after.\(severity)", \.fallbackAfter[severity], .optional(.duration(upToDays: 365)),
+            default: severity == .critical ? "`60s`" : nil, sentence)
+        if severity == .fallback { return [delay] }
+        let aliases: Setting<RelayConfiguration> = Setting(
+            "severity_aliases.\(severity)", \.severityAliases[severity], .optional(.list), default: "see the example",
+            severity == .critical ? "words of the label `severity` for the tier, separated by commas" : "as above")
+        return [delay, aliases]
     }
 
-    var delivererSettings: DelivererSettings {
-        DelivererSettings(
-            userAgent: "relay/\(Version.current)", connectTimeout: connectTimeout, timeout: postTimeout, proxy: proxy,
-            noProxy: noProxy, caFile: caFile, clientCertificate: clientCertificate)
-    }
-}
+    // MARK: Settings that are checked together with others
 
-/// A room of its own for some alerts, beyond the severities' four.
-struct ReceiverConfiguration: Sendable {
-    var name: String
-    /// An alert must match them all.
-    var matchers: [LabelMatcher]
-    /// Nil only where secrets were not read.
-    var hook: HookURL?
-    /// Whether an alert that it takes goes on to those after it, and to its severity's room if none of them takes it.
-    var continues = false
-    /// How long the hook may fail before the fallback takes over; nil for what the severity's hook has.
-    var fallbackAfter: Duration?
-    var posting: PostingSettings
+    static let listenSetting: Setting<RelayConfiguration> = Setting(
+        "listen", \.listen, .addresses, flag: "listen", needsRestart: true,
+        before: { reader, configuration, _ in
+            if let listen = reader.value(of: SettingLookup.port, isSecret: false, SettingFormat.port) {
+                configuration.listen = listen
+            }
+        },
+        "addresses to listen on; `PORT` sets the port alone")
+
+    private static let storageSetting: Setting<RelayConfiguration> = Setting(
+        "storage_path", \.storagePath, .text, flag: "storage.path", needsRestart: true,
+        after: { reader, configuration, _ in
+            if let file = fileInPlaceOfFolder(configuration.storagePath) {
+                reader.problem(storageSetting.name, "\(SettingNotes.quoted(file)) is not a folder")
+            }
+        },
+        "the spool's folder, created if it is missing")
+
+    /// The folder may be missing, since the start makes it. Returns what has its name, or that of a folder above it.
+    private static func fileInPlaceOfFolder(_ path: String) -> String? {
+        var (part, status) = (path[...], stat())
+        while stat(String(part), &status) != 0 {
+            guard let slash = part.lastIndex(of: "/"), slash > part.startIndex else { return nil }
+            part = part[..<slash]
+        }
+        return status.st_mode & S_IFMT == S_IFDIR ? nil : String(part)
+    }
 }
 
 /// Where the configuration comes from, so that it can be read again, and what of it lives outside the app.
@@ -148,17 +239,4 @@ struct ConfigurationSources: Sendable {
     var read: @Sendable () throws(ConfigurationError) -> RelayConfiguration
     /// Puts into force what the app does not hold: the log's threshold.
     var apply: @Sendable (RelayConfiguration) -> Void
-}
-
-extension AlertRouter {
-    /// - Parameter numbers: the journal's names of receivers by their numbers.
-    init(_ receivers: [ReceiverConfiguration], numbers: [ReceiverID: String]) {
-        let byName = Dictionary(numbers.map { ($0.value, $0.key) }) { first, _ in first }
-        self.init(
-            receivers.compactMap { receiver in
-                byName[receiver.name].map {
-                    Entry(receiver: $0, matchers: receiver.matchers, continues: receiver.continues)
-                }
-            })
-    }
 }

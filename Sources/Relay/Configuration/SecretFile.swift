@@ -1,4 +1,8 @@
+import Alerts
 import Glibc
+import Journaling
+import RocketChat
+import SQLiteJournal
 import Support
 
 /// The content of a file that holds a secret, and what keeps it from being one.

@@ -1,53 +1,160 @@
 import Alerts
+import Journaling
+import RocketChat
+import SQLiteJournal
 
-/// Everything that can be set, by both of its names: the environment variable and the key in the file.
-struct Setting: Sendable, Equatable {
-    var variable: String
-    /// Dots part the levels of the file.
-    var key: String
-    /// It may stand in a file of its own, named by the `_FILE` variable or the `_file` key.
-    var isSecret = false
+/// A type whose properties hold the values of settings. The initial values are the defaults.
+protocol SettingGroup: Sendable {
+    init()
 
-    static let all: [Setting] =
-        Severity.allCases.map {
-            Setting(
-                variable: "ROCKETCHAT_WEBHOOK_\($0.rawValue.uppercased())", key: "webhooks.\($0.rawValue)",
-                isSecret: true)
-        }
-        + Severity.allCases.map {
-            Setting(
-                variable: "RELAY_FALLBACK_AFTER_\($0.rawValue.uppercased())", key: "fallback_after.\($0.rawValue)")
-        }
-        + Severity.allCases.filter { $0 != .fallback }.map {
-            Setting(
-                variable: "RELAY_SEVERITY_ALIASES_\($0.rawValue.uppercased())", key: "severity_aliases.\($0.rawValue)")
-        }
-        + ["cert", "key", "client_ca"].map {
-            Setting(variable: "RELAY_TLS_\($0.uppercased())_FILE", key: "tls.\($0)_file")
-        }
-        + (posting + [
-            "LISTEN", "STORAGE_PATH", "BASIC_AUTH", "ALLOWED_NETWORKS", "TRUSTED_PROXIES", "DEDUPE_WINDOW",
-            "JOURNAL_LIMIT", "DRAIN_TIMEOUT", "FALLBACK_AFTER", "FAILOVER", "MAX_AGE", "THREADS", "ENABLE_RELOAD",
-            "SEVERITY_DEFAULT", "MAX_BODY_SIZE", "MAX_HEADER_SIZE", "MAX_HEADER_FIELDS", "MAX_CONNECTIONS",
-            "MAX_CONNECTIONS_PER_ADDRESS", "MEMORY_LIMIT", "IDLE_TIMEOUT", "REQUEST_TIMEOUT", "REPLY_TIMEOUT",
-            "AUTH_TOKEN",
-        ]).map {
-            Setting(
-                variable: "RELAY_\($0)", key: names[$0] ?? $0.lowercased(),
-                isSecret: ["AUTH_TOKEN", "BASIC_AUTH", "PROXY"].contains($0))
-        } + ["LOG_LEVEL", "LOG_FORMAT"].map { Setting(variable: $0, key: $0.lowercased()) }
+    /// The declarations in the order of reading, which is the order of problems.
+    static var settings: [Setting<Self>] { get }
+}
 
-    /// Keys that are not the variable's name in lower case.
-    private static let names = ["FALLBACK_AFTER": "fallback_after_all", "AUTH_TOKEN": "auth_tokens"]
+/// The declaration of a setting of `Group`: names, format, default, range and effect, in one place.
+///
+/// Everything else is made from it or tested against it: the reader, the known names of the file and the environment, the
+/// settings that need a restart, the service manager's credentials, the table in docs/CONFIGURATION.md and the example.
+struct Setting<Group: SettingGroup>: Sendable {
+    typealias Step = @Sendable (inout ConfigurationReader, inout Group, SettingScope) -> Void
 
-    /// Those of `PostingSettings`, which receivers have too.
-    private static let posting = [
-        "RATE_LIMIT", "TEXT_LIMIT", "SHOWN_LABELS", "HIDDEN_LABELS", "EMOJI", "ALIAS", "PROXY", "NO_PROXY", "CA_FILE",
-        "CLIENT_CERT_FILE", "CLIENT_KEY_FILE", "CONNECT_TIMEOUT", "POST_TIMEOUT",
-    ]
+    let name: SettingName
+    /// The command-line flag without its hyphens; nil if there is none.
+    private(set) var flag: String?
+    private(set) var secrecy = SettingSecrecy.none
+    /// An empty value is a problem: it would leave the listener open to everybody.
+    private(set) var rejectsEmpty = false
+    /// A reload does not apply a change.
+    private(set) var needsRestart = false
+    private(set) var shape = SettingShape.single
+    /// Nil if the value is not a number.
+    private(set) var ends: SettingEnds?
+    /// The default as the table shows it.
+    let defaultText: String
+    let sentence: String
 
-    /// What an item of the file's `receivers` may hold; there are no variables for it.
-    static let receiverKeys =
-        ["name", "matchers", "continue", "webhook", "webhook_file", "fallback_after", "proxy_file"]
-        + posting.map { $0.lowercased() }
+    /// Whether two groups have the same value. Always true for a value that several settings make together.
+    let isSame: @Sendable (Group, Group) -> Bool
+    /// Reads the value into the group, and notes problems and warnings.
+    let read: Step
+
+    /// Declares a value that is kept in one property.
+    ///
+    /// - Parameters:
+    ///   - place: the property. Its initial value is the default.
+    ///   - variable: the environment variable, if it is not `RELAY_` and the key.
+    ///   - standard: the default for the table, if it is a word, or is written otherwise than `format` writes it.
+    ///   - before: runs before the value is read, whether it is given or not.
+    ///   - after: checks that involve other settings. Runs whether the value is given or not.
+    init<Value>(
+        _ key: String, _ place: any WritableKeyPath<Group, Value> & Sendable, _ format: SettingFormat<Value>,
+        variable: String? = nil, default standard: String? = nil, flag: String? = nil,
+        secrecy: SettingSecrecy = .none, rejectsEmpty: Bool = false, needsRestart: Bool = false, before: Step? = nil,
+        after: Step? = nil, _ sentence: String
+    ) {
+        let name = SettingName(key: key, variable: variable)
+        self.init(
+            name, default: standard ?? format.text(Group()[keyPath: place]).map { "`\($0)`" } ?? "none", sentence,
+            isSame: { format.isSame($0[keyPath: place], $1[keyPath: place]) },
+            read: { reader, group, scope in
+                before?(&reader, &group, scope)
+                if let value = reader.value(of: name.scoped(to: scope), isSecret: secrecy == .value, format) {
+                    group[keyPath: place] = value
+                }
+                after?(&reader, &group, scope)
+            })
+        (self.flag, self.secrecy, self.rejectsEmpty, self.needsRestart) = (flag, secrecy, rejectsEmpty, needsRestart)
+        (shape, ends) = (format.shape, format.ends)
+    }
+
+    /// Declares the path of a file that is used together with others.
+    ///
+    /// - Parameter read: reads all of them. Nil if the step of another one does.
+    init(
+        file key: String, secrecy: SettingSecrecy = .none, rejectsEmpty: Bool = false, read: Step? = nil,
+        _ sentence: String
+    ) {
+        let name = SettingName(key: key, variable: nil)
+        self.init(name, default: "none", sentence, isSame: { _, _ in true }, read: read ?? { _, _, _ in })
+        (self.secrecy, self.rejectsEmpty) = (secrecy, rejectsEmpty)
+    }
+
+    private init(
+        _ name: SettingName, default defaultText: String, _ sentence: String,
+        isSame: @escaping @Sendable (Group, Group) -> Bool, read: @escaping Step
+    ) {
+        (self.name, self.defaultText, self.sentence) = (name, defaultText, sentence)
+        (self.isSame, self.read) = (isSame, read)
+    }
+
+    /// The same setting as one of a larger group.
+    func within<Outer>(_ path: any WritableKeyPath<Outer, Group> & Sendable) -> Setting<Outer> {
+        var setting = Setting<Outer>(
+            name, default: defaultText, sentence, isSame: { [isSame] in isSame($0[keyPath: path], $1[keyPath: path]) },
+            read: { [read] reader, outer, scope in read(&reader, &outer[keyPath: path], scope) })
+        (setting.flag, setting.secrecy, setting.rejectsEmpty) = (flag, secrecy, rejectsEmpty)
+        (setting.needsRestart, setting.shape, setting.ends) = (needsRestart, shape, ends)
+        return setting
+    }
+
+    // MARK: Names
+
+    var variable: String { name.shown }
+    var key: String { name.key }
+
+    /// The value may be in a file that the `_FILE` variable or the `_file` key names.
+    var isSecret: Bool { secrecy == .value }
+
+    /// Its own name, and that of its `_FILE` twin if it has one.
+    var names: [SettingName] { isSecret ? [name, name.file] : [name] }
+}
+
+extension Setting where Group == RelayConfiguration {
+    /// Every setting that has a variable.
+    static var all: [Setting] { RelayConfiguration.settings }
+}
+
+enum SettingSecrecy: Sendable {
+    case none
+    /// The value is secret: it has a `_FILE` twin, and commands that work without secrets do not read it.
+    case value
+    /// The value names a file that is secret.
+    case file
+}
+
+/// Where a setting is given: for all hooks, or for the receiver at an index in the file.
+enum SettingScope: Sendable {
+    case all
+    case receiver(Int)
+}
+
+/// The names that a value is looked up and reported by.
+struct SettingName: Sendable, Hashable {
+    /// Nil for a receiver's setting, which has a key only.
+    private(set) var variable: String?
+    /// Dots separate the levels of the file. Empty for a variable that the file has no key for.
+    private(set) var key: String
+
+    /// - Parameter variable: nil if it is `RELAY_` and the key.
+    init(key: String, variable: String?) {
+        self.variable = variable ?? "RELAY_" + key.uppercased().replacing(".", with: "_")
+        self.key = key
+    }
+
+    /// The twin that names a file with the value.
+    var file: SettingName {
+        var twin = self
+        (twin.variable, twin.key) = (variable.map { $0 + "_FILE" }, key + "_file")
+        return twin
+    }
+
+    func scoped(to scope: SettingScope) -> SettingName {
+        guard case .receiver(let index) = scope else { return self }
+        var scoped = self
+        (scoped.variable, scoped.key) = (nil, "receivers[\(index)].\(key)")
+        return scoped
+    }
+
+    /// The name for a message that does not depend on where the value was given.
+    var shown: String { variable ?? key }
 }

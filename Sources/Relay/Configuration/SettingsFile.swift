@@ -1,15 +1,21 @@
+import Alerts
 import Glibc
+import Journaling
+import RocketChat
+import SQLiteJournal
 import Support
 
-/// The configuration file: the same settings as the environment's, and what is wrong with it.
+/// The configuration file: typed values of the settings by their keys, and what is wrong with it.
 struct SettingsFile: Sendable {
+    struct Entry: Sendable {
+        /// Nil for a key without a value, and for a key that a receiver needs and does not have.
+        var value: SettingValue?
+        var place: YAMLNode.Place
+    }
+
     let path: String
-    /// By the environment variable that would say the same; a list's items are joined by commas.
-    private(set) var values: [String: String] = [:]
-    private(set) var places: [String: YAMLNode.Place] = [:]
-    /// The file's own names of the variables.
-    private(set) var keys: [String: String] = [:]
-    /// The places of the items in `receivers` that can be read.
+    private(set) var entries: [String: Entry] = [:]
+    /// The indices of the items in `receivers` that can be read.
     private(set) var receivers: [Int] = []
     private(set) var problems: [ConfigurationProblem] = []
 
@@ -25,7 +31,7 @@ struct SettingsFile: Sendable {
                 problem(nil, root.place, "the file must hold keys and values")
                 return
             }
-            take(members, prefix: "")
+            record(members, prefix: "")
         } catch {
             problem(nil, error.place, error.message)
         }
@@ -44,8 +50,8 @@ struct SettingsFile: Sendable {
         return bytes
     }
 
-    private mutating func take(_ members: [YAMLNode.Member], prefix: String) {
-        for member in distinct(members, prefix: prefix) { take(prefix + member.key, member) }
+    private mutating func record(_ members: [YAMLNode.Member], prefix: String) {
+        for member in distinct(members, prefix: prefix) { record(prefix + member.key, member) }
     }
 
     /// The first of each key; the others are problems.
@@ -58,95 +64,95 @@ struct SettingsFile: Sendable {
         }
     }
 
-    private mutating func take(_ key: String, _ member: YAMLNode.Member) {
-        if key == "receivers" { return takeReceivers(member.value) }
+    private mutating func record(_ key: String, _ member: YAMLNode.Member) {
+        if key == Self.receiversKey { return recordReceivers(member.value) }
         if Self.sections.contains(key) {
             switch member.value {
-            case .map(let members, _): take(members, prefix: key + ".")
+            case .map(let members, _): record(members, prefix: key + ".")
             case .scalar(nil, _): break
             case .scalar, .list: problem(key, member.value.place, "must hold keys and values")
             }
             return
         }
-        guard let variable = Self.variables[key] else {
-            return problem(key, member.place, Self.unknown(key, among: Array(Self.variables.keys) + Self.sections))
+        guard let shape = Self.shapes[key] else {
+            return problem(key, member.place, Self.unknown(key, among: Array(Self.shapes.keys) + Self.sections))
         }
-        // Where a problem with the lack of a value is to be told.
-        if case .scalar(nil, let place) = member.value { return set(variable, key, nil, place) }
-        guard let text = Self.pairs(key, member.value) ?? text(key, member.value) else { return }
-        set(variable, key, text, member.value.place)
+        record(key, shape, member.value)
     }
 
-    private mutating func set(_ variable: String, _ key: String, _ text: String?, _ place: YAMLNode.Place) {
-        if let text { values[variable] = text }
-        places[variable] = place
-        keys[variable] = key
+    private mutating func record(_ key: String, _ shape: SettingShape, _ node: YAMLNode) {
+        // Without a value, the place is needed for the problem that there is none.
+        if case .scalar(nil, let place) = node {
+            entries[key] = Entry(value: nil, place: place)
+        } else if let value = value(key, shape, node) {
+            entries[key] = Entry(value: value, place: node.place)
+        }
     }
 
     // MARK: Receivers
 
-    /// The variable that stands for a receiver's setting among the others; one without a name is what they begin with.
-    static func variable(receiver index: Int, _ name: String) -> String {
-        "RELAY_RECEIVERS_\(index)_\(name.uppercased())"
-    }
-
-    private mutating func takeReceivers(_ node: YAMLNode) {
+    private mutating func recordReceivers(_ node: YAMLNode) {
         guard case .list(let items, _) = node else {
             if case .scalar(nil, _) = node { return }
-            return problem("receivers", node.place, "must be a list; each item has a name, matchers and a webhook")
+            return problem(
+                Self.receiversKey, node.place, "must be a list; each item has a name, matchers and a webhook")
         }
         for (index, item) in items.enumerated() {
-            let prefix = "receivers[\(index)]"
+            let prefix = "\(Self.receiversKey)[\(index)]"
             guard case .map(let members, _) = item else {
                 problem(prefix, item.place, "must hold keys and values")
                 continue
             }
             receivers.append(index)
-            // Where what is missing is to be told.
-            for name in ["name", "matchers", "webhook"] {
-                set(Self.variable(receiver: index, name), "\(prefix).\(name)", nil, item.place)
+            for setting in ReceiverConfiguration.needed {
+                entries[setting.name.scoped(to: .receiver(index)).key] = Entry(value: nil, place: item.place)
             }
             for member in distinct(members, prefix: prefix + ".") {
-                takeReceiver(index, "\(prefix).\(member.key)", member)
+                recordReceiver("\(prefix).\(member.key)", member)
             }
         }
     }
 
-    private mutating func takeReceiver(_ index: Int, _ key: String, _ member: YAMLNode.Member) {
-        guard Setting.receiverKeys.contains(member.key) else {
-            return problem(key, member.place, Self.unknown(member.key, among: Setting.receiverKeys))
+    private mutating func recordReceiver(_ key: String, _ member: YAMLNode.Member) {
+        guard let shape = Self.receiverShapes[member.key] else {
+            return problem(key, member.place, Self.unknown(member.key, among: Array(Self.receiverShapes.keys)))
         }
-        // Commas are part of matchers, which are one a line here.
-        let separator = member.key == "matchers" ? "\n" : ","
-        guard let text = text(key, member.value, separator: separator) else { return }
-        set(Self.variable(receiver: index, member.key), key, text, member.value.place)
+        // Without a value, the place of what is missing stays that of the receiver.
+        if case .scalar(nil, _) = member.value { return }
+        record(key, shape, member.value)
     }
 
-    /// Users may be written as a map from name to hash, as in the `basic_auth_users` of Prometheus's web.config.file.
-    private static func pairs(_ key: String, _ node: YAMLNode) -> String? {
-        guard key == "basic_auth", case .map(let members, _) = node else { return nil }
-        return members.map { member in
-            if case .scalar(let hash?, _) = member.value { "\(member.key):\(hash)" } else { "\(member.key):" }
-        }.joined(separator: ",")
-    }
+    // MARK: Values
 
-    /// Nil where there is no value, or a problem was noted.
-    private mutating func text(_ key: String, _ node: YAMLNode, separator: String = ",") -> String? {
+    /// Returns nil if a problem was noted.
+    private mutating func value(_ key: String, _ shape: SettingShape, _ node: YAMLNode) -> SettingValue? {
         switch node {
-        case .scalar(let text, _): return text
+        case .scalar(let text, _): return .text(text ?? "")
         case .list(let items, let place):
-            var texts: [String] = []
-            for item in items {
-                guard case .scalar(let text?, _) = item else {
-                    problem(key, place, "its items must be single values")
-                    return nil
-                }
-                texts.append(text)
+            let texts = items.compactMap { item in if case .scalar(let text, _) = item { text } else { nil } }
+            guard texts.count == items.count else {
+                problem(key, place, "its items must be single values")
+                return nil
             }
-            return texts.joined(separator: separator)
-        case .map(_, let place):
-            problem(key, place, "must be a single value or a list")
-            return nil
+            guard shape == .single else { return .list(texts) }
+            guard texts.count < 2 else {
+                problem(key, place, "must be a single value")
+                return nil
+            }
+            return .text(texts.first ?? "")
+        case .map(let members, let place):
+            guard shape == .map else {
+                problem(key, place, "must be a single value or a list")
+                return nil
+            }
+            return .map(
+                members.map { member in
+                    if case .scalar(let text?, _) = member.value {
+                        .init(key: member.key, value: text)
+                    } else {
+                        .init(key: member.key, value: "")
+                    }
+                })
         }
     }
 
@@ -158,15 +164,21 @@ struct SettingsFile: Sendable {
 
     // MARK: Names
 
-    private static let variables: [String: String] = Dictionary(
-        uniqueKeysWithValues: Setting.all.flatMap { setting in
-            [(setting.key, setting.variable)]
-                + (setting.isSecret ? [(setting.key + "_file", setting.variable + "_FILE")] : [])
-        })
+    private static let receiversKey = "receivers"
+
+    private static let shapes = shapes(of: Setting.all)
+    private static let receiverShapes = shapes(of: ReceiverConfiguration.settings)
+
+    /// What each key may hold; the key of a secret's twin holds a path.
+    private static func shapes<Group>(of settings: [Setting<Group>]) -> [String: SettingShape] {
+        Dictionary(
+            uniqueKeysWithValues: settings.flatMap { setting in
+                [(setting.key, setting.shape)] + setting.names.dropFirst().map { ($0.key, .single) }
+            })
+    }
 
     private static let sections = Set(
-        ["receivers"]
-            + Setting.all.compactMap { $0.key.contains(".") ? String($0.key.prefix { $0 != "." }) : nil })
+        [receiversKey] + shapes.keys.filter { $0.contains(".") }.map { String($0.prefix { $0 != "." }) })
 
     /// Says so, and names the known key that it is most like, where one is near.
     private static func unknown(_ key: String, among known: [String]) -> String {

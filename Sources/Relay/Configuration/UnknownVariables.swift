@@ -1,3 +1,8 @@
+import Alerts
+import Journaling
+import RocketChat
+import SQLiteJournal
+
 /// Finds environment variables that look like settings of the relay and are none.
 ///
 /// A misspelt credential would leave the listener open without a word, so such a variable is a problem.
@@ -6,14 +11,13 @@ enum UnknownVariables {
     static let others: Set<String> = ["RELAY_REVISION", "RELAY_VERSION"]
 
     /// Names beside `Setting.all` that are read.
-    private static let special = ["PORT", "RELAY_CONFIG"]
+    private static let special = [SettingLookup.port.shown, "RELAY_CONFIG"]
 
-    private static let known: Set<String> = Set(
-        special + Setting.all.flatMap { $0.isSecret ? [$0.variable, $0.variable + "_FILE"] : [$0.variable] })
+    private static let known: Set<String> = Set(special + Setting.all.flatMap(\.names).map(\.shown))
 
     /// The variables that a name may have been meant to be: the `_FILE` twins only where it is one itself.
     private static func candidates(for name: String) -> [String] {
-        special + Setting.all.map { $0.isSecret && name.hasSuffix("_FILE") ? $0.variable + "_FILE" : $0.variable }
+        special + Setting.all.map { $0.isSecret && name.hasSuffix("_FILE") ? $0.name.file.shown : $0.variable }
     }
 
     /// One problem for each unknown variable, in the order of their names. Holds no value.

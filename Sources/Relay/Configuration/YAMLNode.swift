@@ -1,4 +1,9 @@
+import Alerts
 import CYaml
+import Journaling
+import RocketChat
+import SQLiteJournal
+import Support
 
 /// A YAML document's content, each part with its place in the file.
 indirect enum YAMLNode: Sendable {

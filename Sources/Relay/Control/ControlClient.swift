@@ -1,6 +1,10 @@
+import Alerts
 import Glibc
+import Journaling
 import Libevent
 import RocketChat
+import SQLiteJournal
+import Support
 
 /// Asks a running relay over its control socket.
 struct ControlClient {

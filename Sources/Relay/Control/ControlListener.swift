@@ -1,6 +1,10 @@
+import Alerts
 import Dispatch
 import Glibc
+import Journaling
 import Libevent
+import RocketChat
+import SQLiteJournal
 
 /// The control socket: how commands reach a running relay. Its own user and root may do everything, others nothing.
 @LoopActor

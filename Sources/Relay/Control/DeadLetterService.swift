@@ -1,5 +1,7 @@
 import Alerts
 import Journaling
+import RocketChat
+import SQLiteJournal
 import Support
 
 /// Carries out what a person wants of the dead letters, on the spool of a running relay or on one at rest. Blocks for

@@ -1,6 +1,7 @@
 import Alerts
 import Journaling
 import RocketChat
+import SQLiteJournal
 import Support
 
 /// Dead letters for a person, or as JSON for a program.

@@ -3,6 +3,7 @@ import DeliveryCore
 import Journaling
 import Logging
 import RocketChat
+import SQLiteJournal
 
 /// Makes metrics and log lines of what the machine reports, and the journal's settlements of its verdicts.
 struct DeliveryAudit {

@@ -4,6 +4,8 @@ import Journaling
 import Libevent
 import Logging
 import RocketChat
+import SQLiteJournal
+import Support
 
 /// Owns the delivery machine and its one timer: tells it what happens, and carries out what it says.
 ///

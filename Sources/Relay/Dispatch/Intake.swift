@@ -2,6 +2,8 @@ import Alerts
 import Journaling
 import Libevent
 import Logging
+import RocketChat
+import SQLiteJournal
 import Support
 
 /// Makes alerts durable and passes them to delivery: the journal and the dispatcher behind one door.

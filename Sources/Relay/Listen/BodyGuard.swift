@@ -1,7 +1,11 @@
 import Alerts
 import Glibc
+import Journaling
 import Libevent
 import Logging
+import RocketChat
+import SQLiteJournal
+import Support
 
 /// Sets aside webhook bodies that crash the process while they are parsed, so that the sender's retries cannot do so for
 /// ever: after three crashes a body is stored as a dead letter without parsing.

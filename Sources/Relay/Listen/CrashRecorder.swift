@@ -1,4 +1,9 @@
+import Alerts
 import Glibc
+import Journaling
+import RocketChat
+import SQLiteJournal
+import Support
 import Synchronization
 
 /// Writes the webhook body that a thread is parsing to a file if that thread traps.

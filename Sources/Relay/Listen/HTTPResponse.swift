@@ -1,6 +1,8 @@
 import Alerts
 import Journaling
 import Libevent
+import RocketChat
+import SQLiteJournal
 import Support
 
 /// What the listener answers; errors say what is wrong and where, and nothing of the relay's inside.

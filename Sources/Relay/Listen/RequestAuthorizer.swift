@@ -1,3 +1,5 @@
+import Alerts
+import Journaling
 import Libevent
 import Logging
 import RocketChat

@@ -1,6 +1,9 @@
+import Alerts
+import Journaling
 import Libevent
 import Logging
 import RocketChat
+import SQLiteJournal
 import Support
 
 /// Decides on requests by their heads, and tells of all that are refused: in one answer, one log line and one count.

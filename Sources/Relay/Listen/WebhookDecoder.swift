@@ -1,5 +1,7 @@
 import Alerts
 import CSimdjson
+import Journaling
+import RocketChat
 
 /// Reads a webhook's body as it was sent: unpacks it, checks it and splits it by destination.
 ///

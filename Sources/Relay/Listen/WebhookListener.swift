@@ -2,6 +2,9 @@ import Alerts
 import Journaling
 import Libevent
 import Logging
+import RocketChat
+import SQLiteJournal
+import Support
 
 /// Answers HTTP requests. A webhook is answered once the intake has made its alerts durable.
 ///

@@ -1,7 +1,11 @@
 import Alerts
 import CZlib
 import Dispatch
+import Journaling
 import Libevent
+import RocketChat
+import SQLiteJournal
+import Support
 
 /// Reads webhooks' bodies: small ones at once, on the loop; others on a queue of its own, one after the other.
 ///

@@ -1,6 +1,8 @@
 import Alerts
 import Journaling
 import Logging
+import RocketChat
+import SQLiteJournal
 
 /// Turns what the journal reports into metrics and log lines.
 struct JournalMetrics: JournalObserver {

@@ -1,7 +1,10 @@
 import Alerts
 import Dispatch
 import Glibc
+import Journaling
 import Logging
+import RocketChat
+import SQLiteJournal
 import Support
 
 /// How a log event is written: `logfmt` (key=value) or one JSON object a line.

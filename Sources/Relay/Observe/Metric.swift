@@ -1,3 +1,7 @@
+import Alerts
+import Journaling
+import RocketChat
+import SQLiteJournal
 import Support
 import Synchronization
 

@@ -1,5 +1,8 @@
 import Alerts
+import Journaling
 import Libevent
+import RocketChat
+import SQLiteJournal
 import Support
 
 /// The metrics of the program. Their names are part of its interface. No label contains an alert's own label values.

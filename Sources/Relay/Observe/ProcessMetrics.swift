@@ -1,4 +1,8 @@
+import Alerts
 import Glibc
+import Journaling
+import RocketChat
+import SQLiteJournal
 import Support
 
 /// The `process_*` metrics that every Prometheus client library exports, read from /proc.

@@ -1,5 +1,8 @@
+import Alerts
 import Dispatch
+import Journaling
 import Libevent
+import SQLiteJournal
 
 /// Renders metrics off the loop, one scrape at a time. Requests that arrive meanwhile share the next scrape, so that a
 /// flood of them costs one scrape after another, and no connection waits behind the scrapes of others.

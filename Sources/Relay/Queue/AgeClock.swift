@@ -1,4 +1,6 @@
 import Alerts
+import RocketChat
+import SQLiteJournal
 
 /// Tells how old something is by a wall clock that may leap, checked against one that does not.
 ///

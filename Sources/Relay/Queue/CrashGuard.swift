@@ -2,6 +2,8 @@ import Alerts
 import Glibc
 import Journaling
 import Logging
+import RocketChat
+import SQLiteJournal
 import Support
 import Synchronization
 

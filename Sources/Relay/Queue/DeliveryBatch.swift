@@ -2,6 +2,7 @@ import Alerts
 import DeliveryCore
 import Journaling
 import RocketChat
+import SQLiteJournal
 
 /// What one delivery carries: one notification, or all that waited, folded into one message.
 enum DeliveryBatch: Sendable {

@@ -1,6 +1,8 @@
 import Alerts
 import DeliveryCore
+import Journaling
 import RocketChat
+import SQLiteJournal
 
 /// What is configured, and the names of the receivers that the journal knows: those configured, and those for whom it
 /// still holds something.

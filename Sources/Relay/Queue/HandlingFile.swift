@@ -1,5 +1,8 @@
+import Alerts
 import Glibc
 import Journaling
+import RocketChat
+import SQLiteJournal
 import Synchronization
 
 /// The file `handling` of the storage folder, mapped into memory: a slot for each queue, with the notifications that it

@@ -3,6 +3,7 @@ import DeliveryCore
 import Dispatch
 import Journaling
 import RocketChat
+import SQLiteJournal
 
 /// Posts to one hook for one queue, and says what became of it.
 ///

@@ -2,6 +2,7 @@ import Alerts
 import DeliveryCore
 import Journaling
 import RocketChat
+import SQLiteJournal
 import Support
 
 /// A hook's record as the journal keeps it: what was posted there of late, so that a restart neither exceeds the budget

@@ -1,6 +1,7 @@
 import Alerts
 import DeliveryCore
 import Libevent
+import RocketChat
 
 /// The machine's monotonic time, and the wall clock's for what must outlive the process.
 struct MachineClock: Sendable {

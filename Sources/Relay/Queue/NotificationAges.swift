@@ -1,4 +1,5 @@
 import Alerts
+import RocketChat
 import Support
 
 /// The one `AgeClock` of all queues.

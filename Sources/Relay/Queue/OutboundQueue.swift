@@ -3,6 +3,8 @@ import DeliveryCore
 import Dispatch
 import Journaling
 import RocketChat
+import SQLiteJournal
+import Support
 
 /// One destination's queue: reads rows, renders what the machine chose, and posts it.
 ///

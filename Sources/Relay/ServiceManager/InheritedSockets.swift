@@ -1,4 +1,9 @@
+import Alerts
 import Glibc
+import Journaling
+import RocketChat
+import SQLiteJournal
+import Support
 
 /// The listening sockets that a service manager hands over (sd_listen_fds(3)): a restart refuses no connection, since
 /// the sockets outlive the process.

@@ -1,7 +1,11 @@
+import Alerts
 import CLinux
 import Glibc
+import Journaling
 import Libevent
 import Logging
+import RocketChat
+import SQLiteJournal
 
 /// What the process must not do to itself or let others do, whatever starts it.
 enum ProcessGuard {

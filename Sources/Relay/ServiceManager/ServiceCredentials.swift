@@ -1,5 +1,8 @@
 import Alerts
 import Glibc
+import Journaling
+import RocketChat
+import SQLiteJournal
 
 /// The service manager's credentials (systemd.exec(5)): a file that bears the name of a setting, in lower case, holds that
 /// setting if it is a secret, or is the file that the setting names.
@@ -7,15 +10,11 @@ import Glibc
 /// So a unit can load whole folders, of which the operator has filled in what there is, and the relay reads everything
 /// as a user that can read nothing else.
 enum ServiceCredentials {
-    static let settings =
-        Severity.allCases.map { "ROCKETCHAT_WEBHOOK_\($0.rawValue.uppercased())" }
-        + ["RELAY_AUTH_TOKEN", "RELAY_BASIC_AUTH", "RELAY_PROXY"]
+    /// The variables of secrets.
+    static let settings = Setting.all.filter(\.isSecret).map(\.variable)
 
-    /// Settings that name a file.
-    static let files = [
-        "RELAY_CONFIG", "RELAY_TLS_CERT_FILE", "RELAY_TLS_KEY_FILE", "RELAY_TLS_CLIENT_CA_FILE", "RELAY_CA_FILE",
-        "RELAY_CLIENT_CERT_FILE", "RELAY_CLIENT_KEY_FILE",
-    ]
+    /// The variables that name a file.
+    static let files = ["RELAY_CONFIG"] + Setting.all.map(\.variable).filter { $0.hasSuffix("_FILE") }
 
     /// The credential that holds the hook of a receiver of the configuration file; nil where the service manager loads
     /// none of its name.

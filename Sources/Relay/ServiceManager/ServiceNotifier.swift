@@ -2,6 +2,8 @@ import Alerts
 import Glibc
 import Journaling
 import Libevent
+import RocketChat
+import SQLiteJournal
 
 /// Tells systemd how the service is (sd_notify(3)): a datagram to the socket that it names, or nothing where it names
 /// none.

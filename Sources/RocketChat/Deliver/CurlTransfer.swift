@@ -1,3 +1,4 @@
+import Alerts
 import Support
 
 /// What arrives during one request, and why it was ended early if it was.

@@ -1,3 +1,4 @@
+import Alerts
 import Support
 
 /// Judges whether an address can be that of an incoming webhook of Rocket.Chat: `https://host/hooks/ID/TOKEN`.

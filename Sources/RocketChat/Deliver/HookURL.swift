@@ -1,3 +1,4 @@
+import Alerts
 package import Support
 
 /// The address of an incoming webhook, kept byte for byte as its owner pasted it (docs/rocketchat.md section 1.1: old

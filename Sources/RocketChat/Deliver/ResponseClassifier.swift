@@ -1,4 +1,5 @@
 package import Alerts
+import Support
 
 /// Says what an answer, or the lack of one, means for the message: the table of docs/rocketchat.md section 9.
 package struct ResponseClassifier: Sendable {

@@ -1,3 +1,6 @@
+import Alerts
+import Support
+
 /// A strict reader for the small JSON answers of Rocket.Chat (RFC 8259), bounded in depth.
 ///
 /// Delivery hangs on what it reads, so it takes a whole document or nothing. It is apart from the reader of

@@ -1,4 +1,5 @@
 import Alerts
+import Support
 
 /// Renders one alert as an attachment: what, where, since when, and where to click.
 struct AttachmentRenderer: Sendable {

@@ -1,4 +1,5 @@
 package import Alerts
+import Support
 
 /// The words of a digest: its text, its lines, its lists of numbers.
 struct DigestText {

@@ -1,3 +1,6 @@
+import Alerts
+import Support
+
 /// Text from outside, made harmless for one place of a message.
 struct Escaped: Sendable, Equatable {
     var string: String

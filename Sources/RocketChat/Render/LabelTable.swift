@@ -1,4 +1,5 @@
 import Alerts
+import Support
 
 /// Which labels a message shows, and where: those that all its alerts share stand once in the text, the others in the
 /// fields of each alert.

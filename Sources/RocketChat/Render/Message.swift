@@ -1,3 +1,4 @@
+import Alerts
 import Support
 
 /// One post to a Rocket.Chat incoming webhook (docs/rocketchat.md section 3).

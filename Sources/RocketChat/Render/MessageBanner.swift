@@ -1,4 +1,5 @@
 package import Alerts
+import Support
 
 /// What a message says of itself, beside its alerts.
 package struct MessageBanner: Sendable, Equatable {

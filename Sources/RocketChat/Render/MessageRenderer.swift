@@ -1,4 +1,5 @@
 package import Alerts
+import Support
 
 /// Turns the alerts of one severity into Rocket.Chat messages: usually one, several numbered ones when there are too
 /// many alerts or too many bytes. Pure: the same input gives the same messages.

@@ -1,3 +1,5 @@
+import Alerts
+
 /// The scalars of a text from outside without controls, invisible tricks and long runs of brackets, trimmed and
 /// bounded.
 package struct SanitizedText {

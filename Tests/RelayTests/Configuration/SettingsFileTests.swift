@@ -96,7 +96,9 @@ import Testing
 
     @Test func everyKeyOfAReceiverIsInTheTable() throws {
         let table = try Checkout.text("docs/CONFIGURATION.md").split(separator: "## Receivers").last ?? ""
-        for key in Setting.receiverKeys { #expect(table.contains("`\(key)`"), "CONFIGURATION.md has no \(key)") }
+        for key in ReceiverConfiguration.settings.flatMap(\.names).map(\.key) {
+            #expect(table.contains("`\(key)`"), "CONFIGURATION.md has no \(key)")
+        }
     }
 
     @Test func receiversInheritTheGlobalSettings() throws {

@@ -19,11 +19,12 @@ import Testing
     @Test func extremeSettingsDeliverExtremeBodies() async throws {
         let mock = try Program("mock-rocketchat", ["--listen", "127.0.0.1:0", "--limiter", "off"])
         let port = try mock.port()
-        let ends = SettingRange.all.sorted { $0.key < $1.key }.flatMap { variable, range in
-            [[variable: range.ends.least], [variable: range.ends.most]]
+        let all = Dictionary(
+            uniqueKeysWithValues: Setting.all.compactMap { setting in setting.ends.map { (setting.variable, $0) } })
+        let ends = all.sorted { $0.key < $1.key }.flatMap { variable, ends in
+            [[variable: ends.least], [variable: ends.most]]
         }
-        let all = SettingRange.all
-        for environment in ends + [all.mapValues(\.ends.least), all.mapValues(\.ends.most)] {
+        for environment in ends + [all.mapValues(\.least), all.mapValues(\.most)] {
             let name = environment.count > 1 ? "all" : "\(environment)"
             try await deliver(environment, "http://127.0.0.1:\(port)/hooks/critical/t0ken", name)
         }

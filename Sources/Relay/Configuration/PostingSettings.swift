@@ -1,0 +1,83 @@
+import Alerts
+import RocketChat
+import SQLiteJournal
+import Support
+
+/// How messages to a hook look and travel. A receiver begins with the settings of all hooks and changes some.
+struct PostingSettings: Sendable, Equatable {
+    /// Nil for no limit.
+    var rateLimit: RateLimit? = .rocketChat
+    var textLimit = 5000
+    /// All labels if it is empty.
+    var shownLabels: [String] = []
+    var hiddenLabels = ["prometheus", "prometheus_replica"]
+    var emoji: String?
+    var alias: String?
+    /// Nil for that of the environment's `https_proxy`.
+    var proxy: Secret?
+    var noProxy: String?
+    var caFile: String?
+    var clientCertificate: ClientCertificate?
+    var connectTimeout = Duration.seconds(5)
+    var postTimeout = Duration.seconds(20)
+
+    var renderSettings: RenderSettings {
+        RenderSettings(
+            textLimit: textLimit, shownLabels: shownLabels, hiddenLabels: hiddenLabels, emoji: emoji, alias: alias)
+    }
+
+    var delivererSettings: DelivererSettings {
+        DelivererSettings(
+            userAgent: "relay/\(Version.current)", connectTimeout: connectTimeout, timeout: postTimeout, proxy: proxy,
+            noProxy: noProxy, caFile: caFile, clientCertificate: clientCertificate)
+    }
+}
+
+
+extension PostingSettings: SettingGroup {
+    static let settings: [Setting<PostingSettings>] = [
+        Setting(
+            "rate_limit", \.rateLimit,
+            .rate(posts: 1...10_000, window: .milliseconds(1) ... .seconds(7 * 86_400)), default: "`10/60s`",
+            "posts to one hook; `off` for no limit and no folding"),
+        Setting(
+            "text_limit", \.textLimit, .count(500...1_000_000),
+            "Rocket.Chat's Message_MaxAllowedSize, in UTF-16 units"),
+        Setting("shown_labels", \.shownLabels, .list, default: "all", "the labels to show, in this order"),
+        Setting("hidden_labels", \.hiddenLabels, .list, "labels never shown"),
+        Setting("emoji", \.emoji, .optional(.emoji), default: "the room's", "the messages' avatar, as in `:fire:`"),
+        Setting(
+            "alias", \.alias, .optional(.line), default: "the hook's",
+            "the name that messages are shown under; the hook's user needs the permission message-impersonate"),
+        Setting(
+            "proxy", \.proxy, .optional(.proxy), default: "`https_proxy`", secrecy: .value,
+            "a proxy's URL; `_file` and `_FILE` twins"),
+        Setting(
+            "no_proxy", \.noProxy, .optional(.hosts), default: "`no_proxy`",
+            "hosts that are reached without the proxy, separated by commas"),
+        Setting("ca_file", \.caFile, .optional(.certificates), default: "the system's", "certificates to trust"),
+        clientCertificate, clientKey,
+        Setting(
+            "connect_timeout", \.connectTimeout, .timeout(upTo: .seconds(600)),
+            "to connect to Rocket.Chat, TLS included"),
+        Setting("post_timeout", \.postTimeout, .timeout(upTo: .seconds(3600)), "of one whole post"),
+    ]
+
+    private static let clientCertificate: Setting<PostingSettings> = Setting(
+        file: "client_cert_file", read: { readClientCertificate(&$0, &$1, $2) },
+        "a certificate to show to a server that asks for one, PEM")
+    private static let clientKey: Setting<PostingSettings> = Setting(
+        file: "client_key_file", secrecy: .file, "its key, PEM")
+
+    private static func readClientCertificate(
+        _ reader: inout ConfigurationReader, _ settings: inout PostingSettings, _ scope: SettingScope
+    ) {
+        let (certificate, key) = (clientCertificate.name.scoped(to: scope), clientKey.name.scoped(to: scope))
+        let message = "a client certificate needs its key; give both, or neither"
+        guard let paths = reader.certificateAndKey(certificate, key, orElse: message) else { return }
+        if let fault = PEMFile.fault(in: paths.certificate, .certificates) { reader.problem(certificate, fault) }
+        // A command that reads no secrets may not have access to the key.
+        if reader.readsSecrets, let fault = PEMFile.fault(in: paths.key, .key) { reader.problem(key, fault) }
+        settings.clientCertificate = ClientCertificate(certificate: paths.certificate, key: paths.key)
+    }
+}

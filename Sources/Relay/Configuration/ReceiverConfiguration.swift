@@ -1,0 +1,133 @@
+import Alerts
+import Glibc
+import Journaling
+import RocketChat
+import SQLiteJournal
+
+/// A room of its own for some alerts, beyond the severities' four. Its settings stand in the file alone.
+struct ReceiverConfiguration: Sendable {
+    var name = ""
+    /// An alert must match them all.
+    var matchers: [LabelMatcher] = []
+    /// Nil only where secrets were not read.
+    var hook: HookURL?
+    /// Whether an alert that it takes goes on to those after it, and to its severity's room if none of them takes it.
+    var continues = false
+    /// How long the hook may fail before the fallback takes over; nil for what the severity's hook has.
+    var fallbackAfter: Duration?
+    var posting = PostingSettings()
+}
+
+extension ReceiverConfiguration: SettingGroup {
+    static let settings: [Setting<ReceiverConfiguration>] =
+        [
+            matchersSetting, nameSetting,
+            Setting("continue", \.continues, .flag, "whether those after it are tried too"),
+            Setting(
+                "fallback_after", \.fallbackAfter, .optional(.duration(upToDays: 365)), default: "the severity's",
+                "how long the hook may fail before another room takes over"),
+        ] + PostingSettings.settings.map { $0.within(\.posting) } + [hookSetting]
+
+    /// The settings without which there is no receiver.
+    static let needed = [nameSetting, matchersSetting, hookSetting]
+
+    private static let matchersSetting: Setting<ReceiverConfiguration> = Setting(
+        "matchers", \.matchers, .matchers, default: "needed",
+        after: { reader, _, scope in
+            let name = matchersSetting.name.scoped(to: scope)
+            if reader.lookup.value(of: name) == nil { reader.problem(name, missingMatchers) }
+        },
+        "one or a list; all must match")
+
+    fileprivate static let nameSetting: Setting<ReceiverConfiguration> = Setting(
+        "name", \.name, .receiverName, default: "needed",
+        after: { reader, _, scope in
+            let name = nameSetting.name.scoped(to: scope)
+            if reader.lookup.value(of: name) == nil { reader.problem(name, "is missing; a receiver needs a name") }
+        },
+        "letters, digits and `.` `_` `-`; the label `receiver` of metrics; the spool knows it by this")
+
+    private static let hookSetting: Setting<ReceiverConfiguration> = Setting(
+        "webhook", \.hook, .optional(.hook), default: "needed", secrecy: .value,
+        after: { reader, receiver, scope in
+            let name = hookSetting.name.scoped(to: scope)
+            let isGiven = [name, name.file].contains { reader.lookup.value(of: $0) != nil }
+            guard reader.readsSecrets, !isGiven else { return }
+            let credential = ServiceCredentials.hookFile(
+                ofReceiver: receiver.name, environment: reader.lookup.environment
+            ) { access($0, F_OK) == 0 }
+            if let credential {
+                receiver.hook = reader.value(inFile: credential, for: name, .hook)
+            } else {
+                reader.problem(name, "is missing; a receiver needs the URL of an incoming webhook")
+            }
+        },
+        "the incoming-webhook URL; under systemd `/etc/relay/hooks/NAME` in place of both")
+}
+
+private let missingMatchers = "is missing; a receiver needs a matcher as in team=\"db\""
+
+extension SettingFormat where Value == [LabelMatcher] {
+    /// An item of a list is one matcher, or several in Alertmanager's form. In a text, each line is such an item.
+    fileprivate static var matchers: Self {
+        Self(.list, text: { _ in nil }) { value, notes in
+            var items = value.items
+            if case .text(let text) = value { items = text.split(whereSeparator: \.isNewline).map(String.init) }
+            do {
+                let matchers = try items.flatMap { try LabelMatcher.list($0) }
+                if matchers.isEmpty { notes.problems.append(missingMatchers) }
+                return matchers
+            } catch {
+                notes.problems.append("\(error)")
+                return nil
+            }
+        }
+    }
+}
+
+extension SettingFormat where Value == String {
+    fileprivate static var receiverName: Self {
+        .single("a name of up to 63 letters, digits and . _ -") { text in
+            text.count <= 63 && text.allSatisfy { isASCIIWord($0) || "._-".contains($0) } ? text : nil
+        }
+    }
+}
+
+extension ConfigurationReader {
+    /// Each has queues and tables of its own, and the spool knows them by a byte.
+    private static let receiverLimit = 100
+
+    mutating func readReceivers(_ configuration: inout RelayConfiguration) {
+        guard let file = lookup.file else { return }
+        let nameOf = { (index: Int) in ReceiverConfiguration.nameSetting.name.scoped(to: .receiver(index)) }
+        if file.receivers.count > Self.receiverLimit {
+            problem(
+                nameOf(file.receivers[Self.receiverLimit]), "there may be \(Self.receiverLimit) receivers at most")
+        }
+        var names: Set<String> = []
+        for index in file.receivers.prefix(Self.receiverLimit) {
+            var receiver = ReceiverConfiguration()
+            receiver.posting = configuration.posting
+            read(ReceiverConfiguration.settings, into: &receiver, .receiver(index))
+            if receiver.name.isEmpty || receiver.matchers.isEmpty { continue }
+            if names.insert(receiver.name).inserted {
+                configuration.receivers.append(receiver)
+            } else {
+                problem(nameOf(index), "\"\(receiver.name)\" is given twice")
+            }
+        }
+    }
+}
+
+extension AlertRouter {
+    /// - Parameter numbers: the journal's names of receivers by their numbers.
+    init(_ receivers: [ReceiverConfiguration], numbers: [ReceiverID: String]) {
+        let byName = Dictionary(numbers.map { ($0.value, $0.key) }) { first, _ in first }
+        self.init(
+            receivers.compactMap { receiver in
+                byName[receiver.name].map {
+                    Entry(receiver: $0, matchers: receiver.matchers, continues: receiver.continues)
+                }
+            })
+    }
+}
