@@ -2,6 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
+@testable import Relay
+
 /// Invalid settings that the built program once accepted without a message.
 @Suite(.serialized, .timeLimit(.minutes(3)))
 struct SettingCaseTests {
@@ -121,5 +123,31 @@ struct SettingCaseTests {
         let wrong = try Program("relay", ["check-config"], environment: ["CREDENTIALS_DIRECTORY": folder.path])
         #expect(wrong.exitCode() == 2)
         #expect(wrong.output.contains("rocketchat_webhook_database") && wrong.output.contains("byte order mark"))
+    }
+
+    /// Changes every number, and some other settings.
+    @Test func reloadNamesSettingsThatNeedRestart() throws {
+        let file = folder.path + "/relay.yml"
+        try "log_format: logfmt\n".write(toFile: file, atomically: true, encoding: .utf8)
+        let rig = try Rig(environment: ["RELAY_CONFIG": file])
+        let numbers = Setting.all.filter { $0.ends != nil && $0.key != "rate_limit" }
+        var yaml = "log_format: json\nlog_level: debug\nthreads: true\nenable_reload: true\n"
+        for (section, settings) in Dictionary(grouping: numbers, by: { $0.key.split(separator: ".").dropLast().first })
+        {
+            if let section { yaml += "\(section):\n" }
+            for setting in settings {
+                let name = setting.key.split(separator: ".").last ?? ""
+                yaml += "\(section == nil ? "" : "  ")\(name): \(setting.ends?.least ?? "")\n"
+            }
+        }
+        try yaml.write(toFile: file, atomically: true, encoding: .utf8)
+        rig.relay.send(SIGHUP)
+        let names = """
+            RELAY_DEDUPE_WINDOW, RELAY_JOURNAL_LIMIT, LOG_FORMAT, RELAY_MAX_BODY_SIZE, RELAY_MAX_HEADER_SIZE, \
+            RELAY_MAX_HEADER_FIELDS, RELAY_MAX_CONNECTIONS, RELAY_MAX_CONNECTIONS_PER_ADDRESS, RELAY_MEMORY_LIMIT, \
+            RELAY_IDLE_TIMEOUT, RELAY_REQUEST_TIMEOUT, RELAY_REPLY_TIMEOUT
+            """
+        #expect(rig.relay.writes("settings=\"\(names)\"\n"), "\(rig.relay.output)")
+        #expect(rig.relay.isRunning)
     }
 }
