@@ -19,7 +19,7 @@ struct RelayConfiguration: Sendable {
     var storagePath = "./data"
     /// Empty if senders need no token.
     var authTokens: [Secret] = []
-    /// Empty if secrets were not read, too.
+    /// Empty if no user is configured, or secrets were not read.
     var users = BasicAuthentication()
     /// Empty if all networks are allowed.
     var allowedNetworks = NetworkList()
