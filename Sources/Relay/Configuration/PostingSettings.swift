@@ -33,7 +33,6 @@ struct PostingSettings: Sendable, Equatable {
     }
 }
 
-
 extension PostingSettings: SettingGroup {
     static let settings: [Setting<PostingSettings>] = [
         Setting(
