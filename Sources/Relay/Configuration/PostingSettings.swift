@@ -47,24 +47,24 @@ extension PostingSettings: SettingGroup {
         Setting("emoji", \.emoji, .optional(.emoji), default: "the room's", "the messages' avatar, as in `:fire:`"),
         Setting(
             "alias", \.alias, .optional(.line), default: "the hook's",
-            "the name that messages are shown under; the hook's user needs the permission message-impersonate"),
+            "the displayed sender name; the hook's user needs the permission message-impersonate"),
         Setting(
             "proxy", \.proxy, .optional(.proxy), default: "`https_proxy`", secrecy: .value,
-            "a proxy's URL; `_file` and `_FILE` twins"),
+            "a proxy's URL; `_file` and `_FILE` variants"),
         Setting(
             "no_proxy", \.noProxy, .optional(.hosts), default: "`no_proxy`",
-            "hosts that are reached without the proxy, separated by commas"),
+            "hosts to connect to without the proxy, separated by commas"),
         Setting("ca_file", \.caFile, .optional(.certificates), default: "the system's", "certificates to trust"),
         clientCertificate, clientKey,
         Setting(
             "connect_timeout", \.connectTimeout, .timeout(upTo: .seconds(600)),
-            "to connect to Rocket.Chat, TLS included"),
-        Setting("post_timeout", \.postTimeout, .timeout(upTo: .seconds(3600)), "of one whole post"),
+            "time limit for connecting to Rocket.Chat, including TLS"),
+        Setting("post_timeout", \.postTimeout, .timeout(upTo: .seconds(3600)), "time limit for one whole post"),
     ]
 
     private static let clientCertificate: Setting<PostingSettings> = Setting(
         file: "client_cert_file", read: { readClientCertificate(&$0, &$1, $2) },
-        "a certificate to show to a server that asks for one, PEM")
+        "the client certificate for a server that requests one, PEM")
     private static let clientKey: Setting<PostingSettings> = Setting(
         file: "client_key_file", secrecy: .file, "its key, PEM")
 

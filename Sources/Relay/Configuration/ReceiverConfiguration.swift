@@ -22,7 +22,7 @@ extension ReceiverConfiguration: SettingGroup {
     static let settings: [Setting<ReceiverConfiguration>] =
         [
             matchersSetting, nameSetting,
-            Setting("continue", \.continues, .flag, "whether those after it are tried too"),
+            Setting("continue", \.continues, .flag, "whether to try the receivers after it too"),
             Setting(
                 "fallback_after", \.fallbackAfter, .optional(.duration(upToDays: 365)), default: "the severity's",
                 "how long the hook may fail before another room takes over"),
@@ -32,7 +32,7 @@ extension ReceiverConfiguration: SettingGroup {
     static let needed = [nameSetting, matchersSetting, hookSetting]
 
     private static let matchersSetting: Setting<ReceiverConfiguration> = Setting(
-        "matchers", \.matchers, .matchers, default: "needed",
+        "matchers", \.matchers, .matchers, default: "required",
         after: { reader, _, scope in
             let name = matchersSetting.name.scoped(to: scope)
             if reader.lookup.value(of: name) == nil { reader.problem(name, missingMatchers) }
@@ -40,15 +40,15 @@ extension ReceiverConfiguration: SettingGroup {
         "one or a list; all must match")
 
     fileprivate static let nameSetting: Setting<ReceiverConfiguration> = Setting(
-        "name", \.name, .receiverName, default: "needed",
+        "name", \.name, .receiverName, default: "required",
         after: { reader, _, scope in
             let name = nameSetting.name.scoped(to: scope)
             if reader.lookup.value(of: name) == nil { reader.problem(name, "is missing; a receiver needs a name") }
         },
-        "letters, digits and `.` `_` `-`; the label `receiver` of metrics; the spool knows it by this")
+        "letters, digits and `.` `_` `-`; also the metric label `receiver` and the key in the spool")
 
     private static let hookSetting: Setting<ReceiverConfiguration> = Setting(
-        "webhook", \.hook, .optional(.hook), default: "needed", secrecy: .value,
+        "webhook", \.hook, .optional(.hook), default: "required", secrecy: .value,
         after: { reader, receiver, scope in
             let name = hookSetting.name.scoped(to: scope)
             let isGiven = [name, name.file].contains { reader.lookup.value(of: $0) != nil }
@@ -62,7 +62,7 @@ extension ReceiverConfiguration: SettingGroup {
                 reader.problem(name, "is missing; a receiver needs the URL of an incoming webhook")
             }
         },
-        "the incoming-webhook URL; under systemd `/etc/relay/hooks/NAME` in place of both")
+        "the incoming-webhook URL; under systemd `/etc/relay/hooks/NAME` can replace both")
 }
 
 private let missingMatchers = "is missing; a receiver needs a matcher as in team=\"db\""

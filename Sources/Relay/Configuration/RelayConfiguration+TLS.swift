@@ -9,13 +9,19 @@ extension RelayConfiguration {
     private static let certificateSetting: Setting<RelayConfiguration> = Setting(
         file: "tls.cert_file", rejectsEmpty: true,
         read: { reader, configuration, _ in readTLS(&reader, &configuration) },
-        "the listener's certificate and those between it and the root, PEM; with it, it speaks TLS 1.2 and 1.3 alone")
+        """
+        the listener's certificate and its intermediate certificates, PEM; the listener then accepts only \
+        TLS 1.2 and 1.3
+        """)
     private static let keySetting: Setting<RelayConfiguration> = Setting(
         file: "tls.key_file", secrecy: .file, rejectsEmpty: true,
         "the certificate's key, PEM, without a passphrase")
     private static let clientCASetting: Setting<RelayConfiguration> = Setting(
         file: "tls.client_ca_file", rejectsEmpty: true,
-        "authorities of which every client must show a certificate, health probes and Prometheus too")
+        """
+        authorities for client certificates; every client must present one, including health probes and \
+        Prometheus
+        """)
 
     private static func readTLS(_ reader: inout ConfigurationReader, _ configuration: inout RelayConfiguration) {
         let message = "TLS needs a certificate and its key; give both, or neither"

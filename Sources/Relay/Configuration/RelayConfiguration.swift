@@ -103,19 +103,19 @@ extension RelayConfiguration: SettingGroup {
         listenSetting, storageSetting,
         Setting(
             "auth_tokens", \.authTokens, .tokens, variable: "RELAY_AUTH_TOKEN", secrecy: .value, rejectsEmpty: true,
-            "bearer tokens of which a webhook must carry one; `_file` and `_FILE` twins"),
+            "bearer tokens; a webhook must have one of them; `_file` and `_FILE` variants"),
         Setting(
             "basic_auth", \.users, .users, secrecy: .value, rejectsEmpty: true,
             """
-            `user:bcrypt-hash` of those who may post with a password, of cost 14 at most; in the file a map of \
-            them does too; `_file` and `_FILE` twins, such as `htpasswd -B` writes
+            `user:bcrypt-hash` of users that may post with a password, of cost 14 at most; a map is also valid \
+            in the file; `_file` and `_FILE` variants, as written by `htpasswd -B`
             """),
         Setting(
             "allowed_networks", \.allowedNetworks, .networks, default: "all", rejectsEmpty: true,
-            "networks or addresses that `/webhook` and `/-/reload` are open to; others are answered with 403"),
+            "networks or addresses that may use `/webhook` and `/-/reload`; others are answered with 403"),
         Setting(
             "trusted_proxies", \.trustedProxies, .networks,
-            "proxies whose `X-Forwarded-For` tells where a request comes from; it counts for nothing from others"),
+            "proxies with a trusted `X-Forwarded-For`; the header of other clients is ignored"),
     ]
 
     private static let deliverySettings: [Setting<RelayConfiguration>] =
@@ -123,8 +123,8 @@ extension RelayConfiguration: SettingGroup {
             Setting(
                 "dedupe_window", \.dedupeWindow, .duration(upToDays: 30), default: "`60s`", needsRestart: true,
                 """
-                how long what a group was last told is a duplicate when it comes again; `0s` for never; below the \
-                smallest repeat_interval
+                how long a group's last accepted state is dropped as a duplicate; `0s` disables it; must be below \
+                the smallest repeat_interval
                 """),
             Setting(
                 "fallback_after_all", \.fallbackAfterAll, .optional(.duration(upToDays: 365)),
@@ -134,29 +134,29 @@ extension RelayConfiguration: SettingGroup {
     private static let processSettings: [Setting<RelayConfiguration>] = [
         Setting(
             "severity_default", \.severityDefault, .severity,
-            "the tier of a word of none, and of an alert without the label"),
+            "the severity of alerts with an unknown or no label `severity`"),
         Setting(
             "failover", \.usesOtherRooms, .flag,
             """
-            where neither a severity's own hook nor the fallback works, the nearest other severity's room carries \
-            its alerts, marked; with `false` they wait
+            if a severity's own hook and the fallback both fail, the nearest other severity's room gets its \
+            alerts, marked; with `false` they wait
             """),
         Setting(
             "threads", \.usesThreads, .flag,
-            "a resolve goes to its firing's thread too (Rocket.Chat 7.9 and later)"),
-        Setting("enable_reload", \.isReloadEnabled, .flag, "whether `POST /-/reload` is answered"),
+            "also post a resolve to the thread of its firing (Rocket.Chat 7.9 and later)"),
+        Setting("enable_reload", \.isReloadEnabled, .flag, "enable `POST /-/reload`"),
         Setting(
             "max_age", \.maxAge, .duration(upToDays: 3650), default: "`24h`",
-            "a firing that is older, and resolved since, is counted and not told"),
+            "an older firing that was resolved since is counted but not posted"),
         Setting(
             "journal_limit", \.journalLimit, .bytes(1 << 20...1 << 40), needsRestart: true,
             """
-            the spool's size, above which webhooks are answered with 503; info may fill 70 % of it, warning 80 %, \
+            the spool's size; above it webhooks are answered with 503; info may fill 70 % of it, warning 80 %, \
             unknown severities 90 %, critical all
             """),
         Setting(
             "drain_timeout", \.drainTimeout, .duration(.zero ... .seconds(3600)),
-            "from SIGTERM until posts are cut; the exit follows within a second"),
+            "time from SIGTERM until posts are aborted; the exit follows within a second"),
         Setting(
             "log_level", \.logLevel, .logLevel, variable: "LOG_LEVEL", flag: "log.level",
             "`trace` `debug` `info` `notice` `warning` `error` `critical`"),
@@ -174,7 +174,7 @@ extension RelayConfiguration: SettingGroup {
             switch severity {
             case .critical: "the incoming-webhook URL of that severity; `_file` and `_FILE` name a file that holds it"
             case .warning, .info: "as above"
-            case .fallback: "for alerts of no known severity, and for a severity whose own hook does not work"
+            case .fallback: "for alerts without a known severity, and for severities with a broken hook"
             }
         // The last one knows whether any is given.
         let check: Setting<RelayConfiguration>.Step = { reader, _, _ in reader.requireHook() }
@@ -190,7 +190,7 @@ extension RelayConfiguration: SettingGroup {
             switch severity {
             case .critical: "how long the hook may fail before the fallback takes over"
             case .warning, .info: "as above"
-            case .fallback: "without effect, since the fallback has no fallback"
+            case .fallback: "how long the fallback hook may fail before another room takes over"
             }
         let delay: Setting<RelayConfiguration> = Setting(
             "fallback_after.\(severity)", \.fallbackAfter[severity], .optional(.duration(upToDays: 365)),
@@ -198,7 +198,8 @@ extension RelayConfiguration: SettingGroup {
         if severity == .fallback { return [delay] }
         let aliases: Setting<RelayConfiguration> = Setting(
             "severity_aliases.\(severity)", \.severityAliases[severity], .optional(.list), default: "see the example",
-            severity == .critical ? "words of the label `severity` for the tier, separated by commas" : "as above")
+            severity == .critical
+                ? "values of the label `severity` that mean this severity, separated by commas" : "as above")
         return [delay, aliases]
     }
 
@@ -211,7 +212,7 @@ extension RelayConfiguration: SettingGroup {
                 configuration.listen = listen
             }
         },
-        "addresses to listen on; `PORT` sets the port alone")
+        "addresses to listen on; `PORT` sets only the port")
 
     private static let storageSetting: Setting<RelayConfiguration> = Setting(
         "storage_path", \.storagePath, .text, flag: "storage.path", needsRestart: true,

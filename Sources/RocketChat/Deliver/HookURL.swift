@@ -100,7 +100,8 @@ package struct HookURL: Sendable, Hashable {
         let parts =
             path.split { "/?&=#".contains($0) } + credentials.split { ":@".contains($0) }
         let known = parts.filter { $0.utf8.count >= 4 }.map(String.init)
-        return Set(known + known.map(percentDecoded)).sorted { $0.utf8.count > $1.utf8.count }
+        // A set has no order of its own: without the second criterion equal URLs could compare as different.
+        return Set(known + known.map(percentDecoded)).sorted { ($0.utf8.count, $1) > ($1.utf8.count, $0) }
     }
 
     private static func percentDecoded(_ text: String) -> String {

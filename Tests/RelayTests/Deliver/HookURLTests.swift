@@ -50,6 +50,13 @@ import Testing
         #expect(redacted.hasPrefix("Cannot POST /hooks/<secret>/<secret> or <secret> by"))
     }
 
+    @Test func equalURLsAreEqual() throws {
+        let text = "https://user:secret-1@host/hooks/aaaaaaaa/bbbbbbbb/cccccccc/dddddddd"
+        let first = try HookURL(text)
+        // Sets order equal elements differently in each instance.
+        for _ in 0..<200 { #expect(try HookURL(text) == first) }
+    }
+
     @Test func isNotRevealedByAnyWayOfPrinting() throws {
         let hook = try HookURL("https://chat.example.com/hooks/integrationID/\(Self.token)")
         var dumped = ""
