@@ -56,4 +56,9 @@ static inline CURLcode relay_curl_get_long(CURL *curl, CURLINFO info, long *valu
     return curl_easy_getinfo(curl, info, value);
 }
 
+/// Reads information of type curl_off_t about the last transfer, such as its times in microseconds.
+static inline CURLcode relay_curl_get_size(CURL *curl, CURLINFO info, curl_off_t *value) {
+    return curl_easy_getinfo(curl, info, value);
+}
+
 #endif

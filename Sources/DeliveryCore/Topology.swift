@@ -23,7 +23,7 @@ public struct PostLimit: Sendable, Hashable {
 
     public init(posts: Int, per window: Interval) {
         self.posts = min(max(posts, 1), 10_000)
-        self.window = window.clamped(.milliseconds(1), .seconds(86_400))
+        self.window = window.clamped(.milliseconds(1), .seconds(7 * 86_400))
     }
 
     /// Rocket.Chat's default limit per URL.
@@ -42,7 +42,7 @@ public struct QueuePlan: Sendable, Hashable {
     public init(urgency: Int, routes: [HookID], failoverDelay: Interval) {
         self.urgency = urgency
         self.routes = routes
-        self.failoverDelay = failoverDelay.clamped(.zero, .seconds(86_400))
+        self.failoverDelay = failoverDelay.clamped(.zero, .seconds(365 * 86_400))
     }
 }
 

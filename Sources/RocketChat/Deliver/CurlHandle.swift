@@ -79,6 +79,12 @@ struct CurlHandle: ~Copyable {
     /// The status with which a proxy answered the last CONNECT, 0 when there was none.
     var connectCode: Int { number(CURLINFO_HTTP_CONNECTCODE) }
 
+    /// Whether the last transfer's TLS handshake was completed, as far as the client can tell.
+    var hasCompletedHandshake: Bool {
+        var microseconds: curl_off_t = 0
+        return relay_curl_get_size(curl, CURLINFO_APPCONNECT_TIME_T, &microseconds) == CURLE_OK && microseconds > 0
+    }
+
     private func number(_ info: CURLINFO) -> Int {
         var value = 0
         precondition(relay_curl_get_long(curl, info, &value) == CURLE_OK)
@@ -94,8 +100,8 @@ struct CurlHandle: ~Copyable {
 package enum CurlProbe {
     package enum Outcome: Equatable {
         case status(Int)
-        /// Libcurl's words for why there is no answer.
-        case failed(String)
+        /// No response, for libcurl's reason. `handshake`: the server completed a TLS handshake before.
+        case failed(String, handshake: Bool)
     }
 
     package static func get(_ url: String, timeout: Duration, verifiesCertificate: Bool = true) -> Outcome {
@@ -120,7 +126,7 @@ package enum CurlProbe {
             let reason = curl_easy_strerror(code).map { String(cString: $0) } ?? "no answer"
             // What it says beyond that, such as OpenSSL's reason.
             let more = detail.baseAddress.map { String(cString: $0) } ?? ""
-            return .failed(more.isEmpty ? reason : "\(reason): \(more)")
+            return .failed(more.isEmpty ? reason : "\(reason): \(more)", handshake: handle.hasCompletedHandshake)
         }
     }
 }

@@ -127,4 +127,12 @@ import Testing
         let alone = DeliveryMap(plan(configuration, [strict])).topology.limits.first
         #expect(alone == DeliveryCore.PostLimit(posts: 3, per: .seconds(10)))
     }
+    @Test func longestLimitAndDelayAreNotCut() throws {
+        var configuration = try configuration(.critical)
+        configuration.posting.rateLimit = RateLimit(posts: 1, per: .seconds(7 * 86_400))
+        configuration.fallbackAfter[.critical] = .seconds(365 * 86_400)
+        let topology = DeliveryMap(plan(configuration, [])).topology
+        #expect(topology.limits.first??.window == .seconds(7 * 86_400))
+        #expect(topology.queues.first?.failoverDelay == .seconds(365 * 86_400))
+    }
 }
