@@ -109,7 +109,7 @@ let package = Package(
         .executableTarget(
             name: "MockRocketChat",
             dependencies: [
-                "Libevent",
+                "Libevent", "Support",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict,

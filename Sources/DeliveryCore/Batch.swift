@@ -16,7 +16,6 @@ struct Batch: Sendable {
 
     /// Some parts were delivered; a new batch would repeat them.
     var hasBegun: Bool { nextPart > 0 }
-    var isLastPart: Bool { nextPart + 1 >= parts }
     var isThreadCopy: Bool { nextPart >= parts - copies }
 }
 

@@ -1,3 +1,5 @@
+import Support
+
 /// An `application/x-www-form-urlencoded` body.
 struct FormBody {
     private var fields: [(name: String, value: [UInt8])] = []

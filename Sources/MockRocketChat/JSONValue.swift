@@ -1,3 +1,5 @@
+import Support
+
 /// A JSON document with JavaScript's semantics.
 ///
 /// Numbers keep their text. Objects keep the order of their members; of members with the same name, the last counts.
@@ -93,52 +95,25 @@ extension JSONValue {
 extension JSONValue {
     /// The document without white space, in UTF-8.
     var bytes: [UInt8] {
-        var output: [UInt8] = []
-        write(to: &output)
-        return output
+        var writer = JSONWriter()
+        write(to: &writer)
+        return writer.bytes
     }
 
-    func write(to output: inout [UInt8]) {
+    private func write(to writer: inout JSONWriter) {
         switch self {
-        case .null: output += "null".utf8
-        case .bool(let value): output += (value ? "true" : "false").utf8
-        case .number(let text): output += text.utf8
-        case .string(let text): Self.write(text, to: &output)
-        case .array(let elements):
-            Self.write(elements, between: ("[", "]"), to: &output) { $0.write(to: &$1) }
+        case .null: writer.null()
+        case .bool(let value): writer.bool(value)
+        case .number(let text): writer.number(text)
+        case .string(let text): writer.string(text)
+        case .array(let elements): writer.array(elements) { $1.write(to: &$0) }
         case .object(let members):
-            Self.write(members, between: ("{", "}"), to: &output) { member, output in
-                Self.write(member.name, to: &output)
-                output.append(UInt8(ascii: ":"))
-                member.value.write(to: &output)
+            writer.object { writer in
+                for member in members {
+                    writer.key(member.name)
+                    member.value.write(to: &writer)
+                }
             }
         }
-    }
-
-    private static func write<Element>(
-        _ elements: [Element], between brackets: (String, String), to output: inout [UInt8],
-        _ writeElement: (Element, inout [UInt8]) -> Void
-    ) {
-        output += brackets.0.utf8
-        for (index, element) in elements.enumerated() {
-            if index > 0 { output.append(UInt8(ascii: ",")) }
-            writeElement(element, &output)
-        }
-        output += brackets.1.utf8
-    }
-
-    private static func write(_ text: String, to output: inout [UInt8]) {
-        output.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"): output += [UInt8(ascii: "\\"), byte]
-            case 0x0A: output += "\\n".utf8
-            case 0..<0x20:
-                let digits = String(byte, radix: 16)
-                output += ("\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits).utf8
-            default: output.append(byte)
-            }
-        }
-        output.append(UInt8(ascii: "\""))
     }
 }

@@ -1,3 +1,5 @@
+import Support
+
 /// The Rocket.Chat server behind the hooks: its replies and its rooms. It does no I/O.
 struct RocketChat: Sendable {
     let profile: ServerProfile

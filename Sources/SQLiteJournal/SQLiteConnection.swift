@@ -117,7 +117,6 @@ package struct SQLiteError: Error {
         /// SQLITE_ERROR: the statement or the schema is wrong.
         static let generic = Code(rawValue: SQLITE_ERROR)
         static let full = Code(rawValue: SQLITE_FULL)
-        static let inputOutput = Code(rawValue: SQLITE_IOERR)
         /// SQLITE_IOERR_WRITE, a macro that Swift does not import.
         static let inputOutputWrite = Code(rawValue: SQLITE_IOERR | 3 << 8)
         static let mismatch = Code(rawValue: SQLITE_MISMATCH)

@@ -2,11 +2,10 @@
 package struct JSONWriter {
     package private(set) var bytes: [UInt8] = []
 
-    package init(bytes: [UInt8] = []) {
-        self.bytes = bytes
-    }
-    /// Whether something stands before the next key or element that a comma must part from it.
+    /// Whether a comma must separate the next key or element from the previous one.
     private var needsComma = false
+
+    package init() {}
 
     package mutating func object(_ members: (inout JSONWriter) -> Void) {
         enclosed(UInt8(ascii: "{"), UInt8(ascii: "}"), members)
@@ -37,9 +36,17 @@ package struct JSONWriter {
         bytes.append(contentsOf: value ? "true".utf8 : "false".utf8)
     }
 
-    package mutating func integer(_ value: Int) {
+    package mutating func integer(_ value: Int) { number(String(value)) }
+
+    /// - Parameter text: a JSON number, written as it is.
+    package mutating func number(_ text: String) {
         separate()
-        bytes.append(contentsOf: String(value).utf8)
+        bytes.append(contentsOf: text.utf8)
+    }
+
+    package mutating func null() {
+        separate()
+        bytes.append(contentsOf: "null".utf8)
     }
 
     private mutating func enclosed(_ open: UInt8, _ close: UInt8, _ body: (inout JSONWriter) -> Void) {

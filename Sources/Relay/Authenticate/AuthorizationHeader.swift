@@ -89,15 +89,10 @@ struct BearerAuthentication: Sendable {
         guard let authorization, let field = AuthorizationField(authorization), field.scheme == "bearer" else {
             return false
         }
-        // Every token is compared, and each to its end: the time taken tells nothing about which byte was wrong.
-        return tokens.map { Self.isEqual($0, field.credentials) }.contains(true)
-    }
-
-    private static func isEqual(_ token: [UInt8], _ given: [UInt8]) -> Bool {
-        var difference = token.count == given.count ? 0 : UInt8(1)
-        for (index, byte) in token.enumerated() {
-            difference |= byte ^ (index < given.count ? given[index] : ~byte)
-        }
-        return difference == 0
+        // Compares every token in constant time, so that the time does not depend on which token or byte differs.
+        return tokens.map { token in
+            token.count == field.credentials.count
+                && CRYPTO_memcmp(token, field.credentials, token.count) == 0
+        }.contains(true)
     }
 }

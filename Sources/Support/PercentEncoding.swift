@@ -1,7 +1,7 @@
 /// Percent-encoding (RFC 3986 section 2.1).
-enum PercentEncoding {
+package enum PercentEncoding {
     /// The decoded bytes, and whether every `%` was followed by two hexadecimal digits.
-    static func decode(_ encoded: some Collection<UInt8>) -> (bytes: [UInt8], isWellFormed: Bool) {
+    package static func decode(_ encoded: some Collection<UInt8>) -> (bytes: [UInt8], isWellFormed: Bool) {
         let input = Array(encoded)
         var output: [UInt8] = []
         var isWellFormed = true
