@@ -7,12 +7,12 @@ import Logging
 import RocketChat
 import SQLiteJournal
 
-/// The whole program while it serves: makes every stage, joins them, and takes them down in reverse. The only file that
-/// knows them all.
+/// The running program: creates all stages, connects them, and stops them in reverse order. The only file that depends
+/// on all of them.
 @LoopActor
 final class App {
     private var configuration: RelayConfiguration
-    /// What cannot change while the program runs is as it was here.
+    /// The configuration at the start, for settings that need a restart.
     private let initial: RelayConfiguration
     private let sources: ConfigurationSources
     private let logger: Logger
@@ -28,16 +28,16 @@ final class App {
     private var signals: [LoopEvent] = []
     private var deadline: LoopEvent?
     private var reloads: ReloadQueue<OutboundPlan>?
-    /// Tries again to give queues to receivers for which the disk had no space.
-    private var registration: LoopEvent?
+    /// Retries the registration of receivers for which the journal had no space.
+    private var registrationRetry: LoopEvent?
     private let notifier: ServiceNotifier
     private var watchdog: LoopEvent?
     private var drain: Drain?
     private var isDraining: Bool { drain != nil }
 
-    /// Opens the journal and starts to listen.
+    /// Opens the journal and creates the stages.
     ///
-    /// - Parameter finish: called once, with the program's exit code, when all is down.
+    /// - Parameter finish: called with the exit code when everything has stopped.
     init(
         configuration: RelayConfiguration, sources: ConfigurationSources, metrics: Metrics, logger: Logger,
         finish: @escaping @Sendable (Int32) -> Void
@@ -48,7 +48,7 @@ final class App {
         notifier = ServiceNotifier(environment: ConfigurationReader.processEnvironment)
         self.logger = logger
         lastReload.register(in: metrics)
-        metrics.register("relay_build_info", "The version that runs; always 1.") {
+        metrics.register("relay_build_info", "The running version and revision. Always 1.") {
             let labels = [("version", Version.current), ("revision", Version.revision)]
             return [Gauge.Sample(labels: labels, value: 1)]
         }
@@ -61,7 +61,7 @@ final class App {
         let journal = opened.0
         let receivers = try journal.register(configuration.receivers.map(\.name), forgettingOthers: true).get()
         let plan = OutboundPlan(configuration: configuration, receivers: receivers)
-        // After the journal, which holds the folder's lock.
+        // After the journal, which acquires the lock of the folder.
         let crashGuard = CrashGuard(HandlingFile(folder: configuration.storagePath))
         crashGuard.report(to: logger)
         dispatcher = Dispatcher(
@@ -81,7 +81,7 @@ final class App {
         listener.onReload = { [unowned self] in reload(then: $0) }
         intake.onFailure = { [unowned self] in journalFailed($0) }
         metrics.register(
-            "relay_tls_handshakes_failed_total", "TLS handshakes that clients began and did not finish.",
+            "relay_tls_handshakes_failed_total", "Failed TLS handshakes.",
             type: "counter"
         ) { [server] in
             Double(server.failedHandshakes)
@@ -114,8 +114,8 @@ final class App {
         CodePages.release()
     }
 
-    /// The sign of life goes from the loop to the journal's queue, back, and out: where either hangs there is none, and
-    /// the service manager starts the program anew.
+    /// The watchdog ping passes the loop and the journal queue. If either hangs, no ping is sent and the service
+    /// manager restarts the program.
     private func reportAlive() {
         journal.ping { [weak self] in
             LoopActor.post {
@@ -129,7 +129,7 @@ final class App {
         isDraining ? "draining" : ServiceStatus.line(journal.snapshot)
     }
 
-    /// On the sockets that a service manager hands over, else on the configured addresses.
+    /// Listens on inherited sockets if there are any, otherwise on the configured addresses.
     private func listen() throws {
         let inherited = try InheritedSockets.take(environment: ConfigurationReader.processEnvironment)
         guard inherited.isEmpty else {
@@ -138,30 +138,30 @@ final class App {
         }
         let ports = configuration.listen.filter { $0.isWildcard && !$0.isIPv6 && !$0.host.isEmpty }.map(\.port)
         for address in configuration.listen {
-            // Beside 0.0.0.0 on the same port, [::] must not claim IPv4 too.
+            // If 0.0.0.0 has the same port, [::] must not accept IPv4.
             let bound = try server.listen(on: address, acceptsIPv4: !ports.contains(address.port))
             logger.info("listening", metadata: ["address": "\(bound)"])
         }
     }
 
-    /// Without it the relay relays all the same: only the commands on dead letters must wait for its end.
+    /// Opens the control socket. Without it the relay works, but commands on dead letters fail until it stops.
     private func startControl() {
         let intake = intake
         let service = DeadLetterService(journal: journal) { intake.replay($0) }
         do {
             control = try ControlListener(folder: configuration.storagePath) { service.execute($0, asJSON: $1) }
         } catch {
-            logger.error("no control socket", metadata: ["err": "\(error)"])
+            logger.error("cannot open the control socket", metadata: ["err": "\(error)"])
         }
     }
 
     // MARK: Reload
 
-    /// Reads the configuration again, off the loop, and works with it; a bad one changes nothing.
+    /// Reads the configuration off the loop and applies it. An invalid configuration changes nothing.
     ///
-    /// - Parameter done: told what was wrong; nil when the new configuration is in force.
+    /// - Parameter done: called with the errors, or nil if the new configuration is applied.
     func reload(then done: @escaping @LoopActor @Sendable (ConfigurationError?) -> Void = { _ in }) {
-        // Whoever is ready again after STOPPING=1 would not be stopping.
+        // READY=1 after STOPPING=1 would revoke the stop.
         if !isDraining {
             notifier.notify(.reloading(monotonicMicroseconds: ServiceNotifier.monotonicMicroseconds))
         }
@@ -171,7 +171,7 @@ final class App {
         }
     }
 
-    /// Has the journal know the configuration's receivers, and waits for it: never on the loop.
+    /// Registers the receivers of the configuration in the journal. Blocks, so it must not be called on the loop.
     private nonisolated static func plan(
         _ configuration: RelayConfiguration, _ journal: Intake.AlertJournal
     ) throws(ConfigurationError) -> OutboundPlan {
@@ -183,22 +183,22 @@ final class App {
         }
     }
 
-    /// Receivers that the journal could not store get no queue yet: their severities' rooms have their alerts until
-    /// there is space. Tries again regularly; a full disk must stop neither a start nor a reload.
+    /// Retries regularly if the journal could not store some receivers. Until then their alerts go to the rooms of
+    /// their severities. A full disk must block neither the start nor a reload.
     private func retryRegistration(_ plan: OutboundPlan) {
         let missing = plan.unregistered
         guard !missing.isEmpty else {
-            registration = nil
+            registrationRetry = nil
             return
         }
-        if registration == nil {
+        if registrationRetry == nil {
             logger.error(
-                "receivers have no queue: the journal has no space for them; their severities' rooms get their alerts",
+                "receivers have no queue: the journal has no space",
                 metadata: ["receivers": "\(missing.joined(separator: ","))"])
         }
-        guard registration == nil else { return }
+        guard registrationRetry == nil else { return }
         let journal = journal
-        registration = LoopEvent.timer(after: .seconds(5), repeats: true) { [unowned self] in
+        registrationRetry = LoopEvent.timer(after: .seconds(5), repeats: true) { [unowned self] in
             let configuration = configuration
             reloads?.runIfIdle {
                 Result { () throws(ConfigurationError) in try Self.plan(configuration, journal) }
@@ -208,9 +208,9 @@ final class App {
         }
     }
 
-    /// Makes queues for the plan's receivers, and routes to them.
+    /// Creates queues for the receivers of the plan, then routes to them.
     private func adopt(_ plan: OutboundPlan) {
-        // Before the listener can accept anything for them.
+        // First, before the listener accepts alerts for them.
         dispatcher.reconfigure(plan)
         let new = plan.configuration
         listener.reconfigure(new, router: AlertRouter(new.receivers, numbers: plan.receivers))
@@ -222,12 +222,12 @@ final class App {
         case .failure(let error):
             lastReload.failed()
             for problem in error.problems {
-                logger.error("configuration not taken", metadata: ["err": "\(problem)"])
+                logger.error("configuration rejected", metadata: ["err": "\(problem)"])
             }
         case .success(let plan):
             let new = plan.configuration
             adopt(plan)
-            // Connections that are open keep what they began with.
+            // Open connections keep their TLS context.
             server.tls = new.tls
             sources.apply(new)
             configuration = new
@@ -246,32 +246,34 @@ final class App {
     private func receive(_ signal: Int32) {
         if signal == SIGHUP { return reload() }
         guard !isDraining else {
-            logger.warning("second signal, leaving at once")
+            logger.warning("second signal, exiting immediately")
             return finish(1)
         }
         logger.info("draining", metadata: ["signal": "\(signal == SIGTERM ? "SIGTERM" : "SIGINT")"])
         startDrain()
     }
 
-    /// What the service manager grants beyond the drain timeout: more than `Drain.closingTime`, for a busy machine.
-    private static let longestStop = Duration.seconds(10)
+    /// The extra stop time that is requested from the service manager. Longer than `Drain.closingTime`, for a busy
+    /// machine.
+    private static let stopExtension = Duration.seconds(10)
 
-    /// Takes no more, answers what was taken, lets posts in flight end; what is not delivered stays in the journal.
+    /// Refuses new requests, answers accepted ones, and waits for posts in flight. Undelivered notifications stay in
+    /// the journal.
     private func startDrain() {
         let drain = Drain(
             timeout: configuration.drainTimeout, journal: journal, abort: abort, logger: logger, finish: finish)
         self.drain = drain
         listener.isDraining = true
-        notifier.notify(.stopping(within: configuration.drainTimeout + Self.longestStop), .status(statusLine))
+        notifier.notify(.stopping(within: configuration.drainTimeout + Self.stopExtension), .status(statusLine))
         server.stopListening()
         drain.begin(server, dispatcher)
-        // Last: it removes a file, which a disk that hangs holds up.
+        // Last, because removing the file can block on a hanging disk.
         control?.stop()
     }
 
-    /// Storage failed in a way that must not be retried: recovery at the next start finds what is on disk.
+    /// Exits after a storage failure that must not be retried. The next start recovers the data on disk.
     private func journalFailed(_ reason: String) {
-        notifier.notify(.stopping(within: Self.longestStop), .status("storage failed: \(reason)"))
+        notifier.notify(.stopping(within: Self.stopExtension), .status("storage failed: \(reason)"))
         listener.isDraining = true
         server.stopListening()
         let finish = finish

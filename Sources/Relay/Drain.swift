@@ -7,11 +7,11 @@ import RocketChat
 import SQLiteJournal
 import Support
 
-/// The end of the program: waits for requests and posts in flight, closes the journal, and exits in bounded time
-/// whatever the network and the disk do. What is not settled stays in the journal.
+/// Stops the program: waits for requests and posts in flight, closes the journal, and exits. The time is bounded even
+/// if the network or the disk hangs. Unsettled notifications stay in the journal.
 @LoopActor
 final class Drain {
-    /// How long the end takes beyond the drain timeout at most: posts notice the cut, the journal commits and closes.
+    /// The maximum time after the drain timeout: posts are aborted, the journal commits and closes.
     nonisolated static let closingTime = Duration.seconds(1)
 
     private let timeout: Duration
@@ -24,7 +24,7 @@ final class Drain {
     private var deadline: LoopEvent?
     private var isClosing = false
 
-    /// - Parameter finish: called with the exit code: 0 once the journal is closed, 1 where storage failed or hangs.
+    /// - Parameter finish: called with the exit code: 0 if the journal is closed, 1 if storage failed or hangs.
     init(
         timeout: Duration, journal: Intake.AlertJournal, abort: DeliveryAbort, logger: Logger,
         finish: @escaping @Sendable (Int32) -> Void
@@ -36,26 +36,26 @@ final class Drain {
         self.finish = finish
     }
 
-    /// To be called once. The server listens no more.
+    /// Must be called once, after the server has stopped listening.
     func begin(_ server: HTTPServer, _ dispatcher: Dispatcher) {
-        exitAtTheLatest(after: timeout + Self.closingTime)
+        scheduleForcedExit(after: timeout + Self.closingTime)
         steps.enter()
         server.whenIdle { [steps] in steps.leave() }
         steps.enter()
         dispatcher.stop { [steps] in steps.leave() }
-        // After the deadline posts are cut; their outcome is not known, so they are made again at the next start.
+        // After the deadline posts are aborted. Their result is unknown, so the next start repeats them.
         deadline = LoopEvent.timer(after: timeout) { [unowned self] in
-            logger.warning("drain timeout, cutting posts in flight")
+            logger.warning("drain timeout, aborting posts in flight")
             abort.abort()
-            // Half of the closing time for posts to notice, the other half for the journal.
+            // Half of the closing time is for posts to end, the other half for the journal.
             deadline = LoopEvent.timer(after: Self.closingTime / 2) { [unowned self] in closeJournal() }
         }
-        // @Sendable: it runs off the loop, whose isolation a plain closure would inherit.
+        // @Sendable, because it runs off the loop: a plain closure would inherit the isolation.
         steps.notify(queue: queue) { @Sendable [weak self] in LoopActor.post { self?.closeJournal() } }
     }
 
-    /// On a queue of its own: whatever waits for the disk, the loop included, must not hold it up.
-    private func exitAtTheLatest(after limit: Duration) {
+    /// On its own queue, so that code that waits for the disk, or a blocked loop, cannot delay it.
+    private func scheduleForcedExit(after limit: Duration) {
         let (logger, journal, finish) = (logger, journal, finish)
         DispatchQueue(label: "exit").asyncAfter(deadline: .now() + limit.dispatch) { @Sendable in
             logger.error(

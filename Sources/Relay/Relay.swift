@@ -6,14 +6,14 @@ import Libevent
 import RocketChat
 import SQLiteJournal
 
-/// The program's entry: `relay`, which is `relay serve` unless another command is named.
+/// The entry point: `relay`, which runs `relay serve` if no other command is given.
 @main
 struct RelayCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "relay",
         abstract: "Relays Prometheus Alertmanager webhooks to Rocket.Chat: durable, paced, by severity.",
         discussion: """
-            An alert that was answered with 200 is on disk and reaches its room, whatever happens in between.
+            A 200 response means that the alerts are on disk. They are delivered even after a crash or restart.
 
               ROCKETCHAT_WEBHOOK_CRITICAL=https://chat.example.com/hooks/… relay
               relay send-test --severity critical
@@ -31,7 +31,7 @@ struct RelayCommand: ParsableCommand {
             var command = try parseAsRoot()
             try command.run()
         } catch {
-            // Help and version. ArgumentParser would print them itself, and exit with 0 where they are lost.
+            // Help and version. ArgumentParser would print them and exit with 0 even if the write fails.
             let text = fullMessage(for: error)
             guard exitCode(for: error) == .success, !text.isEmpty else { exit(withError: error) }
             StandardStreams.print(text + "\n")
@@ -39,13 +39,13 @@ struct RelayCommand: ParsableCommand {
     }
 }
 
-/// The program's version; the package file and the changelog name the same.
+/// The program version, the same as in the package file and the changelog.
 enum Version {
     static let current = "0.1.0"
-    /// The commit that was built, in full; `make release` and the image's build tell it to the package.
+    /// The full hash of the built commit, set by `make release` and the image build.
     static let revision = String(cString: relay_revision())
 
-    /// One line for each library whose version an operator may be asked for.
+    /// The version text, with one line per library that matters for support.
     static var text: String {
         """
         relay \(current)

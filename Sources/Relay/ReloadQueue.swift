@@ -9,13 +9,13 @@ import Support
 /// Serializes reloads: reads the configuration off the loop, one read at a time, and applies each result before the
 /// next read starts, so that an older read cannot replace a newer one.
 ///
-/// A request that arrives during a read may concern files changed since, so it waits for a read of its own. All
-/// requests that arrive during one read share the next one: a storm of signals costs one read at a time.
+/// A request that arrives during a read may concern newer files, so it waits for another read. All requests that arrive
+/// during one read share the next read.
 @LoopActor
 final class ReloadQueue<Plan: Sendable> {
     typealias Read = @Sendable () -> Result<Plan, ConfigurationError>
     typealias Apply = @LoopActor @Sendable (Result<Plan, ConfigurationError>) -> Void
-    /// Called on the loop with nil once the new configuration is in force, or with its problems.
+    /// Called on the loop with nil if the new configuration is applied, otherwise with its errors.
     typealias Completion = @LoopActor @Sendable (ConfigurationError?) -> Void
 
     private let read: Read
@@ -38,8 +38,7 @@ final class ReloadQueue<Plan: Sendable> {
         if !isReading { run(read, apply) }
     }
 
-    /// Runs `work` as reads are run, and applies its result, unless a read is under way: that one comes later and
-    /// replaces what `work` would do.
+    /// Runs `work` like a read and applies its result. Does nothing during a read, whose result would replace it.
     func runIfIdle(_ work: @escaping Read, apply: @escaping Apply) {
         if !isReading { run(work, apply) }
     }
@@ -66,7 +65,7 @@ final class ReloadQueue<Plan: Sendable> {
     }
 }
 
-/// Whether the configuration in force is the one that was last read, and since when.
+/// The result of the last reload, and the time of the last successful one.
 final class LastReload: Sendable {
     private let state = Locked((isSuccessful: true, succeededAt: Timestamp.now()))
 
@@ -79,11 +78,13 @@ final class LastReload: Sendable {
     }
 
     func register(in metrics: Metrics) {
-        metrics.register("relay_config_last_reload_successful", "Whether the last reload was taken.") { [state] in
+        metrics.register("relay_config_last_reload_successful", "Whether the last configuration reload succeeded.") {
+            [state] in
             state.withLock { $0.isSuccessful } ? 1 : 0
         }
         metrics.register(
-            "relay_config_last_reload_success_timestamp_seconds", "When a configuration was last taken."
+            "relay_config_last_reload_success_timestamp_seconds",
+            "Unix time of the last successful configuration reload."
         ) { [state] in
             Double(state.withLock { $0.succeededAt.seconds })
         }

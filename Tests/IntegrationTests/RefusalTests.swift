@@ -35,7 +35,7 @@ struct RefusalTests {
         rig.setFault(#"{"containing":"n1x","status":400,"body":{"success":false,"error":"odd"}}"#)
         #expect(rig.post(numbered(1))?.status == 200)
         #expect(eventually { rig.metric(#"relay_dead_letters{severity="critical"}"#) == 1 })
-        #expect(rig.relay.writes("dead letter: no room takes the notification"))
+        #expect(rig.relay.writes("dead letter: every room refuses the notification"))
         for room in ["critical", "fallback", "warning", "info"] {
             let notices = try rig.messages(hook: room).map(\.text)
             #expect(notices.count == 1 && notices[0].contains("refuses notification"), "\(room): \(notices)")

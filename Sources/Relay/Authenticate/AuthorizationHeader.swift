@@ -5,11 +5,11 @@ import RocketChat
 import SQLiteJournal
 import Support
 
-/// An `Authorization` field taken apart: a scheme, spaces, and what the scheme makes of the rest (RFC 9110 section 11.4).
+/// A parsed `Authorization` header field: the scheme and its credentials (RFC 9110 section 11.4).
 struct AuthorizationField {
-    /// In lower case, since schemes are alike in either.
+    /// In lower case: schemes are case-insensitive.
     let scheme: String
-    /// Without the spaces before it; never empty.
+    /// Without leading spaces; never empty.
     let credentials: [UInt8]
 
     init?(_ field: String) {
@@ -21,7 +21,7 @@ struct AuthorizationField {
     }
 }
 
-/// What a client sends with `Authorization: Basic` (RFC 7617). Bytes, not text: two spellings of one letter are two users.
+/// The credentials of `Authorization: Basic` (RFC 7617). Users are compared as bytes, without Unicode normalization.
 struct BasicCredentials: Sendable, Equatable {
     let user: [UInt8]
     /// Never empty, and without control characters.
@@ -29,9 +29,9 @@ struct BasicCredentials: Sendable, Equatable {
 
     /// - Parameter authorization: the request's `Authorization` field.
     ///
-    /// Nil where there are no credentials to check: the scheme is another, the Base64 is damaged, the colon is missing,
-    /// the password is empty, or there is a control character, which RFC 7617 section 2 forbids. A NUL must not get
-    /// through above all: it ends a C string, so that a password would be taken with anything behind it.
+    /// Returns nil if there are no credentials to check: another scheme, invalid Base64, no colon, an empty password,
+    /// or a control character (forbidden by RFC 7617 section 2). A NUL must be rejected: it ends a C string, so bytes
+    /// after it would not be checked.
     init?(authorization: String?) {
         guard let authorization, let field = AuthorizationField(authorization), field.scheme == "basic",
             let bytes = Base64.decode(field.credentials[...]), !bytes.contains(where: { $0 < 0x20 || $0 == 0x7F }),
@@ -47,12 +47,12 @@ extension BasicCredentials: CustomStringConvertible, CustomReflectable {
     var customMirror: Mirror { Mirror(self, children: []) }
 }
 
-/// Base64 as RFC 4648 section 4 has it, by libcrypto.
+/// Base64 (RFC 4648 section 4), decoded by libcrypto.
 enum Base64 {
-    /// The bytes that a text stands for; nil where it is not whole groups of four with their padding.
+    /// Decodes a text. Returns nil unless it consists of groups of four with padding.
     static func decode(_ text: ArraySlice<UInt8>) -> [UInt8]? {
         let padding = text.reversed().prefix { $0 == UInt8(ascii: "=") }.count
-        // libcrypto passes over white space at both ends and takes `=` anywhere for a zero.
+        // libcrypto ignores white space at both ends and reads `=` as zero anywhere.
         guard text.count % 4 == 0, padding <= 2, text.dropLast(padding).allSatisfy(isDigit) else { return nil }
         let size = text.count / 4 * 3
         var decoded = [UInt8](repeating: 0, count: size)
@@ -72,9 +72,10 @@ enum Base64 {
     }
 }
 
-/// Tells whether a request may post webhooks.
+/// Authenticates webhook requests by bearer token.
 struct BearerAuthentication: Sendable {
-    /// The tokens of which any will do, so that one can be rotated in before the other goes; empty admits everyone.
+    /// Any of these tokens is accepted, so a new token can be added before the old one is removed. Without tokens every
+    /// request is accepted.
     private let tokens: [[UInt8]]
 
     init(tokens: [Secret]) {

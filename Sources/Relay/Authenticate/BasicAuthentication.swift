@@ -5,62 +5,63 @@ import RocketChat
 import SQLiteJournal
 import Support
 
-/// Tells whether a user and password are of the configured users, who are known by bcrypt hashes, as in Prometheus's
-/// `basic_auth_users`.
+/// Checks users and passwords against configured bcrypt hashes, as in the `basic_auth_users` of Prometheus.
 ///
-/// bcrypt takes long on purpose, so it runs on a queue of its own, one check at a time, and what is proven once is
-/// remembered: `isProven` answers on the loop. A user has one password, so that one memory a user is enough, and no
-/// stranger can drive it out. It holds a keyed digest, never the password, and ends with the process: another
-/// configuration takes over what was proven of users whose hash is the same (`adoptProofs`). Passwords that proved wrong
-/// are remembered too, so that none is checked twice.
+/// bcrypt is slow by design. It runs on its own serial queue, one check at a time.
+///
+/// Proven credentials are cached, so that `isProven` can be called on the loop. The cache has one entry per user,
+/// because a user has one password; unknown users cannot evict entries. An entry is a keyed digest, never the password,
+/// and does not outlive the process. After a reload `adoptProofs` copies the entries of users with an unchanged hash.
+/// Wrong passwords are cached too, so that none is checked twice.
 final class BasicAuthentication: Sendable {
     enum Outcome: Sendable, Equatable {
         case admitted
         case refused
-        /// Nothing was found out, since too many checks wait. The client may come again.
+        /// Not checked: too many checks are waiting. The client may retry.
         case busy
-        /// Nothing was found out, since libcrypt could not compute.
+        /// Not checked: libcrypt failed.
         case failed(BcryptHash.Failure)
     }
 
     private struct Checks {
-        /// By user: the digest of the credentials that were proven.
+        /// The digest of the proven credentials, by user.
         var proven: [[UInt8]: [UInt8]] = [:]
-        /// By digest of the credentials: who waits for the one check of them.
+        /// The callbacks that wait for a check, by digest of the credentials.
         var waiting: [[UInt8]: [@Sendable (Outcome) -> Void]] = [:]
-        /// Credentials of users that proved wrong, and in a memory of their own those of others, which strangers can fill.
+        /// Wrong credentials of configured users. Those of unknown users are kept apart, because clients can fill that
+        /// cache.
         var wrong = GenerationalCache<HMACSHA256.Short, Bool>(capacity: 8192)
-        var wrongOfOthers = GenerationalCache<HMACSHA256.Short, Bool>(capacity: 8192)
-        /// Checks that are imitated now.
+        var wrongOfUnknownUsers = GenerationalCache<HMACSHA256.Short, Bool>(capacity: 8192)
+        /// Imitated checks in progress.
         var imitations = 0
-        /// What the last check took for each of the 2^cost rounds. A check of cost 10 takes 60 ms (decision 12).
-        var timeOfRound = Duration.microseconds(60)
+        /// The duration of the last check per round; a check has 2^cost rounds. Cost 10 takes 60 ms (decision 12).
+        var durationPerRound = Duration.microseconds(60)
     }
 
-    /// How many imitations of a check may be under way.
+    /// The maximum number of imitated checks in progress.
     private static let imitationLimit = 64
 
     private let hashes: [[UInt8]: BcryptHash]
-    /// The hashes that stand in for those of unknown users.
-    private let standIns: [BcryptHash]
+    /// Hashes to check unknown users against.
+    private let decoyHashes: [BcryptHash]
     private let keyed = HMACSHA256.ofProcess
     private let checks = Locked(Checks())
     private let waitingLimit: Int
     private let queue: DispatchQueue
 
-    /// Without users: nobody is admitted.
+    /// Has no users and admits no request.
     init() {
         hashes = [:]
-        standIns = []
+        decoyHashes = []
         waitingLimit = 0
         queue = DispatchQueue(label: "basic-authentication")
     }
 
     /// - Parameters:
-    ///   - entries: `user:bcrypt-hash` each; with none, nobody is admitted.
-    ///   - waitingLimit: how many different credentials may wait for their check. 16 of cost 10 take a second, of the
-    ///     highest cost a quarter of a minute, which is less than proxies and Alertmanager wait.
-    ///   - queue: a serial one.
+    ///   - entries: each `user:bcrypt-hash`; if empty, no request is admitted.
+    ///   - waitingLimit: the maximum number of different credentials that wait for a check. 16 checks take one second
+    ///     at cost 10 and a quarter of a minute at the highest cost. Proxies and Alertmanager wait longer.
+    ///   - queue: a serial queue.
     init(
         _ entries: [Secret], waitingLimit: Int = 16,
         queue: DispatchQueue = DispatchQueue(label: "basic-authentication")
@@ -73,35 +74,35 @@ final class BasicAuthentication: Sendable {
             }
         }
         self.hashes = hashes
-        standIns = Array(hashes.values)
+        decoyHashes = Array(hashes.values)
         self.waitingLimit = waitingLimit
         self.queue = queue
     }
 
     var isEmpty: Bool { hashes.isEmpty }
-    /// How many users there are.
+    /// The number of users.
     var count: Int { hashes.count }
 
-    /// Whether these credentials have been proven before. Takes microseconds.
+    /// Whether these credentials were proven earlier. Takes microseconds.
     func isProven(_ credentials: BasicCredentials) -> Bool {
         let digest = digest(of: credentials)
         return checks.withLock { Self.isProven(digest, of: credentials.user, in: $0) }
     }
 
-    /// Whether these credentials proved wrong not long ago.
+    /// Whether these credentials were checked recently and were wrong.
     func isKnownWrong(_ credentials: BasicCredentials) -> Bool {
         let digest = HMACSHA256.Short(digest(of: credentials))
-        return checks.withLock { $0.wrong[digest] ?? $0.wrongOfOthers[digest] } ?? false
+        return checks.withLock { $0.wrong[digest] ?? $0.wrongOfUnknownUsers[digest] } ?? false
     }
 
-    /// What the budgets of checks go by.
+    /// The input of `PasswordBudget.decide`.
     func attempt(_ credentials: BasicCredentials, from source: ClientAddress.Source) -> PasswordBudget.Attempt {
         PasswordBudget.Attempt(
             account: PasswordBudget.Account(source: source, user: shortDigest(of: credentials.user)),
             credentials: HMACSHA256.Short(digest(of: credentials)), isKnownUser: hashes[credentials.user] != nil)
     }
 
-    /// Takes over what another configuration proved, for users whose hash is the same in both.
+    /// Copies the proofs of another configuration for users whose hash is the same in both.
     ///
     /// - Returns: the digests of those users, as in `PasswordBudget.Account`.
     @discardableResult
@@ -114,27 +115,27 @@ final class BasicAuthentication: Sendable {
         return Set(unchanged.map(shortDigest))
     }
 
-    /// Refuses credentials of a user that does not exist, as late as if they had been checked and without their cost.
+    /// Refuses credentials of an unknown user after the time of a check, without computing bcrypt.
     func imitate(_ credentials: BasicCredentials, completion: @escaping @Sendable (Outcome) -> Void) {
-        let cost = standIn(for: credentials.user).cost
+        let cost = decoyHash(for: credentials.user).cost
         let time: Duration? = checks.withLock { checks in
             guard checks.imitations < Self.imitationLimit else { return nil }
             checks.imitations += 1
-            return checks.timeOfRound * (1 << cost)
+            return checks.durationPerRound * (1 << cost)
         }
         guard let time else { return completion(.busy) }
         let digest = HMACSHA256.Short(digest(of: credentials))
         DispatchQueue.global().asyncAfter(deadline: .now() + time.dispatch) {
             self.checks.withLock { checks in
                 checks.imitations -= 1
-                checks.wrongOfOthers.remember(digest, true)
+                checks.wrongOfUnknownUsers.remember(digest, true)
             }
             completion(.refused)
         }
     }
 
-    /// Checks credentials, and calls back once: from the private queue, or before it returns where there is nothing to
-    /// wait for. Those who ask for the same credentials at once share one check.
+    /// Checks credentials and calls `completion` exactly once, on the private queue. If no check is needed it is called
+    /// before this returns. Concurrent calls with the same credentials share one check.
     func prove(_ credentials: BasicCredentials, completion: @escaping @Sendable (Outcome) -> Void) {
         if isEmpty { return completion(.refused) }
         let digest = digest(of: credentials)
@@ -159,7 +160,7 @@ final class BasicAuthentication: Sendable {
             switch outcome {
             case .admitted: checks.proven[credentials.user] = digest
             case .refused where hashes[credentials.user] != nil: checks.wrong.remember(HMACSHA256.Short(digest), true)
-            case .refused: checks.wrongOfOthers.remember(HMACSHA256.Short(digest), true)
+            case .refused: checks.wrongOfUnknownUsers.remember(HMACSHA256.Short(digest), true)
             case .busy, .failed: break
             }
             return checks.waiting.removeValue(forKey: digest) ?? []
@@ -169,27 +170,27 @@ final class BasicAuthentication: Sendable {
 
     private func compute(_ credentials: BasicCredentials) -> Outcome {
         let known = hashes[credentials.user]
-        let hash = known ?? standIn(for: credentials.user)
+        let hash = known ?? decoyHash(for: credentials.user)
         let start = ContinuousClock.now
         do {
             let matches = try hash.matches(credentials.password)
             let time = ContinuousClock.now - start
-            checks.withLock { $0.timeOfRound = time / (1 << hash.cost) }
+            checks.withLock { $0.durationPerRound = time / (1 << hash.cost) }
             return matches && known != nil ? .admitted : .refused
         } catch {
             return .failed(error)
         }
     }
 
-    /// The hash that an unknown user is checked against, so that the time does not tell who is known. It is the same
-    /// whenever a name is tried again: where hashes differ in cost, a stranger's name takes the time of some user's.
-    private func standIn(for user: [UInt8]) -> BcryptHash {
-        standIns[Int(keyed.digest(user)[0]) % standIns.count]
+    /// The hash to check an unknown user against, so that the time does not reveal which users exist. A name always
+    /// maps to the same hash, because the costs of hashes can differ.
+    private func decoyHash(for user: [UInt8]) -> BcryptHash {
+        decoyHashes[Int(keyed.digest(user)[0]) % decoyHashes.count]
     }
 
     private func shortDigest(of user: [UInt8]) -> HMACSHA256.Short { HMACSHA256.Short(keyed.digest(user)) }
 
-    /// Of as much of the password as bcrypt reads, so that a user has one digest that can be proven.
+    /// Digests only the bytes of the password that bcrypt reads, so that each user has one valid digest.
     private func digest(of credentials: BasicCredentials) -> [UInt8] {
         keyed.digest(credentials.user, Array(credentials.password.prefix(BcryptHash.passwordLimit)))
     }
@@ -206,7 +207,7 @@ final class BasicAuthentication: Sendable {
         guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")) else { throw wrong(.noColon) }
         let user = String(text[..<colon])
         if user.isEmpty { throw wrong(.noUser) }
-        // Whatever stands before the colon is shown in errors, so it must not be a hash.
+        // The part before the colon is shown in errors, so it must not be a hash.
         if user.hasPrefix("$") { throw wrong(.hashFirst) }
         if user.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) { throw wrong(.controlCharacter) }
         do {
@@ -220,7 +221,7 @@ final class BasicAuthentication: Sendable {
     }
 }
 
-/// What is wrong with an entry of the users. It never holds a hash, nor anything that could be one.
+/// An invalid entry of the user list. It never contains a hash or text that could be one.
 struct BasicAuthenticationError: Error, Equatable, CustomStringConvertible {
     enum Problem: Equatable {
         case noColon
@@ -248,7 +249,7 @@ struct BasicAuthenticationError: Error, Equatable, CustomStringConvertible {
 
     /// Counted from 1.
     let entry: Int
-    /// Nil where it is not certain to be a name.
+    /// Nil if the text may not be a user name.
     let user: String?
     let problem: Problem
 

@@ -8,11 +8,11 @@ import Support
 
 /// A bcrypt hash as `htpasswd -B` writes it: `$2y$10$`, 22 digits of salt, 31 digits of digest.
 struct BcryptHash: Sendable, Equatable {
-    /// The costs that are taken; each more doubles the time of a check. bcrypt begins at 4. It goes to 31, but at 14 a
-    /// check takes a second already, and anyone who reaches the port can ask for one: more would let a handful of
-    /// requests keep rightful senders waiting for minutes. `htpasswd` makes 5, Prometheus's guide 10.
+    /// The accepted costs. Each step doubles the time of a check. bcrypt allows 4 to 31. At 14 a check takes a second,
+    /// and any client that reaches the port can cause one: with higher costs a few requests would block other senders
+    /// for minutes. `htpasswd` uses 5, the Prometheus guide 10.
     static let costs = 4...14
-    /// bcrypt reads no more bytes of a password than these; what follows counts for nothing, as in Prometheus.
+    /// bcrypt ignores the bytes of a password after these, as in Prometheus.
     static let passwordLimit = 72
 
     enum FormatError: Error, Equatable {
@@ -20,13 +20,13 @@ struct BcryptHash: Sendable, Equatable {
         case cost(Int)
     }
 
-    /// libcrypt could not compute: no memory, or this form is switched off on the machine.
+    /// libcrypt failed: out of memory, or the hash method is disabled on this system.
     struct Failure: Error, Equatable {
-        /// An errno(3).
+        /// The errno(3) value.
         let code: Int32
     }
 
-    /// Three names of one algorithm. `$2x$` and `$2$` are of programs with faults, and no longer made.
+    /// Three prefixes of one algorithm. `$2x$` and `$2$` come from faulty implementations and are obsolete.
     private static let forms = ["$2a$", "$2b$", "$2y$"].map { Array($0.utf8) }
     private static let digestSize = 31
 
@@ -45,9 +45,10 @@ struct BcryptHash: Sendable, Equatable {
         self.cost = cost
     }
 
-    /// Whether this is the password's hash. Takes milliseconds to a second, by the cost: never to be called on the loop.
+    /// Whether the password matches this hash. Takes milliseconds to a second, by the cost. Must not be called on the
+    /// loop.
     ///
-    /// - precondition: no NUL in the password.
+    /// - Precondition: the password contains no NUL.
     func matches(_ password: [UInt8]) throws(Failure) -> Bool {
         precondition(!password.contains(0), "a NUL would cut the password short")
         let phrase = (password.prefix(Self.passwordLimit) + [0]).map { CChar(bitPattern: $0) }
@@ -58,11 +59,12 @@ struct BcryptHash: Sendable, Equatable {
         guard let hash = crypt_ra(phrase, setting, &work, &size) else { throw Failure(code: errno) }
         let computed = Array(UnsafeRawBufferPointer(start: hash, count: strlen(hash)))
         guard computed.count == text.count else { throw Failure(code: EINVAL) }
-        // Without the salt before them: libcrypt clears unused bits of its last digit, which other programs leave.
+        // Compare the digest without the salt: libcrypt clears the unused bits in the last character of the salt, other
+        // programs do not.
         return CRYPTO_memcmp(computed.suffix(Self.digestSize), text.suffix(Self.digestSize), Self.digestSize) == 0
     }
 
-    /// bcrypt's own base 64.
+    /// The Base64 alphabet of bcrypt.
     private static func isDigit(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),

@@ -4,20 +4,20 @@ import RocketChat
 import SQLiteJournal
 import Support
 
-/// The address that a request came from, as far as those who say so are trusted.
+/// The client address of a request, resolved through trusted proxies.
 struct ClientAddress: Sendable, Hashable {
-    /// How many proxies one behind the other are believed. The header could name thousands.
+    /// The maximum number of proxies that are followed. The header could list thousands.
     private static let hopLimit = 32
 
-    /// Nil where the peer has no IP address: it speaks through a Unix socket, or is gone.
+    /// Nil if the peer has no IP address: a Unix socket, or a closed connection.
     let address: IPAddress?
 
     init(_ address: IPAddress?) {
         self.address = address
     }
 
-    /// What limits count as one: an IPv4 address, or the /64 of an IPv6 address, all of which one host can have. Clients
-    /// without an address are one as well.
+    /// The unit that limits count: an IPv4 address, or the /64 of an IPv6 address, because one host can have all of it.
+    /// All clients without an address are one unit.
     struct Source: Sendable, Hashable {
         fileprivate let address: IPAddress?
     }
@@ -27,14 +27,14 @@ struct ClientAddress: Sendable, Hashable {
     }
 
     /// - Parameters:
-    ///   - peer: the address at the other end of the connection.
-    ///   - forwardedFor: the values of all `X-Forwarded-For` fields, in the order of the request. All of them: a proxy may
-    ///     add a field of its own behind the one that the client made up.
-    ///   - trustedProxies: those who add the address they were called from at the right of the field, and are believed.
+    ///   - peer: the remote address of the connection.
+    ///   - forwardedFor: the values of all `X-Forwarded-For` fields, in the order of the request. A proxy may add its
+    ///     own field after one that the client forged.
+    ///   - trustedProxies: proxies that append the address of their client at the right end of the field.
     ///
-    /// Goes from the right, from proxy to proxy, to the first address that is no trusted proxy's. Something that is no
-    /// address ends the way at the one before: who wrote it is not known, nor who wrote what stands left of it. A peer
-    /// without an IP address is in no list, so that its header counts for nothing.
+    /// Follows the list from the right, past trusted proxies, to the first address that is not trusted. An entry that
+    /// is not an address ends the search at the previous address: the source of all entries left of it is unknown. A
+    /// peer without an IP address is not trusted, so its header is ignored.
     init(peer: String, forwardedFor: [String], trustedProxies: NetworkList) {
         guard var believed = IPAddress(peer) else {
             self.init(nil)
@@ -43,7 +43,7 @@ struct ClientAddress: Sendable, Hashable {
         var hops = forwardedFor.reversed().lazy
             .flatMap { $0.split(separator: ",").reversed() }
             .map { Self.trimmed($0) }
-            .filter { !$0.isEmpty }  // RFC 9110 section 5.6.1: empty elements of a list are passed over.
+            .filter { !$0.isEmpty }  // RFC 9110 section 5.6.1: empty elements of a list are ignored.
             .prefix(Self.hopLimit)
             .makeIterator()
         while trustedProxies.contains(believed), let hop = hops.next(), let next = Self.address(of: hop) {
@@ -63,14 +63,14 @@ struct ClientAddress: Sendable, Hashable {
         if hop.hasPrefix("[") {
             guard let end = hop.firstIndex(of: "]"), isPort(hop[hop.index(after: end)...]) else { return nil }
             let inside = hop[..<end].dropFirst()
-            // Brackets are for IPv6.
+            // Only IPv6 addresses have brackets.
             return inside.contains(":") ? IPAddress(inside) : nil
         }
         guard let colon = hop.firstIndex(of: ":"), colon == hop.lastIndex(of: ":") else { return IPAddress(hop) }
         return isPort(hop[colon...]) ? IPAddress(hop[..<colon]) : nil
     }
 
-    /// Nothing, or a colon and a number of 16 bits.
+    /// Whether the text is empty, or a colon and a 16-bit number.
     private static func isPort(_ text: Substring) -> Bool {
         if text.isEmpty { return true }
         let digits = text.dropFirst().utf8

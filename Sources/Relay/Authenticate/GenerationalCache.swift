@@ -1,16 +1,17 @@
 import RocketChat
 import SQLiteJournal
 
-/// Remembers what was used last, in bounded space, and forgets what was longest unused.
+/// A cache with a fixed capacity that evicts the entries that were unused longest.
 ///
-/// It holds two generations: when the recent are too many they become the older, and the older are forgotten. That is
-/// coarser than a list in the order of use, and costs a look-up each time, whoever fills it.
+/// It has two generations. When the recent generation is full, it becomes the older one and the previous older one is
+/// dropped. This is less exact than a list in order of use. In return, every operation takes constant time, whatever
+/// clients insert.
 struct GenerationalCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private let generationSize: Int
     private var recent: [Key: Value] = [:]
     private var older: [Key: Value] = [:]
 
-    /// - Parameter capacity: how many keys are remembered at most; half as many always are.
+    /// - Parameter capacity: the maximum number of keys; at least half of it is kept.
     init(capacity: Int) {
         precondition(capacity >= 2, "a memory for nothing")
         generationSize = capacity / 2
@@ -20,7 +21,7 @@ struct GenerationalCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     subscript(key: Key) -> Value? { recent[key] ?? older[key] }
 
-    /// Sets a key's value, which counts as use.
+    /// Sets the value of a key, which counts as a use.
     mutating func remember(_ key: Key, _ value: Value) {
         older[key] = nil
         recent[key] = value
@@ -29,7 +30,8 @@ struct GenerationalCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
             recent = [:]
         }
     }
-    /// Forgets all keys but those that fulfil a condition.
+
+    /// Removes all keys for which `isKept` returns false.
     mutating func keep(where isKept: (Key) -> Bool) {
         recent = recent.filter { isKept($0.key) }
         older = older.filter { isKept($0.key) }

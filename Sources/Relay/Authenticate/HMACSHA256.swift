@@ -3,12 +3,12 @@ import CCrypto
 import RocketChat
 import Support
 
-/// HMAC-SHA-256 (RFC 2104) under a random key that lives as long as this value: what it makes of a password tells
-/// nothing to whoever reads it elsewhere, and cannot be foreseen by whoever sends one.
+/// HMAC-SHA-256 (RFC 2104) with a random key that lives as long as this value. A digest of a password reveals nothing
+/// outside the process, and clients cannot predict it.
 struct HMACSHA256: Sendable {
     static let size = 32
 
-    /// The first half of a digest, as a key of memories that hold many: 128 bits, under a key that no sender knows.
+    /// The first 128 bits of a digest, as a key of large caches.
     struct Short: Sendable, Hashable {
         private let high: UInt64
         private let low: UInt64
@@ -19,18 +19,18 @@ struct HMACSHA256: Sendable {
         }
     }
 
-    /// The one of this process, so that what one configuration remembers can be taken over by the next.
+    /// The key of this process. All configurations share it, so that a reload can copy cached digests.
     static let ofProcess = HMACSHA256()
 
     private let key: [UInt8]
 
     init() {
-        // The system's generator is the kernel's: getrandom(2).
+        // This generator uses getrandom(2).
         var random = SystemRandomNumberGenerator()
         key = (0..<Self.size).map { _ in random.next() }
     }
 
-    /// The digest of two byte strings; the length of the first is digested too, so that bytes cannot move between them.
+    /// The digest of two byte strings. It covers the length of the first, so that bytes cannot move between them.
     func digest(_ first: [UInt8], _ second: [UInt8] = []) -> [UInt8] {
         let length = withUnsafeBytes(of: UInt64(first.count).littleEndian, Array.init)
         let message = length + first + second
@@ -41,7 +41,7 @@ struct HMACSHA256: Sendable {
         }
     }
 
-    /// In a time that does not depend on where two digests differ.
+    /// Compares two digests in constant time.
     static func isEqual(_ one: [UInt8], _ other: [UInt8]) -> Bool {
         one.count == other.count && CRYPTO_memcmp(one, other, one.count) == 0
     }

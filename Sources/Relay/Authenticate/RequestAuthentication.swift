@@ -6,29 +6,30 @@ import RocketChat
 import SQLiteJournal
 import Support
 
-/// Tells whether a request may come in, by whichever of bearer tokens and users are configured; with neither, all may.
+/// Authenticates requests by bearer token or by user and password. If neither is configured, all requests are admitted.
 ///
-/// Right credentials that need no check always pass, whoever else fails at their address: a bearer token, and a user
-/// and password that were proven and have come from this address before. From another address that failed too often
-/// they do not, or a right guess would be answered there however many wrong ones went before, at the speed of the
-/// listener and not of bcrypt.
+/// Valid credentials that need no bcrypt check are always admitted, even if other clients at the same address fail.
+/// These are bearer tokens, and proven credentials that came from this address before.
 ///
-/// Of the others `PasswordBudget` says which are checked, and `DelayedRefusals` when those are refused that cost no
-/// check: wrong tokens, and passwords that are remembered as wrong.
+/// Proven credentials from another address are not exempt once that address has failed too often. Otherwise a guesser
+/// would learn of a right guess at the speed of the listener and not of bcrypt.
+///
+/// `PasswordBudget` decides which other credentials are checked. `DelayedRefusals` delays refusals that cost no check:
+/// wrong tokens, and passwords known to be wrong.
 @LoopActor
 final class RequestAuthentication {
     typealias Instant = ContinuousClock.Instant
 
     enum Verdict: Sendable, Equatable {
         case admitted
-        /// To be answered with 401: the credentials are wrong, damaged or missing.
+        /// Answer 401: the credentials are wrong, malformed or missing.
         case refused
-        /// To be answered with 503, never 401 or 429: nothing was checked, and a rightful sender that shares the address
-        /// of those who failed must come again. Alertmanager does so after a 5xx alone.
+        /// Answer 503, never 401 or 429. Nothing was checked, and a valid sender at the same address must retry.
+        /// Alertmanager retries only after 5xx.
         case limited(retryAfter: Duration)
-        /// To be answered with 503, for the same reason: too many checks wait.
+        /// Answer 503 for the same reason: too many checks are waiting.
         case busy
-        /// To be answered with 503, and logged: libcrypt does not work on this machine, or there is no memory.
+        /// Answer 503 and log it: libcrypt failed.
         case failed(BcryptHash.Failure)
     }
 
@@ -38,8 +39,8 @@ final class RequestAuthentication {
     private var basic: BasicAuthentication
     private var budget: PasswordBudget
     private let refusals: DelayedRefusals
-    /// Where proven credentials of which user came from.
-    private var known = GenerationalCache<Account, Bool>(capacity: 4096)
+    /// Accounts whose credentials were proven: user and source.
+    private var provenAccounts = GenerationalCache<Account, Bool>(capacity: 4096)
     private let now: @Sendable () -> Instant
 
     init(
@@ -53,44 +54,44 @@ final class RequestAuthentication {
         self.now = now
     }
 
-    /// Works with other credentials from the next request on. What was proven stays so for users whose hash is the same.
-    /// Budgets stay spent; a check that is under way ends by what it began with.
+    /// Uses other credentials from the next request on. Proofs are kept for users whose hash is unchanged. Budgets stay
+    /// spent. A check in progress ends with the credentials that it started with.
     func reconfigure(bearer: BearerAuthentication, basic: BasicAuthentication) {
         let unchanged = basic.adoptProofs(of: self.basic)
-        // A user who was taken out, or has another password, must not vouch for an address.
-        known.keep { unchanged.contains($0.user) }
+        // A removed user, or one with a new password, must not keep its proven sources.
+        provenAccounts.keep { unchanged.contains($0.user) }
         self.bearer = bearer
         self.basic = basic
     }
 
-    /// The values for `WWW-Authenticate` fields of a 401, one for each way in (RFC 9110 section 11.6.1).
+    /// The `WWW-Authenticate` values of a 401, one for each method (RFC 9110 section 11.6.1).
     var challenges: [String] {
         (bearer.isEmpty ? [] : ["Bearer realm=\"relay\""])
             + (basic.isEmpty ? [] : ["Basic realm=\"relay\", charset=\"UTF-8\""])
     }
 
-    /// Calls back once: before it returns, unless credentials have to be checked with bcrypt or a refusal is delayed.
+    /// Calls `completion` exactly once, before it returns unless bcrypt has to run or a refusal is delayed.
     ///
     /// - Parameters:
     ///   - authorization: the request's `Authorization` field.
-    ///   - client: worked out only where the credentials do not settle the matter.
+    ///   - client: evaluated only if the credentials do not decide.
     func authenticate(
         authorization: String?, client: @autoclosure () -> ClientAddress,
         completion: @escaping @LoopActor @Sendable (Verdict) -> Void
     ) {
         if bearer.isEmpty && basic.isEmpty { return completion(.admitted) }
-        // Without tokens `bearer` admits everyone, which is not meant where there are users.
+        // Without tokens `bearer` admits every request, which must not apply if there are users.
         if !bearer.isEmpty && bearer.admits(authorization: authorization) { return completion(.admitted) }
-        // A request without credentials guesses nothing.
+        // A request without credentials is no guess.
         guard let authorization else { return completion(.refused) }
         let (source, now) = (client().source, now())
         guard !basic.isEmpty, let credentials = BasicCredentials(authorization: authorization) else {
             return refusals.refuse(source, at: now, completion: completion)
         }
         let attempt = basic.attempt(credentials, from: source)
-        let mayRecall = known[attempt.account] != nil || !budget.isSpent(attempt.account, at: now)
-        if mayRecall && basic.isProven(credentials) {
-            known.remember(attempt.account, true)
+        let mayUseProof = provenAccounts[attempt.account] != nil || !budget.isSpent(attempt.account, at: now)
+        if mayUseProof && basic.isProven(credentials) {
+            provenAccounts.remember(attempt.account, true)
             return completion(.admitted)
         }
         if basic.isKnownWrong(credentials) { return refusals.refuse(source, at: now, completion: completion) }
@@ -101,22 +102,22 @@ final class RequestAuthentication {
             let basic = basic
             basic.prove(credentials) { outcome in
                 LoopActor.post {
-                    self.conclude(outcome, of: basic, attempt.account, charge)
+                    self.finish(outcome, of: basic, attempt.account, charge)
                     completion(Verdict(outcome))
                 }
             }
         }
     }
 
-    private func conclude(
+    private func finish(
         _ outcome: BasicAuthentication.Outcome, of checker: BasicAuthentication, _ account: Account,
         _ charge: PasswordBudget.Charge
     ) {
         if outcome == .refused { return }
         budget.refund(charge)
         guard outcome == .admitted else { return }
-        known.remember(account, true)
-        // It may have been replaced while it checked.
+        provenAccounts.remember(account, true)
+        // A reload may have replaced the checker.
         if checker !== basic { basic.adoptProofs(of: checker) }
     }
 }
@@ -132,32 +133,31 @@ extension RequestAuthentication.Verdict {
     }
 }
 
-/// Slows down senders of wrong credentials that cost nothing to compare: bearer tokens above all.
+/// Delays refusals of credentials that are cheap to compare, mainly bearer tokens.
 ///
-/// The right token passes at any time, so a refusal tells a guesser all there is to know; what can be limited is how
-/// fast refusals come. Ten a minute and address come at once, further ones after a second, and at most `perSource`
-/// requests of an address wait for theirs at a time. Beyond that the answer is 503 at once: who wants to guess faster
-/// needs more addresses.
+/// The right token is always admitted, so only the rate of refusals can be limited. Each address gets ten immediate
+/// refusals a minute. Further refusals take a second. At most `perSource` requests of an address wait at a time; others
+/// get 503 at once.
 @LoopActor
 final class DelayedRefusals {
     typealias Instant = ContinuousClock.Instant
     typealias Source = ClientAddress.Source
 
-    /// Runs work after a time, off the loop.
+    /// Runs a closure after a delay, off the loop.
     typealias Pause = @Sendable (Duration, @escaping @Sendable () -> Void) -> Void
 
     static let delay = Duration.seconds(1)
 
     private var failures = AuthRateLimiter<Source>()
     private var held: [Source: Int] = [:]
-    private var heldInAll = 0
+    private var heldTotal = 0
     private let perSource: Int
     private let inAll: Int
     private let pause: Pause
 
     /// - Parameters:
-    ///   - perSource: how many refusals of one address wait at most.
-    ///   - inAll: the same for all addresses.
+    ///   - perSource: the maximum number of delayed refusals of one source.
+    ///   - inAll: the maximum number for all sources.
     init(perSource: Int = 16, inAll: Int = 256, pause: @escaping Pause = DelayedRefusals.onDispatch) {
         self.perSource = perSource
         self.inAll = inAll
@@ -168,20 +168,20 @@ final class DelayedRefusals {
         DispatchQueue.global().asyncAfter(deadline: .now() + duration.dispatch, execute: work)
     }
 
-    /// Calls back once: at once or after `delay`.
+    /// Calls `completion` exactly once, immediately or after `delay`.
     func refuse(
         _ source: Source, at now: Instant,
         completion: @escaping @LoopActor @Sendable (RequestAuthentication.Verdict) -> Void
     ) {
         guard let wait = failures.charge(source, at: now) else { return completion(.refused) }
-        guard held[source, default: 0] < perSource, heldInAll < inAll else {
+        guard held[source, default: 0] < perSource, heldTotal < inAll else {
             return completion(.limited(retryAfter: wait))
         }
         held[source, default: 0] += 1
-        heldInAll += 1
+        heldTotal += 1
         pause(Self.delay) {
             LoopActor.post { [self] in
-                heldInAll -= 1
+                heldTotal -= 1
                 let rest = (held[source] ?? 1) - 1
                 held[source] = rest > 0 ? rest : nil
                 completion(.refused)

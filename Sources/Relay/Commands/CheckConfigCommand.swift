@@ -5,22 +5,22 @@ import RocketChat
 import SQLiteJournal
 import Support
 
-/// `relay check-config`: reads all that serve would read, and contacts nobody.
+/// `relay check-config`: reads everything that serve reads, and opens no connection.
 struct CheckConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "check-config", abstract: "Check the settings without serving.",
+        commandName: "check-config", abstract: "Check the settings and exit.",
         discussion: """
-            Prints every problem at once and exits with 2, or prints where alerts would go, who may post them and what looks
-            wrong, and exits with 0.
+            If the settings are invalid, prints every problem and exits with 2. Otherwise prints the rooms of each
+            severity, the allowed senders and warnings, and exits with 0.
             """)
 
     @OptionGroup var options: ConfigurationOptions
 
     func run() throws {
-        // As serve does, so that it can be run with the unit's credentials.
+        // As in serve, so that it works with the credentials of the unit.
         ServiceCredentials.take()
         let configuration = try options.read()
-        // Beside the result, so that a script can keep them apart.
+        // On standard error, so that scripts can separate warnings from the result.
         for warning in configuration.warnings { StandardStreams.complain("warning: \(warning)") }
         let lines = ConfigurationSummary(configuration).lines.map { "\($0.key): \($0.text)" }
         StandardStreams.print(lines.joined(separator: "\n") + "\nthe settings are in order\n")
@@ -31,29 +31,30 @@ struct CheckConfigCommand: ParsableCommand {
 
 /// The flags that override the environment.
 struct ConfigurationOptions: ParsableArguments {
-    @Option(name: .customLong("config.file"), help: "The configuration file, YAML (RELAY_CONFIG).")
+    @Option(name: .customLong("config.file"), help: "YAML configuration file (RELAY_CONFIG).")
     var configFile: String?
 
-    @Option(help: "Addresses to listen on, comma separated (RELAY_LISTEN).")
+    @Option(help: "Listen addresses, separated by commas (RELAY_LISTEN).")
     var listen: String?
 
-    @Option(name: .customLong("storage.path"), help: "The folder of the spool (RELAY_STORAGE_PATH).")
+    @Option(name: .customLong("storage.path"), help: "Storage folder of the spool (RELAY_STORAGE_PATH).")
     var storagePath: String?
 
     @Option(name: .customLong("log.level"), help: "trace, debug, info, notice, warning, error or critical (LOG_LEVEL).")
     var logLevel: String?
 
-    @Option(name: .customLong("log.format"), help: "logfmt or json (LOG_FORMAT).")
+    @Option(name: .customLong("log.format"), help: "Log format: logfmt or json (LOG_FORMAT).")
     var logFormat: String?
 
-    /// The configuration, or every problem with it.
+    /// Reads the configuration. Throws every problem.
     func configuration() throws(ConfigurationError) -> RelayConfiguration {
         let given = ["listen": listen, "storage.path": storagePath, "log.level": logLevel, "log.format": logFormat]
         var reader = Self.reader(file: configFile, flags: given)
         return try reader.read()
     }
 
-    /// What a command that posts nothing goes by, without any secret; a value with a problem is its default.
+    /// Reads the configuration without secrets, for commands that post nothing. Invalid values are replaced by
+    /// defaults.
     static func withoutSecrets(
         file: String?, flags: [String: String?] = [:]
     ) -> (configuration: RelayConfiguration, problems: [ConfigurationProblem]) {
@@ -61,7 +62,7 @@ struct ConfigurationOptions: ParsableArguments {
         return reader.readLeniently()
     }
 
-    /// - Parameter flags: by their names.
+    /// - Parameter flags: values by flag name.
     private static func reader(
         file: String?, flags: [String: String?], readsSecrets: Bool = true
     ) -> ConfigurationReader {
@@ -76,7 +77,7 @@ struct ConfigurationOptions: ParsableArguments {
             readsSecrets: readsSecrets)
     }
 
-    /// The configuration, or the end of the program with exit code 2 and every problem on stderr.
+    /// Reads the configuration. Prints every problem on stderr and exits with 2 if it is invalid.
     func read() throws -> RelayConfiguration {
         do {
             return try configuration()

@@ -7,13 +7,13 @@ import RocketChat
 import SQLiteJournal
 import Support
 
-/// `relay dead-letters`: what was given up, and what becomes of it.
+/// `relay dead-letters`: lists, shows, replays and drops undelivered notifications.
 struct DeadLettersCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "dead-letters", abstract: "Look at what could not be delivered, and send or drop it.",
+        commandName: "dead-letters", abstract: "List, show, replay and drop undelivered notifications.",
         discussion: """
-            Works on a running relay through its control socket, and on the spool itself where none runs. Run it as the
-            user that the relay runs as.
+            Uses the control socket of a running relay. If no relay runs, opens the spool directly. Run it as the user
+            of the relay.
 
               relay dead-letters list
               relay dead-letters show 4712
@@ -23,10 +23,10 @@ struct DeadLettersCommand: ParsableCommand {
         subcommands: [List.self, Show.self, Replay.self, Drop.self])
 
     struct Options: ParsableArguments {
-        @Option(name: .customLong("storage.path"), help: "The folder of the spool (RELAY_STORAGE_PATH).")
+        @Option(name: .customLong("storage.path"), help: "Storage folder of the spool (RELAY_STORAGE_PATH).")
         var storagePath: String?
 
-        @Option(name: .customLong("config.file"), help: "The configuration file, YAML (RELAY_CONFIG).")
+        @Option(name: .customLong("config.file"), help: "YAML configuration file (RELAY_CONFIG).")
         var configFile: String?
 
         @Flag(help: "Print JSON.")
@@ -40,7 +40,7 @@ struct DeadLettersCommand: ParsableCommand {
             }
         }
 
-        /// Prints page by page, so that neither end holds the whole list.
+        /// Prints page by page, so that neither process holds the whole list.
         func list() throws {
             try ask { ask in
                 var reply = try ask(.list(after: nil))
@@ -61,30 +61,31 @@ struct DeadLettersCommand: ParsableCommand {
 
         private typealias Ask = (DeadLetterRequest) throws -> DeadLetterReply
 
-        /// Calls `body` with a way to ask: the running relay, or else the spool itself, opened once.
+        /// Calls `body` with a function that sends a request to the running relay, or to the spool if none runs. The
+        /// spool is opened once.
         private func ask(_ body: (Ask) throws -> Void) throws {
             let (configuration, problems) = ConfigurationOptions.withoutSecrets(
                 file: configFile, flags: ["storage.path": storagePath])
             let folder = configuration.storagePath
             do {
                 let client = ControlClient(folder: folder)
-                guard client.isServed else { return try onFile(folder, body) }
+                guard client.isServed else { return try runOnSpool(folder, body) }
                 try body { request in
                     if let reply = try client.ask(request, asJSON: json) { return reply }
-                    throw ControlError(description: "the relay that served \(folder) is gone")
+                    throw ControlError(description: "the relay of \(folder) has exited")
                 }
             } catch let code as ExitCode {
                 throw code
             } catch {
-                // They matter where the folder is the wrong one for their sake.
+                // An invalid setting may be why the folder is wrong.
                 for problem in problems { StandardStreams.complain("\(problem)") }
                 StandardStreams.complain("\(error)")
                 throw ExitCode(1)
             }
         }
 
-        /// No relay answers: the spool is opened, which its lock makes safe.
-        private func onFile(_ folder: String, _ body: (Ask) throws -> Void) throws {
+        /// Opens the spool directly. The spool lock makes this safe.
+        private func runOnSpool(_ folder: String, _ body: (Ask) throws -> Void) throws {
             try Self.findSpool(in: folder)
             let journal: Journal<Never>
             do throws(JournalOpenError) {
@@ -94,18 +95,19 @@ struct DeadLettersCommand: ParsableCommand {
             } catch .locked(let folder, let process) {
                 let lock = JournalOpenError.locked(folder: folder, process: process)
                 throw ControlError(
-                    description: "\(lock), which takes no commands now: it starts, stops, or has no control socket, "
-                        + "of which its log tells")
+                    description:
+                        "\(lock), which takes no commands now: it is starting or stopping, or has no control socket; "
+                        + "see its log")
             }
             defer { journal.close() }
-            // The next start of the relay will not say it again.
+            // Report it here: the next start of the relay will not.
             if let degraded = journal.recovery.degraded { StandardStreams.complain("the spool: \(degraded)") }
-            let desk = DeadLetterService(journal: journal) { _ in }
-            try body { desk.execute($0, asJSON: json) }
+            let service = DeadLetterService(journal: journal) { _ in }
+            try body { service.execute($0, asJSON: json) }
         }
 
         private static func findSpool(in folder: String) throws(ControlError) {
-            // A repair that was cut short is finished by whoever opens the spool next.
+            // An interrupted repair is finished when the spool is opened.
             guard access(folder + "/spool.db.ready", F_OK) != 0, access(folder + "/spool.db", F_OK) != 0 else { return }
             if errno == ENOENT || errno == ENOTDIR {
                 throw ControlError(description: "there is no spool in \(folder); name its folder with --storage.path")
@@ -126,41 +128,42 @@ struct DeadLettersCommand: ParsableCommand {
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Show one dead letter and its alerts.")
         @OptionGroup var options: Options
-        @Argument(help: "The id that list prints.") var id: LetterID
+        @Argument(help: "An ID from list.") var id: LetterID
 
         func run() throws {
-            guard let id = id.id else { throw ValidationError("name one dead letter") }
+            guard let id = id.id else { throw ValidationError("give one dead letter ID") }
             try options.execute(.show(id))
         }
     }
 
     struct Replay: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Send dead letters again, in the order named.")
+        static let configuration = CommandConfiguration(
+            abstract: "Queue dead letters for delivery again, in the given order.")
         @OptionGroup var options: Options
-        @Flag(help: "All of them.") var all = false
+        @Flag(help: "Replay all dead letters.") var all = false
         @Argument(help: LetterID.severalHelp) var ids: [LetterID] = []
 
         func validate() throws {
-            guard all == ids.isEmpty else { throw ValidationError("name dead letters, or give --all") }
+            guard all == ids.isEmpty else { throw ValidationError("give dead letter IDs or --all") }
         }
 
         func run() throws { try options.execute(.replay(all ? .all : .some(LetterID.named(by: ids)))) }
     }
 
     struct Drop: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Delete dead letters for good.")
+        static let configuration = CommandConfiguration(abstract: "Delete dead letters permanently.")
         @OptionGroup var options: Options
         @Argument(help: LetterID.severalHelp) var ids: [LetterID]
 
         func run() throws { try options.execute(.drop(LetterID.named(by: ids))) }
     }
 
-    /// An id as the command line carries it, or a hyphen for ids on standard input: a command line has room for some
-    /// thousands, and takes its time to be read.
+    /// An ID argument, or a hyphen for IDs on standard input. A command line holds only a few thousand IDs and is slow
+    /// to parse.
     struct LetterID: ExpressibleByArgument {
-        static let severalHelp = ArgumentHelp("The ids that list prints; - reads them from standard input.")
+        static let severalHelp = ArgumentHelp("IDs from list; - reads them from standard input.")
 
-        /// Nil for the hyphen.
+        /// Nil for a hyphen.
         var id: JournalID?
 
         init?(argument: String) {
@@ -169,7 +172,7 @@ struct DeadLettersCommand: ParsableCommand {
             self.id = id
         }
 
-        /// What all of them stand for, in their order. Read to its end before a spool is opened: what writes it may be
+        /// The IDs of all arguments, in order. Standard input is read before the spool is opened: its writer may be
         /// another command on the same spool.
         static func named(by ids: [LetterID]) throws -> [JournalID] {
             guard let hyphen = ids.firstIndex(where: { $0.id == nil }) else { return ids.compactMap(\.id) }
@@ -182,7 +185,7 @@ struct DeadLettersCommand: ParsableCommand {
             }
         }
 
-        /// - Parameter text: ids with white space between them.
+        /// - Parameter text: IDs separated by white space.
         private static func parse(_ text: [UInt8]) throws(ControlError) -> [JournalID] {
             var ids: [JournalID] = []
             for (number, line) in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)

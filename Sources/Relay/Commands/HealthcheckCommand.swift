@@ -5,7 +5,7 @@ import Libevent
 import RocketChat
 import SQLiteJournal
 
-/// `relay healthcheck`: for a container's health check, so that the image needs no other client.
+/// `relay healthcheck`: the health check of a container, so that the image needs no other HTTP client.
 struct HealthcheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "healthcheck", abstract: "Check that a running relay works.",
@@ -19,14 +19,14 @@ struct HealthcheckCommand: ParsableCommand {
               relay healthcheck http://127.0.0.1:8093/-/ready
             """)
 
-    @Option(name: .customLong("config.file"), help: "The configuration file, YAML (RELAY_CONFIG).")
+    @Option(name: .customLong("config.file"), help: "YAML configuration file (RELAY_CONFIG).")
     var configFile: String?
 
-    @Argument(help: "The URL to request instead.")
+    @Argument(help: "URL to request instead of the listen address.")
     var url: String?
 
     func run() throws {
-        // Other problems of the settings do not concern the running relay.
+        // Invalid settings do not affect the running relay.
         let settings = ConfigurationOptions.withoutSecrets(file: configFile).configuration
         let address = url ?? Self.address(of: settings.listen, isTLS: settings.tlsFiles != nil)
         switch CurlProbe.get(address, timeout: .seconds(5), verifiesCertificate: url != nil) {
@@ -44,7 +44,7 @@ struct HealthcheckCommand: ParsableCommand {
 
     /// The first address with a known port, as reachable from this machine.
     static func address(of listen: [SocketAddress], isTLS: Bool = false) -> String {
-        // Port 0 is an arbitrary port, which only the log of the relay names.
+        // Port 0 selects a random port, which only the log contains.
         var address = listen.first { $0.port != 0 } ?? SocketAddress(host: "127.0.0.1", port: 8093)
         if address.isWildcard { address.host = address.isIPv6 ? "::1" : "127.0.0.1" }
         return "\(isTLS ? "https" : "http")://\(address)/health"

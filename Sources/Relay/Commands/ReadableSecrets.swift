@@ -2,7 +2,7 @@ import Alerts
 import Glibc
 import RocketChat
 
-/// Files with secrets that every user of the machine can read.
+/// Finds files with secrets that every local user can read.
 enum ReadableSecrets {
     /// The variables that name a file with a secret.
     private static let variables = Setting.all.compactMap { (setting) -> String? in
@@ -13,8 +13,8 @@ enum ReadableSecrets {
         }
     }
 
-    /// A sentence for `.env` in the working folder, and for each file that a variable names. Files below `/run/secrets`
-    /// are left out: a container's engine puts them there, and nobody else is in the container.
+    /// Returns a warning for `.env` in the working folder and for each file that a variable names. Skips
+    /// `/run/secrets`: container engines create those files, and the container has no other users.
     static func warnings(environment: [String: String]) -> [String] {
         let named = variables.compactMap { environment[$0] }.filter { !$0.hasPrefix("/run/secrets/") }
         return ([".env"] + named.sorted()).filter(isReadableByAll).map {

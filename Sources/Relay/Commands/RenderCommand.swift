@@ -7,7 +7,7 @@ import RocketChat
 import SQLiteJournal
 import Support
 
-/// `relay render`: what would be posted, without posting it.
+/// `relay render`: prints the messages for webhook bodies without posting them.
 struct RenderCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "render", abstract: "Print the messages that webhook bodies become.",
@@ -62,9 +62,9 @@ struct RenderCommand: ParsableCommand {
     }
 }
 
-/// A message and the room that it is for, in the forms that `relay render` prints.
+/// A message and its room, in the output formats of `relay render`.
 struct RenderedMessage {
-    /// The severity's name, or the receiver's.
+    /// The name of the severity or of the receiver.
     var room: String
     var message: Message
 

@@ -4,7 +4,7 @@ import Journaling
 import RocketChat
 import SQLiteJournal
 
-/// `relay send-test`: one message to one room, and in words what Rocket.Chat said to it.
+/// `relay send-test`: posts one message to one room and explains the response of Rocket.Chat.
 struct SendTestCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "send-test", abstract: "Post a test message to a room and say what Rocket.Chat answers.",
@@ -67,7 +67,7 @@ struct SendTestCommand: ParsableCommand {
 
 extension Severity: ExpressibleByArgument {}
 
-/// What a person can do about an answer of Rocket.Chat (docs/rocketchat.md section 1.5).
+/// Advice for a response of Rocket.Chat (docs/rocketchat.md section 1.5).
 enum DeliveryAdvice {
     static func sentence(for outcome: DeliveryOutcome) -> String {
         let detail = outcome.detail ?? ""

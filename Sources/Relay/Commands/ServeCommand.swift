@@ -9,19 +9,19 @@ import RocketChat
 import SQLiteJournal
 import Support
 
-/// `relay serve`: runs until a signal ends it.
+/// `relay serve`: runs the relay until a signal ends it.
 struct ServeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve", abstract: "Run the server (the default command).",
         discussion: """
-            Settings come from flags, then from the environment, then from defaults. At least one hook must be set:
-            ROCKETCHAT_WEBHOOK_CRITICAL, _WARNING, _INFO or _FALLBACK, the URL of an incoming webhook of Rocket.Chat.
+            Flags override environment variables, which override defaults. Set at least one of
+            ROCKETCHAT_WEBHOOK_CRITICAL, _WARNING, _INFO and _FALLBACK to the URL of an incoming webhook of Rocket.Chat.
             """)
 
     @OptionGroup var options: ConfigurationOptions
 
     func run() throws {
-        // First, while there are no threads: the environment has no lock.
+        // First, before threads exist: access to the environment is not synchronized.
         ServiceCredentials.take()
         ProcessGuard.ignoreMeaninglessSignals()
         let configuration = try options.read()
@@ -59,14 +59,14 @@ struct ServeCommand: ParsableCommand {
         }
         end.wait()
         sink.flush(timeout: .milliseconds(500))
-        // Not a return: what still hangs in a post or a callback must not hold up or disturb the end.
+        // Exit without cleanup: a hanging post or callback must not delay or disturb the exit.
         _exit(code.withLock { $0 } ?? 1)
     }
 
-    /// Until the app watches for them, SIGTERM and SIGINT end the process at once: nothing is accepted yet, and opening
-    /// the spool can be broken off anywhere. The system's own handling would not end the first process of a container.
+    /// Until the app handles SIGTERM and SIGINT, they end the process immediately. Nothing is accepted yet, and opening
+    /// the spool may be interrupted anywhere. Without a handler the kernel ignores them for process 1 of a container.
     private static func exitOnSignals() {
-        // A parent can leave them blocked, as Dispatch's worker threads do.
+        // A parent process may have blocked them, as worker threads of Dispatch do.
         var set = sigset_t()
         sigemptyset(&set)
         defer { pthread_sigmask(SIG_UNBLOCK, &set, nil) }
@@ -83,7 +83,7 @@ struct ServeCommand: ParsableCommand {
     /// The app lives as long as the process.
     @LoopActor private static var running: App?
 
-    /// Says what the configuration comes to, at the start and after each reload.
+    /// Logs a summary of the configuration, at the start and after each reload.
     private static func describe(_ configuration: RelayConfiguration, to logger: Logger) {
         for warning in configuration.warnings {
             logger.warning("a setting looks wrong", metadata: ["detail": "\(warning)"])
@@ -93,7 +93,7 @@ struct ServeCommand: ParsableCommand {
             logger.info("configuration", metadata: ["item": "\(line.key)", "value": "\(line.text)"])
         }
         if summary.isOpenToAnybody {
-            logger.warning("webhooks are accepted from anybody who reaches the port; set RELAY_AUTH_TOKEN")
+            logger.warning("webhooks are accepted from any client; set RELAY_AUTH_TOKEN")
         }
     }
 
@@ -112,8 +112,8 @@ struct ServeCommand: ParsableCommand {
         return logger
     }
 
-    /// A libevent that lets requests be smuggled is not served on (reliability: the package's version is not visible
-    /// from inside, so it is tried).
+    /// Refuses to serve with a libevent that allows request smuggling. Its package version is not available at run
+    /// time, so its behavior is tested.
     private static func probe(_ logger: Logger) throws {
         try judge(SmugglingProbe.run(), logger)
     }
@@ -126,7 +126,7 @@ struct ServeCommand: ParsableCommand {
             throw ValidationError("requests can be smuggled into the listener: it does not refuse \(request)")
         case .vulnerable:
             StandardStreams.complain(
-                "this libevent lets requests be smuggled (CVE-2026-63379 and others); install "
+                "this libevent allows request smuggling (CVE-2026-63379 and others); install "
                     + "2.1.12-stable-8+deb12u1 or later from Debian's security suite")
             throw ExitCode.needsPerson
         }
@@ -134,7 +134,7 @@ struct ServeCommand: ParsableCommand {
 }
 
 extension ExitCode {
-    /// A person must repair the configuration or the machine: to start again would change nothing, and the unit does not
-    /// (RestartPreventExitStatus).
+    /// An operator must repair the configuration or the machine. A restart does not help, and the unit does not restart
+    /// it (RestartPreventExitStatus).
     static let needsPerson = ExitCode(2)
 }

@@ -5,22 +5,22 @@ import RocketChat
 import SQLiteJournal
 import Support
 
-/// What a command says: results on standard output, problems on standard error. Servers and senders of alerts have
-/// written some of it, so that all of it goes through `TerminalText`.
+/// The output of commands: results on standard output, problems on standard error. It can contain text from servers and
+/// senders, so all of it passes `TerminalText`.
 enum StandardStreams {
-    /// Ends the process where the output is lost, as on a full disk: whoever saves it must not take it for whole.
+    /// Exits with 1 if the output cannot be written, as on a full disk: saved output must not look complete.
     static func print(_ text: String) {
         guard !write(TerminalText.escaped(text, keepsLines: true), to: STDOUT_FILENO) else { return }
         complain("standard output: \(String(cString: strerror(errno)))")
         exit(1)
     }
 
-    /// One line, with the program's name before it.
+    /// Writes one line, prefixed with the program name.
     static func complain(_ problem: String) {
         _ = write("relay: " + TerminalText.escaped(problem, keepsLines: false) + "\n", to: STDERR_FILENO)
     }
 
-    /// The content of a file; of standard input where its name is a hyphen.
+    /// Reads a file, or standard input if the name is a hyphen.
     static func read(_ path: String, limit: Int) throws(ControlError) -> [UInt8] {
         let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw ControlError(description: String(cString: strerror(errno))) }
@@ -33,18 +33,18 @@ enum StandardStreams {
             guard count >= 0 else { throw ControlError(description: String(cString: strerror(errno))) }
             guard count > 0 else { return bytes }
             guard count <= limit - bytes.count else {
-                throw ControlError(description: "more than \(limit) bytes are not taken at once")
+                throw ControlError(description: "the input is larger than \(limit) bytes")
             }
             bytes += piece[..<count]
         }
     }
 
-    /// Whether all of it is written, or nobody is there any more to read it.
+    /// Returns true if everything is written or the reader has exited.
     private static func write(_ text: String, to descriptor: Int32) -> Bool {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            // A reader that left, as `| head` does, is no error of ours.
+            // A reader that exits, as in `| head`, is not an error.
             guard count > 0 || errno == EINTR else { return errno == EPIPE }
             bytes = bytes.dropFirst(max(0, count))
         }

@@ -6,24 +6,24 @@ import RocketChat
 import SQLiteJournal
 import Support
 
-/// Asks a running relay over its control socket.
+/// Sends commands to a running relay over its control socket.
 struct ControlClient {
     let folder: String
 
-    /// Whether a process takes commands there now; what it is `ask` finds out.
+    /// Whether a process listens on the control socket. `ask` checks which one.
     var isServed: Bool { UnixSocket.server(at: ControlListener.path(in: folder)) != nil }
 
-    /// The running relay's answer; nil where none runs on the folder.
+    /// Returns the reply of the running relay; nil if no relay runs on the folder.
     func ask(_ request: DeadLetterRequest, asJSON: Bool) throws -> DeadLetterReply? {
         try checkServer()
         let (verb, body) = request.wire
         let url = try HookURL("http://relay/dead-letters/\(verb)" + (asJSON ? "?json" : ""))
         let result = try? UnixSocket.withShortPath(ControlListener.path(in: folder)) { socket in
-            // A line break asks for nothing, and libcurl must have a body.
+            // libcurl needs a body; the server ignores the line break.
             deliverer(url, socket).deliver(Array((body + "\n").utf8))
         }
         switch result {
-        // A folder that cannot be opened is told of when the spool in it is looked for.
+        // An inaccessible folder is reported later, when the spool is opened.
         case nil: return nil
         case .failure(let failure) where !failure.sentRequest: return nil
         case .failure(let failure): throw ControlError(description: failure.message)
@@ -31,8 +31,7 @@ struct ControlClient {
         }
     }
 
-    /// Ids that are dropped must not go to, nor alerts be read from, a process that somebody else put in the relay's
-    /// place.
+    /// Fails if another user serves the socket. IDs must not be sent to, nor alerts read from, an impostor.
     private func checkServer() throws(ControlError) {
         guard let server = UnixSocket.server(at: ControlListener.path(in: folder)) else { return }
         var (ofFolder, ofDatabase) = (stat(), stat())
@@ -41,12 +40,12 @@ struct ControlClient {
         let owners = [ofFolder.st_uid] + (hasDatabase ? [ofDatabase.st_uid] : [])
         guard Self.isRelay(server, ownUser: geteuid(), owners: owners) else {
             throw ControlError(
-                description: "user \(server) serves the control socket in \(folder), and not the folder's owner")
+                description: "user \(server) serves the control socket in \(folder), but does not own the folder")
         }
     }
 
-    /// - Parameter owners: of the folder and of the database. A volume can be root's while the relay is not: then the
-    ///   database is the relay's.
+    /// - Parameter owners: the owners of the folder and of the database. A volume can belong to root while the database
+    ///   belongs to the relay.
     static func isRelay(_ server: UInt32, ownUser: UInt32, owners: [UInt32]) -> Bool {
         server == 0 || server == ownUser || owners.first == server || (owners.first == 0 && owners.last == server)
     }
@@ -54,7 +53,7 @@ struct ControlClient {
     private func deliverer(_ url: HookURL, _ socket: String) -> CurlDeliverer {
         var settings = DelivererSettings()
         settings.unixSocket = socket
-        // Libcurl asks no proxy for a Unix socket; this says so.
+        // libcurl uses no proxy for a Unix socket; this makes it explicit.
         settings.noProxy = "*"
         settings.timeout = .seconds(600)
         settings.bodyLimit = 256 << 20
@@ -63,10 +62,10 @@ struct ControlClient {
 
     private func reply(_ answer: HookResponse) throws -> DeadLetterReply {
         if answer.status == 403 {
-            throw ControlError(description: "the running relay takes commands from its own user and from root only")
+            throw ControlError(description: "the running relay accepts commands only from its own user and from root")
         }
         guard answer.status == 200, let reply = DeadLetterReply(wire: String(decoding: answer.body, as: UTF8.self))
-        else { throw ControlError(description: "the running relay does not understand: HTTP \(answer.status)") }
+        else { throw ControlError(description: "unexpected response of the running relay: HTTP \(answer.status)") }
         return reply
     }
 }

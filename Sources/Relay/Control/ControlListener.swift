@@ -6,19 +6,20 @@ import Libevent
 import RocketChat
 import SQLiteJournal
 
-/// The control socket: how commands reach a running relay. Its own user and root may do everything, others nothing.
+/// The control socket, through which commands reach a running relay. Its own user and root may send every command,
+/// other users none.
 @LoopActor
 final class ControlListener {
     private let server: HTTPServer
     private let path: String
 
-    /// Bytes of a command: a million ids.
+    /// The size limit of a command in bytes: a million IDs.
     nonisolated static let requestLimit = 16 << 20
 
-    /// The socket's file in a storage folder.
+    /// The path of the socket in a storage folder.
     nonisolated static func path(in folder: String) -> String { folder + "/control.sock" }
 
-    /// - Parameter desk: called off the loop.
+    /// - Parameter desk: executes a request. Called off the loop.
     init(
         folder: String, desk: @escaping @Sendable (DeadLetterRequest, _ asJSON: Bool) -> DeadLetterReply
     ) throws(SocketError) {
@@ -26,9 +27,9 @@ final class ControlListener {
         var limits = HTTPLimits()
         limits.connections = 16
         limits.bodySize = Self.requestLimit
-        // Behind fifteen other commands, of which each may name a hundred thousand letters.
+        // Up to fifteen other commands may be queued first, each with a hundred thousand letters.
         limits.replyTimeout = .seconds(600)
-        // One at a time: a page of a list takes a megabyte, and the journal works on one at a time anyway.
+        // One command at a time: a page of a list uses a megabyte, and the journal is serial anyway.
         let queue = DispatchQueue(label: "control")
         server = HTTPServer(limits: limits) { exchange in Self.handle(exchange, on: queue, desk) }
         try server.listen(adopting: UnixSocket.listen(at: path))
@@ -45,7 +46,7 @@ final class ControlListener {
         _ exchange: HTTPExchange, on queue: DispatchQueue,
         _ desk: @escaping @Sendable (DeadLetterRequest, Bool) -> DeadLetterReply
     ) {
-        // The socket's mode says so already, unless somebody changes it.
+        // The mode of the socket enforces this too, unless someone changes it.
         guard let user = exchange.peerUser, Self.mayCommand(user, of: geteuid()) else {
             return reply(exchange, 403, "not the relay's user")
         }
@@ -58,13 +59,13 @@ final class ControlListener {
         queue.async { @Sendable in
             let reply = desk(request, asJSON)
             LoopActor.post {
-                // A client that left, or a drain that ended, has closed the exchange.
+                // The exchange is closed if the client disconnected or the drain ended.
                 if exchange.isAwaitingReply { Self.reply(exchange, 200, reply.wire) }
             }
         }
     }
 
-    /// Without a type evhttp would name text/html.
+    /// Without a Content-Type evhttp would send text/html.
     private static func reply(_ exchange: HTTPExchange, _ status: Int, _ text: String) {
         exchange.reply(
             status: status, headers: [("Content-Type", "text/plain; charset=utf-8")], body: text.utf8)

@@ -4,18 +4,18 @@ import RocketChat
 import SQLiteJournal
 import Support
 
-/// Carries out what a person wants of the dead letters, on the spool of a running relay or on one at rest. Blocks for
-/// the journal's queue, so never to be called on the loop.
+/// Executes commands on dead letters, in a running relay or directly on the spool. Blocks on the journal queue, so it
+/// must not be called on the loop.
 struct DeadLetterService<Ticket: Sendable>: Sendable {
     let journal: Journal<Ticket>
-    /// Letters of one answer to `list` at most, and of one transaction of `drop`.
+    /// The maximum number of letters in one reply to `list` and in one transaction of `drop`.
     var largePage = 1000
-    /// Takes what is pending again.
+    /// Dispatches notifications that are pending again.
     let dispatch: @Sendable ([Journaled<Notification>]) -> Void
 
-    /// Letters read or replayed at a time, so that webhooks never wait long for the journal's queue.
+    /// The number of letters read or replayed at a time, so that webhooks do not wait long for the journal queue.
     private static var page: Int { 100 }
-    /// The names of alerts in one answer to `list`, in bytes: a letter can hold thousands.
+    /// The size limit of alert names in one reply to `list`, in bytes: a letter can hold thousands.
     private static var namesLimit: Int { 1 << 20 }
 
     func execute(_ request: DeadLetterRequest, asJSON: Bool) -> DeadLetterReply {
@@ -62,7 +62,7 @@ struct DeadLetterService<Ticket: Sendable>: Sendable {
         }
     }
 
-    /// What was done before the spool failed is told all the same: those letters are on their way.
+    /// If the spool fails, the reply still lists the letters replayed before: they are being delivered.
     private func replay(_ choice: DeadLetterRequest.Choice, asJSON: Bool) -> DeadLetterReply {
         var replayed: [JournalID] = []
         var problems: [String] = []
@@ -102,7 +102,7 @@ struct DeadLetterService<Ticket: Sendable>: Sendable {
         return DeadLetterReply(output: DeadLetterText.done("dropped", dropped, asJSON: asJSON), problems: problems)
     }
 
-    /// All are those that there are now: one that dies again meanwhile is not sent again.
+    /// `all` means the letters that exist now. A letter that is created during the command is not replayed.
     private func ids(of choice: DeadLetterRequest.Choice) throws(JournalRefusal) -> [JournalID] {
         switch choice {
         case .all: try allIDs()
@@ -122,10 +122,10 @@ struct DeadLetterService<Ticket: Sendable>: Sendable {
     private func letters(after: JournalID?, limit: Int) throws(JournalRefusal) -> [DeadLetter] {
         var letters: [DeadLetter] = []
         while letters.count < limit {
-            let asked = min(Self.page, limit - letters.count)
-            let more = try journal.deadLetters(after: letters.last?.id ?? after, limit: asked)
+            let count = min(Self.page, limit - letters.count)
+            let more = try journal.deadLetters(after: letters.last?.id ?? after, limit: count)
             letters += more
-            if more.count < asked { break }
+            if more.count < count { break }
         }
         return letters
     }
@@ -137,23 +137,24 @@ struct DeadLetterService<Ticket: Sendable>: Sendable {
     }
 }
 
-/// What a person wants of the dead letters.
+/// A command on dead letters.
 enum DeadLetterRequest: Sendable, Equatable {
-    /// Which letters a command is for.
+    /// The letters that a command applies to.
     enum Choice: Sendable, Equatable {
         case all
         case some([JournalID])
     }
 
-    /// A page of them in the order of their ids, from behind one; nil from the first on.
+    /// A page of letters in the order of IDs, after the given one; nil for the first page.
     case list(after: JournalID?)
     case show(JournalID)
-    /// Pending again, under new ids.
+    /// Makes letters pending again, with new IDs.
     case replay(Choice)
-    /// Deleted for good.
+    /// Deletes letters permanently.
     case drop([JournalID])
 
-    /// As the control socket carries it: a verb in the path, ids in the body, one a line, `all` for every letter.
+    /// The form on the control socket: a verb in the path, IDs in the body, one per line. `all` stands for every
+    /// letter.
     var wire: (verb: String, body: String) {
         switch self {
         case .list(nil): ("list", "")
@@ -165,7 +166,7 @@ enum DeadLetterRequest: Sendable, Equatable {
         }
     }
 
-    /// Nil for what `wire` never makes.
+    /// Returns nil for input that `wire` never produces.
     init?(verb: String, body: String) {
         let lines = body.split(separator: "\n")
         let ids = lines.compactMap { JournalID(String($0)) }
@@ -182,16 +183,16 @@ enum DeadLetterRequest: Sendable, Equatable {
     }
 }
 
-/// What a command on dead letters came to.
+/// The result of a command on dead letters.
 struct DeadLetterReply: Sendable, Equatable {
-    /// For standard output.
+    /// Text for standard output.
     var output: String
-    /// For standard error, a line each; none when all was done that was asked for.
+    /// Lines for standard error; empty if everything succeeded.
     var problems: [String] = []
-    /// Of a list: the letter that the next page begins behind; nil after the last page.
+    /// For `list`: the letter after which the next page starts; nil after the last page.
     var next: JournalID?
 
-    /// Between output and problems on the control socket: the control character that stands for just that.
+    /// Separates output and problems on the control socket: the ASCII group separator.
     private static let separator: Character = "\u{1D}"
 
     var wire: String {
@@ -219,10 +220,10 @@ struct DeadLetterReply: Sendable, Equatable {
     }
 }
 
-/// A dead letter and what its alerts are called, as a list shows it.
+/// A dead letter and the names of its alerts, for a list.
 struct DeadLetterSummary: Sendable, Equatable {
     var letter: DeadLetter
-    /// The name of each alert, repeats included; empty where the content cannot be read.
+    /// The name of each alert, including repeats; empty if the content cannot be read.
     var names: [String]
 
     init(_ letter: DeadLetter, names: [String]) {
@@ -232,7 +233,7 @@ struct DeadLetterSummary: Sendable, Equatable {
 
     init(_ content: DeadLetterContent, parser: WebhookParser) {
         letter = content.letter
-        // Parsing it again could crash the process that lists it.
+        // Parsing it again could crash this process.
         let alerts = content.letter.reason == .crash ? [] : (try? parser.decode(content.body).alerts) ?? []
         names = alerts.map { $0.labels["alertname"] ?? "(no name)" }
     }

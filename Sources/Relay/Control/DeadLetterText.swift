@@ -4,11 +4,11 @@ import RocketChat
 import SQLiteJournal
 import Support
 
-/// Dead letters for a person, or as JSON for a program.
+/// Formats dead letters as text or as JSON.
 enum DeadLetterText {
-    /// One page of a list. As JSON these are the elements of an array, without its brackets.
+    /// One page of a list. In JSON these are the elements of an array, without its brackets.
     ///
-    /// - Parameter receivers: the journal's names of them.
+    /// - Parameter receivers: the names of receivers in the journal.
     static func list(
         _ letters: [DeadLetterSummary], receivers: [ReceiverID: String] = [:], asJSON: Bool, isFirstPage: Bool = true,
         now: Timestamp
@@ -75,7 +75,7 @@ enum DeadLetterText {
         return "\(what) \(ids.count) \(ids.count == 1 ? "dead letter" : "dead letters")\n"
     }
 
-    /// The alerts as the room would have read them, else the body as it is.
+    /// The alerts as rendered for the room, or the raw body if it cannot be parsed.
     private static func alerts(_ content: DeadLetterContent) -> String {
         guard content.letter.reason != .crash, let payload = try? WebhookParser().decode(content.body) else {
             return lines(String(decoding: content.body.prefix(4000), as: UTF8.self))
@@ -85,7 +85,7 @@ enum DeadLetterText {
             .map { lines($0.text) }.joined(separator: "\n")
     }
 
-    /// `critical`, or `critical of database` for a receiver's.
+    /// `critical`, or `critical of database` for a receiver.
     private static func room(_ letter: DeadLetter, _ receivers: [ReceiverID: String]) -> String {
         letter.severity.rawValue + (receivers[letter.destination.receiver].map { " of \($0)" } ?? "")
     }
@@ -113,20 +113,20 @@ enum DeadLetterText {
         String(decoding: writer.bytes, as: UTF8.self) + "\n"
     }
 
-    /// What strangers wrote must neither reach a terminal as control sequences nor reorder or break a line.
+    /// Sanitizes untrusted text: it must not send control sequences to a terminal, reorder a line or break it.
     private static func line(_ text: String, limit: Int) -> String {
-        clean(SanitizedText(text, keepsLines: false, limit: limit))
+        string(SanitizedText(text, keepsLines: false, limit: limit))
     }
 
     private static func lines(_ text: String) -> String {
-        clean(SanitizedText(text, keepsLines: true, limit: .max))
+        string(SanitizedText(text, keepsLines: true, limit: .max))
     }
 
-    private static func clean(_ text: SanitizedText) -> String {
+    private static func string(_ text: SanitizedText) -> String {
         String(String.UnicodeScalarView(text.scalars)) + (text.isCut ? "…" : "")
     }
 
-    /// Pages after the first have no head.
+    /// Pages after the first have no header.
     private static func table(_ head: [String], _ rows: [[String]], isFirstPage: Bool) -> String {
         let all = [head] + rows
         let widths = head.indices.map { column in all.map { $0[column].count }.max() ?? 0 }

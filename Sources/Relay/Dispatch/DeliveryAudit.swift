@@ -5,21 +5,21 @@ import Logging
 import RocketChat
 import SQLiteJournal
 
-/// Makes metrics and log lines of what the machine reports, and the journal's settlements of its verdicts.
+/// Turns facts of the delivery machine into metrics and log lines, and its verdicts into journal settlements.
 struct DeliveryAudit {
-    /// What is known of a queue's last composition and post.
-    private struct Story {
+    /// The last composition and post of a queue.
+    private struct QueueHistory {
         var manifest = Manifest()
         var report = PostReport.notSent
-        /// How often the first entry was posted.
+        /// The number of posts of the first entry.
         var attempts = 0
         var posts = 0
-        /// The detail of the last failure that was logged, so that a dead hook does not fill the log with one line a retry.
+        /// The detail of the last logged failure, so that a dead hook does not log every retry.
         var failure: String?
     }
 
-    /// A group of which a room is to hear late.
-    private struct Late: Hashable {
+    /// A group with a pending follow-up.
+    private struct FollowUpKey: Hashable {
         var hook: HookID
         var queue: QueueID
         var group: UInt64
@@ -28,8 +28,8 @@ struct DeliveryAudit {
     private let crashGuard: CrashGuard
     private let metrics: Metrics
     private let logger: Logger
-    private var stories: [QueueID: Story] = [:]
-    private var subjects: [Late: String] = [:]
+    private var histories: [QueueID: QueueHistory] = [:]
+    private var subjects: [FollowUpKey: String] = [:]
 
     private static let subjectLimit = 4_096
 
@@ -42,30 +42,32 @@ struct DeliveryAudit {
     // MARK: From the queues
 
     mutating func note(_ manifest: Manifest, of queue: QueueID) {
-        stories[queue, default: Story()].manifest = manifest
-        stories[queue]?.posts = 0
+        histories[queue, default: QueueHistory()].manifest = manifest
+        histories[queue]?.posts = 0
     }
 
-    mutating func note(_ report: PostReport, of queue: QueueID) { stories[queue, default: Story()].report = report }
+    mutating func note(_ report: PostReport, of queue: QueueID) {
+        histories[queue, default: QueueHistory()].report = report
+    }
 
-    /// What of the follow-ups is known, for a person to read.
+    /// The known subjects of follow-ups, for a message.
     func subjects(of followUps: [FollowUp], at hook: HookID) -> [String] {
-        followUps.compactMap { subjects[Late(hook: hook, queue: $0.queue, group: $0.group)] }
+        followUps.compactMap { subjects[FollowUpKey(hook: hook, queue: $0.queue, group: $0.group)] }
     }
 
     // MARK: From the machine
 
     func settlement(_ settlement: Settlement, of id: EntryID, in queue: QueueID) -> JournalSettlement {
-        // A digest settles up to 20,000: the first two look nothing up.
+        // A digest settles up to 20,000 entries: the first two cases look nothing up.
         switch settlement {
         case .delivered: return .delivered
         case .expired: return .expired
         case .dead(.refused):
-            let story = stories[queue]
+            let history = histories[queue]
             return .dead(
-                reason: .refused, attempts: story?.attempts ?? 0, answer: story?.report.outcome?.detail)
+                reason: .refused, attempts: history?.attempts ?? 0, answer: history?.report.outcome?.detail)
         case .dead(.unreadable):
-            return .dead(reason: .unreadable, attempts: 0, answer: stories[queue]?.manifest.unreadable[id])
+            return .dead(reason: .unreadable, attempts: 0, answer: histories[queue]?.manifest.unreadable[id])
         case .dead(.crashed):
             let crashes = crashGuard.crashes(of: JournalID(id)).all
             return .dead(
@@ -84,34 +86,34 @@ struct DeliveryAudit {
                 .warning, "room refuses a notification in every form", queue, map,
                 [
                     "room": map.room(of: hook, for: queue), "id": "\(id.rawValue)",
-                    "detail": stories[queue]?.report.outcome?.detail ?? "",
+                    "detail": histories[queue]?.report.outcome?.detail ?? "",
                 ])
         case .bisecting(let queue, let hook, let entries):
             log(
-                .warning, "room refuses a digest: it is reduced until the guilty notification is alone", queue, map,
+                .warning, "room refuses a digest, splitting it", queue, map,
                 ["room": map.room(of: hook, for: queue), "notifications": "\(entries)"])
         case .failedOver(let queue, let hook):
             log(.error, "rerouted: the hook does not work", queue, map, ["to": map.room(of: hook, for: queue)])
         case .failedBack(let queue, let hook):
             log(.notice, "hook works again, posting to it", queue, map, ["to": map.room(of: hook, for: queue)])
-        case .hookWorks(let hook): log(.notice, "hook takes messages again", hook, map)
-        case .hookThrottled(let hook): log(.debug, "hook asks to wait", hook, map)
-        case .hookFailing(let hook): log(.warning, "hook fails", hook, map)
-        case .hookBroken(let hook): log(.error, "hook does not work until a person repairs it", hook, map)
+        case .hookWorks(let hook): log(.notice, "hook recovered", hook, map)
+        case .hookThrottled(let hook): log(.debug, "hook throttled", hook, map)
+        case .hookFailing(let hook): log(.warning, "hook failing", hook, map)
+        case .hookBroken(let hook): log(.error, "hook broken, needs manual repair", hook, map)
         case .followUpWaits(let hook, let followUp): remember(followUp, at: hook)
         case .followedUp(let hook, let followUps):
             forget(followUps, at: hook)
-            log(.info, "told a room late of what was resolved", hook, map, ["groups": "\(followUps.count)"])
+            log(.info, "resolve follow-up delivered", hook, map, ["groups": "\(followUps.count)"])
         case .followUpDropped(let hook, let followUp):
             forget([followUp], at: hook)
-            log(.warning, "a room may show as firing what is resolved", hook, map, ["id": "\(followUp.id.rawValue)"])
+            log(.warning, "resolve follow-up dropped", hook, map, ["id": "\(followUp.id.rawValue)"])
         }
     }
 
     private mutating func posted(_ attempt: Attempt, _ map: DeliveryMap) {
-        stories[attempt.queue, default: Story()].attempts = attempt.number
-        stories[attempt.queue]?.posts += 1
-        guard let outcome = stories[attempt.queue]?.report.outcome else { return }
+        histories[attempt.queue, default: QueueHistory()].attempts = attempt.number
+        histories[attempt.queue]?.posts += 1
+        guard let outcome = histories[attempt.queue]?.report.outcome else { return }
         let labels = Labels(map, attempt.queue)
         metrics.deliveryDuration[labels.severity, labels.receiver].observe(Duration(attempt.took))
         if let reason = outcome.reason {
@@ -129,23 +131,23 @@ struct DeliveryAudit {
 
     private mutating func logFailure(_ attempt: Attempt, _ outcome: DeliveryOutcome, _ map: DeliveryMap) {
         let detail = outcome.detail
-        let isNews = stories[attempt.queue]?.failure != detail
-        stories[attempt.queue]?.failure = detail
+        let isNewFailure = histories[attempt.queue]?.failure != detail
+        histories[attempt.queue]?.failure = detail
         guard let detail else { return }
-        let level: Logger.Level = !isNews ? .debug : outcome.isThrottling ? .info : .warning
+        let level: Logger.Level = !isNewFailure ? .debug : outcome.isThrottling ? .info : .warning
         log(
             level, "delivery attempt failed", attempt.queue, map,
             [
                 "room": map.room(of: attempt.hook, for: attempt.queue),
-                "id": stories[attempt.queue]?.manifest.entries.first.map { "\($0.id)" } ?? "",
+                "id": histories[attempt.queue]?.manifest.entries.first.map { "\($0.id)" } ?? "",
                 "notifications": "\(attempt.entries)", "reason": outcome.reason?.rawValue ?? "",
                 "attempt": "\(attempt.number)", "detail": detail,
             ])
     }
 
     private mutating func delivered(_ queue: QueueID, _ hook: HookID, _ form: Form, _ map: DeliveryMap) {
-        guard let story = stories[queue], form != .notice else { return }
-        let (labels, now, manifest) = (Labels(map, queue), Timestamp.now(), story.manifest)
+        guard let history = histories[queue], form != .notice else { return }
+        let (labels, now, manifest) = (Labels(map, queue), Timestamp.now(), history.manifest)
         metrics.notifications[labels.severity, labels.receiver].increment(by: manifest.entries.count)
         metrics.coalescedAlerts[labels.severity, labels.receiver].increment(by: manifest.foldedAlerts)
         let endToEnd = metrics.endToEnd[labels.severity, labels.receiver]
@@ -157,20 +159,21 @@ struct DeliveryAudit {
                 "room": map.room(of: hook, for: queue),
                 "alerts": manifest.names.joined(separator: ", ") + (manifest.hasMoreNames ? ", …" : ""),
                 "id": manifest.entries.last.map { "\($0.id)" } ?? "", "notifications": "\(manifest.entries.count)",
-                "posts": "\(story.posts)", "attempts": "\(story.attempts)",
+                "posts": "\(history.posts)", "attempts": "\(history.attempts)",
                 "seconds": "\(waited.components.seconds)",
             ])
-        stories[queue]?.attempts = 0
+        histories[queue]?.attempts = 0
     }
 
     private func expired(_ queue: QueueID, _ ids: [EntryID], _ map: DeliveryMap) {
         let labels = Labels(map, queue)
-        let gone = Set(stories[queue]?.manifest.gone ?? [])
+        let maxAge = map.settings[queue.index].maxAge.components.seconds
+        let gone = Set(histories[queue]?.manifest.gone ?? [])
         for id in ids where !gone.contains(id) {
             metrics.notificationsExpired[labels.severity, labels.receiver].increment()
             log(
-                .notice, "notification expired: older than the maximum age, and resolved since", queue, map,
-                ["id": "\(id.rawValue)"])
+                .notice, "notification expired", queue, map,
+                ["id": "\(id.rawValue)", "max_age": "\(maxAge)", "resolved": "true"])
         }
     }
 
@@ -184,7 +187,7 @@ struct DeliveryAudit {
         metrics.notificationsDead[labels.severity, label.rawValue, labels.receiver].increment()
         let message: Logger.Message =
             switch reason {
-            case .refused: "dead letter: no room takes the notification in any form"
+            case .refused: "dead letter: every room refuses the notification"
             case .unreadable: "dead letter: the notification cannot be read"
             case .crashed: "dead letter: the process crashed while handling the notification"
             }
@@ -196,22 +199,22 @@ struct DeliveryAudit {
             ])
     }
 
-    // MARK: What rooms hear late
+    // MARK: Follow-ups
 
     private mutating func remember(_ followUp: FollowUp, at hook: HookID) {
-        // The machine does not report a follow-up that a newer firing cancels, so its subject stays until here.
+        // The machine does not report follow-ups that a newer firing cancels, so their subjects stay until this limit.
         if subjects.count >= Self.subjectLimit { subjects = [:] }
-        subjects[Late(hook: hook, queue: followUp.queue, group: followUp.group)] =
-            stories[followUp.queue]?.manifest.resolved[followUp.id]
+        subjects[FollowUpKey(hook: hook, queue: followUp.queue, group: followUp.group)] =
+            histories[followUp.queue]?.manifest.resolved[followUp.id]
     }
 
     private mutating func forget(_ followUps: [FollowUp], at hook: HookID) {
         for followUp in followUps {
-            subjects[Late(hook: hook, queue: followUp.queue, group: followUp.group)] = nil
+            subjects[FollowUpKey(hook: hook, queue: followUp.queue, group: followUp.group)] = nil
         }
     }
 
-    // MARK: Lines
+    // MARK: Log lines
 
     private struct Labels {
         var severity: String
@@ -252,7 +255,7 @@ extension DeliveryOutcome {
 }
 
 extension DeliveryMap {
-    /// Whose room a hook is, for a queue that may post there.
+    /// The room of a hook, for a queue that may post there.
     fileprivate func room(of hook: HookID, for queue: QueueID) -> String {
         settings[queue.index].routes[hook]?.room ?? hooks[hook.index].integration
     }
@@ -263,8 +266,8 @@ extension DeliveryMap {
 }
 
 extension DeadLetter.Reason {
-    /// No room takes it in any form.
+    /// Every room refuses it in every form.
     static let refused = DeadLetter.Reason(rawValue: "refused")
-    /// The body that the journal holds is none that this version understands.
+    /// This version cannot parse the stored body.
     static let unreadable = DeadLetter.Reason(rawValue: "unreadable")
 }

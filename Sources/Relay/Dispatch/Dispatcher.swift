@@ -7,9 +7,9 @@ import RocketChat
 import SQLiteJournal
 import Support
 
-/// Owns the delivery machine and its one timer: tells it what happens, and carries out what it says.
+/// Owns the delivery machine and its timer: passes events to it and executes its actions.
 ///
-/// It runs on the loop's single thread and never blocks; queues work on Dispatch and call back.
+/// Runs on the loop and never blocks. Queues work on Dispatch and call back.
 @LoopActor
 final class Dispatcher {
     private var map: DeliveryMap
@@ -20,7 +20,7 @@ final class Dispatcher {
     private var audit: DeliveryAudit
     private let clock = MachineClock()
     private lazy var timer = MachineTimer(clock) { [unowned self] in apply(.timer) }
-    /// Called once nothing is under way any more.
+    /// Called when all work has ended.
     private var whenStopped: (@LoopActor () -> Void)?
 
     init(_ plan: OutboundPlan, services: OutboundQueue.Services, metrics: Metrics, logger: Logger) {
@@ -30,23 +30,23 @@ final class Dispatcher {
         audit = DeliveryAudit(crashGuard: services.crashGuard, metrics: metrics, logger: logger)
         addQueues()
         metrics.register(
-            "relay_circuit_state", "The room's own hook: 0 works, 1 is being tried out, 2 is left alone."
+            "relay_circuit_state", "State of the primary hook: 0 working, 1 probing, 2 suspended."
         ) { [weak self] in
             self?.circuitStates ?? []
         }
     }
 
-    // MARK: What happens
+    // MARK: Events
 
-    /// Begins with what the journal holds.
+    /// Starts delivery of the notifications in the journal.
     ///
-    /// - Parameter hooks: what an earlier process left of each.
+    /// - Parameter hooks: the hook records of earlier processes.
     func start(_ hooks: [HookRow]) {
         let records = HookRecordRow.records(hooks, map, at: clock.reading())
         apply(.tenureGained(Tenure(validUntil: .distantFuture, hooks: records)))
     }
 
-    /// Takes what the journal has made durable: nothing else can make a `Journaled`.
+    /// Queues durable notifications. Only the journal creates `Journaled` values.
     func dispatch(_ notifications: [Journaled<Notification>]) {
         for notification in notifications {
             guard let queue = map.queue(notification.value.destination) else {
@@ -56,20 +56,20 @@ final class Dispatcher {
         }
     }
 
-    /// Works with other hooks, receivers and settings from the next turn on.
+    /// Uses other hooks, receivers and settings from the next event on.
     func reconfigure(_ plan: OutboundPlan) {
         map.adopt(plan)
         addQueues()
         apply(.reconfigured(map.topology))
     }
 
-    /// Begins no more posts; calls back once the ones in flight have ended and their outcomes are with the journal.
+    /// Starts no more posts. Calls back when posts in flight have ended and their outcomes are passed to the journal.
     func stop(then done: @escaping @LoopActor () -> Void) {
         whenStopped = done
         apply(.stop)
     }
 
-    /// Whether each destination's own hook is posted to.
+    /// Whether the primary hook of each destination gets posts.
     var conditions: [(destination: Destination, condition: HookCondition)] { map.conditions(by: machine) }
 
     private var circuitStates: [Gauge.Sample] {
@@ -91,19 +91,19 @@ final class Dispatcher {
         }
     }
 
-    // MARK: What to do
+    // MARK: Actions
 
     private func apply(_ event: Event) {
         let actions = machine.apply(event, at: clock.now())
         for action in actions { execute(action) }
-        // Last, since the story of a dead letter tells of its crashes.
+        // Last, because the settlement of a dead letter reads its crash count.
         for case .settle(_, let ids, _) in actions {
             if let last = ids.last { services.crashGuard.settled(through: JournalID(last)) }
         }
     }
 
-    /// What a queue answers, from its own thread.
-    private nonisolated func tell(_ event: @escaping @LoopActor @Sendable (Dispatcher) -> Void) {
+    /// Passes the result of a queue from its thread to the loop.
+    private nonisolated func postEvent(_ event: @escaping @LoopActor @Sendable (Dispatcher) -> Void) {
         LoopActor.post { [weak self] in
             if let self { event(self) }
         }
@@ -113,12 +113,12 @@ final class Dispatcher {
         switch action {
         case .load(let queue, let after, let limit):
             queues[queue.index].load(after: after, limit: limit) { page in
-                self.tell { $0.apply(page.map { .loaded(queue, $0) } ?? .loadFailed(queue)) }
+                self.postEvent { $0.apply(page.map { .loaded(queue, $0) } ?? .loadFailed(queue)) }
             }
         case .compose(let composition):
             let queue = composition.queue
             queues[queue.index].compose(composition, map.settings[queue.index]) { manifest in
-                self.tell { $0.composed(queue, manifest) }
+                self.postEvent { $0.composed(queue, manifest) }
             }
         case .post(let queue, let hook, let part): post(queue, hook, part)
         case .followUp(let hook, let waiting): post(waiting, to: hook)
@@ -139,13 +139,13 @@ final class Dispatcher {
     }
 
     private func post(_ queue: QueueID, _ hook: HookID, _ part: Int) {
-        // The machine posts to a queue's routes only: without one nothing may leave.
+        // The machine posts only to routes of the queue. Without a route nothing is sent.
         guard let route = map.settings[queue.index].routes[hook] else {
-            return tell { $0.ended(queue, hook, .notSent) }
+            return postEvent { $0.ended(queue, hook, .notSent) }
         }
         let record = HookRecordRow.row(of: hook, machine, map, at: clock.reading())
         queues[queue.index].post(part: part, to: hook, route, record) { report in
-            self.tell { $0.ended(queue, hook, report) }
+            self.postEvent { $0.ended(queue, hook, report) }
         }
     }
 
@@ -161,14 +161,14 @@ final class Dispatcher {
 
     private func post(_ waiting: [FollowUp], to hook: HookID) {
         guard let route = map.settings.lazy.compactMap({ $0.routes[hook] }).first else {
-            return tell { $0.apply(.followUpEnded(hook, .notSent)) }
+            return postEvent { $0.apply(.followUpEnded(hook, .notSent)) }
         }
         let queue = followUps[hook] ?? FollowUpQueue(hook: hook, services: services)
         followUps[hook] = queue
         let message = RoomNotes.resolvedElsewhere(
             audit.subjects(of: waiting, at: hook), of: waiting.count, limit: route.renderer.settings.textBudget)
         queue.post(message, to: route, HookRecordRow.row(of: hook, machine, map, at: clock.reading())) { report in
-            self.tell { $0.ended(hook, report, .followUpEnded(hook, report.result)) }
+            self.postEvent { $0.ended(hook, report, .followUpEnded(hook, report.result)) }
         }
     }
 }

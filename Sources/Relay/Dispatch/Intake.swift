@@ -6,7 +6,7 @@ import RocketChat
 import SQLiteJournal
 import Support
 
-/// Makes alerts durable and passes them to delivery: the journal and the dispatcher behind one door.
+/// Makes alerts durable, then passes them to delivery. Combines journal and dispatcher.
 ///
 /// Batches come from the listener, replayed dead letters from the control service. Only the journal makes
 /// `Journaled` notifications, so only durable alerts are dispatched.
@@ -17,7 +17,7 @@ final class Intake {
     typealias AlertJournal = Journal<Completion>
 
     let journal: AlertJournal
-    /// Called once, after the storage has failed in a way that must not be retried.
+    /// Called once, after a storage failure that must not be retried.
     var onFailure: (@LoopActor (String) -> Void)? {
         get { failure.handler }
         set { failure.handler = newValue }
@@ -29,13 +29,13 @@ final class Intake {
     private let logger: Logger
     private let failure: FailureSignal
 
-    /// The journal's failure, which it may report before there is an intake.
+    /// Forwards a failure of the journal, which may occur before the intake exists.
     @LoopActor
     final class FailureSignal {
         fileprivate var handler: (@LoopActor (String) -> Void)?
     }
 
-    /// Opens the journal. Blocks for as long as recovery takes.
+    /// Opens the journal. Blocks during recovery.
     static func open(
         _ store: sending any JournalStore, settings: JournalSettings, observer: any JournalObserver
     ) throws(JournalOpenError) -> (AlertJournal, FailureSignal) {
@@ -43,7 +43,7 @@ final class Intake {
         let journal = try AlertJournal(
             opening: store, settings: settings, observer: observer,
             onFailure: { reason in
-                // The responses of the failed commit are on the loop already, so that they leave first.
+                // The responses of the failed commit are already on the loop, so they are sent first.
                 LoopActor.post { failure.handler?(reason) }
             },
             acknowledge: { acknowledgements in
@@ -93,7 +93,8 @@ final class Intake {
         }
     }
 
-    /// The body is on disk as a pending notification: after a crash here the outbound queue would set it aside.
+    /// The body is on disk as a pending notification. If the process crashes here, the outbound queue moves it to the
+    /// dead letters.
     private func settle(crashed notification: Journaled<Notification>, from sender: String) {
         logger.error(
             "webhook set aside: the process crashed while parsing it",
@@ -115,7 +116,7 @@ final class Intake {
 /// Counts accepted alerts. The metrics are looked up once: at tens of thousands of webhooks a second, looking them up
 /// by label would cost more than the counting.
 private struct ReceivedAlerts {
-    /// By rank of the severity.
+    /// Indexed by rank of the severity.
     private let alerts: [(firing: Counter, resolved: Counter)]
 
     init(_ metrics: Metrics) {

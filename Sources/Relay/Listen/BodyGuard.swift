@@ -7,24 +7,24 @@ import RocketChat
 import SQLiteJournal
 import Support
 
-/// Sets aside webhook bodies that crash the process while they are parsed, so that the sender's retries cannot do so for
-/// ever: after three crashes a body is stored as a dead letter without parsing.
+/// Stores a webhook body as a dead letter, without parsing it, after parsing it has crashed the process three times.
+/// Otherwise retries of the sender would crash the relay forever.
 ///
-/// A body is identified by its digest. `crash.body` in the storage folder holds the last one, written by `CrashRecorder`
-/// at the crash; `crash.digests` holds the counts. A start needs neither.
+/// A body is identified by its digest. In the storage folder, `crash.body` holds the last body, written by
+/// `CrashRecorder` during the crash. `crash.digests` holds the counts. Both files are optional.
 @LoopActor
 final class BodyGuard {
-    /// Crashes after which a body is not parsed any more.
+    /// The number of crashes after which a body is not parsed any more.
     nonisolated static let crashLimit = 3
     private static let capacity = 64
 
     private let sha256 = SHA256()
-    /// Crashes by hexadecimal digest, oldest first.
+    /// The number of crashes by hexadecimal digest, oldest first.
     private nonisolated let ledger: [(digest: String, crashes: Int)]
-    /// False where a crash cannot be attributed.
+    /// False if crashes cannot be attributed.
     let isRecording: Bool
 
-    /// Blocks for the files. To be called on the loop once the folder's lock is held.
+    /// Reads and writes files. Must be called on the loop, after the lock of the folder is held.
     init(folder: String, logger: Logger) {
         let (body, digests) = (folder + "/crash.body", folder + "/crash.digests")
         var ledger = Self.parse(Self.read(digests, limit: 64 * 1024))
@@ -56,14 +56,15 @@ final class BodyGuard {
         }
     }
 
-    /// True after three crashes. Computes the digest only if some body has reached the limit.
+    /// Whether parsing this body has crashed the process three times. Computes the digest only if some body has reached
+    /// the limit.
     nonisolated func isPoison(_ body: [UInt8]) -> Bool {
         guard ledger.contains(where: { $0.crashes >= Self.crashLimit }) else { return false }
         let digest = Self.hexadecimal(body.withUnsafeBytes { SHA256().digest(of: $0) })
         return ledger.contains { $0.digest == digest && $0.crashes >= Self.crashLimit }
     }
 
-    /// Wraps such a body in a notification that goes to the dead letters.
+    /// Wraps such a body in a notification for the dead letters.
     func asNotification(_ body: [UInt8]) -> AlertBatch {
         let key = DedupeKey(bytes: body.withUnsafeBytes { sha256.digest(of: $0) })
         let notification = Notification(severity: .fallback, group: 0, acceptedAt: .now(), body: body)
@@ -85,7 +86,8 @@ final class BodyGuard {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
-    /// To write it anew; nil where it is no file, or has another name, under which it may be somebody else's.
+    /// Opens and empties a file for writing. Returns nil if it is not a regular file or has another hard link, which
+    /// may belong to another user.
     private static func openEmpty(_ path: String) -> Int32? {
         let file = Glibc.open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
         guard file >= 0 else { return nil }
@@ -98,7 +100,7 @@ final class BodyGuard {
         return nil
     }
 
-    /// Empty where the file is missing, no file, or larger than `limit`.
+    /// Returns an empty array if the file is missing, not a regular file, or larger than `limit`.
     private static func read(_ path: String, limit: Int) -> [UInt8] {
         let file = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         guard file >= 0 else { return [] }

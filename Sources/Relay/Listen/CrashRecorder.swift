@@ -6,39 +6,39 @@ import SQLiteJournal
 import Support
 import Synchronization
 
-/// Writes the webhook body that a thread is parsing to a file if that thread traps.
+/// Writes the webhook body that a thread is parsing to a file if that thread crashes.
 ///
-/// Parsing costs a few atomic stores and no file access, since the loop must not wait for a disk; a signal handler
-/// writes the file. It handles traps, invalid accesses and aborts, but not SIGKILL.
+/// During parsing this costs a few atomic stores and no file access, because the loop must not wait for a disk. A
+/// signal handler writes the file. It handles traps, invalid memory accesses and aborts, but not SIGKILL.
 enum CrashRecorder {
-    /// A thread that reads, and where its body is.
-    private struct Reading: ~Copyable {
-        /// 0 while the place is free.
+    /// A thread that parses a body, and the address of the body.
+    private struct Slot: ~Copyable {
+        /// 0 while the slot is free.
         let thread = Atomic<UInt>(0)
         let start = Atomic<UInt>(0)
         let count = Atomic<Int>(0)
     }
 
-    /// Threads that may read at one time; a body that finds no place is not remembered.
-    private static let places = 8
+    /// The maximum number of threads that parse at the same time. A body without a slot is not recorded.
+    private static let slotCount = 8
 
-    // unsafe because it is written once, when it is first used, and only atomics of it change.
-    nonisolated(unsafe) private static let readings: UnsafeMutablePointer<Reading> = {
-        let readings = UnsafeMutablePointer<Reading>.allocate(capacity: places)
-        for index in 0..<places { (readings + index).initialize(to: Reading()) }
-        return readings
+    // unsafe because it is written once, at its first use; afterwards only its atomics change.
+    nonisolated(unsafe) private static let slots: UnsafeMutablePointer<Slot> = {
+        let slots = UnsafeMutablePointer<Slot>.allocate(capacity: slotCount)
+        for index in 0..<slotCount { (slots + index).initialize(to: Slot()) }
+        return slots
     }()
 
     private static let descriptor = Atomic<Int32>(-1)
-    /// What handled the signals before, in the order of `signal(at:)`.
+    /// The previous signal actions, in the order of `signal(at:)`.
     // unsafe because it is written once by `install`, before a handler can read it.
     nonisolated(unsafe) private static let previous = UnsafeMutablePointer<sigaction>.allocate(capacity: signals)
 
-    /// To be called once, on the loop's thread, which gets a stack for the handler: an overflow of its own stack is one
-    /// of the ways to trap.
+    /// Must be called once, on the loop thread. Gives that thread an alternate signal stack, because a stack overflow
+    /// is one of the handled crashes.
     static func install(writingTo file: Int32) {
-        // Globals are made when they are first used, which must not be in the handler.
-        readings[0].count.store(0, ordering: .relaxed)
+        // Globals are initialized at their first use, which must not be in the handler.
+        slots[0].count.store(0, ordering: .relaxed)
         descriptor.store(file, ordering: .sequentiallyConsistent)
         var stack = stack_t()
         stack.ss_size = 64 * 1024
@@ -52,44 +52,44 @@ enum CrashRecorder {
         }
     }
 
-    /// Runs `work` while this thread is known to read `body`. Callable from any thread.
+    /// Runs `work` and records `body` if this thread crashes meanwhile. May be called from any thread.
     static func during<Result, Failure: Error>(
         _ body: [UInt8], _ work: () throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        guard let place = takePlace() else { return try work() }
+        guard let slot = acquireSlot() else { return try work() }
         return try body.withUnsafeBufferPointer { (bytes) throws(Failure) in
-            place.pointee.start.store(UInt(bitPattern: bytes.baseAddress), ordering: .relaxed)
-            place.pointee.count.store(bytes.count, ordering: .sequentiallyConsistent)
+            slot.pointee.start.store(UInt(bitPattern: bytes.baseAddress), ordering: .relaxed)
+            slot.pointee.count.store(bytes.count, ordering: .sequentiallyConsistent)
             defer {
-                place.pointee.count.store(0, ordering: .sequentiallyConsistent)
-                place.pointee.thread.store(0, ordering: .releasing)
+                slot.pointee.count.store(0, ordering: .sequentiallyConsistent)
+                slot.pointee.thread.store(0, ordering: .releasing)
             }
             return try work()
         }
     }
 
-    private static func takePlace() -> UnsafeMutablePointer<Reading>? {
-        for index in 0..<places {
-            let place = readings + index
-            let (isTaken, _) = place.pointee.thread.compareExchange(
+    private static func acquireSlot() -> UnsafeMutablePointer<Slot>? {
+        for index in 0..<slotCount {
+            let slot = slots + index
+            let (isTaken, _) = slot.pointee.thread.compareExchange(
                 expected: 0, desired: pthread_self(), ordering: .acquiring)
-            if isTaken { return place }
+            if isTaken { return slot }
         }
         return nil
     }
 
-    /// In a signal handler: nothing here allocates, locks, or calls what does.
+    /// Runs in a signal handler: must not allocate, lock, or call functions that do.
     private static func handle(_ number: Int32) {
-        for index in 0..<places where (readings + index).pointee.thread.load(ordering: .relaxed) == pthread_self() {
-            record(readings + index)
+        for index in 0..<slotCount where (slots + index).pointee.thread.load(ordering: .relaxed) == pthread_self() {
+            record(slots + index)
         }
         for index in 0..<signals { sigaction(signal(at: index), previous + index, nil) }
         raise(number)
     }
 
-    private static func record(_ reading: UnsafeMutablePointer<Reading>) {
-        var start = UnsafeRawPointer(bitPattern: reading.pointee.start.load(ordering: .relaxed))
-        var count = reading.pointee.count.load(ordering: .relaxed)
+    private static func record(_ slot: UnsafeMutablePointer<Slot>) {
+        var start = UnsafeRawPointer(bitPattern: slot.pointee.start.load(ordering: .relaxed))
+        var count = slot.pointee.count.load(ordering: .relaxed)
         let file = descriptor.load(ordering: .relaxed)
         while let bytes = start, count > 0 {
             let written = write(file, bytes, count)

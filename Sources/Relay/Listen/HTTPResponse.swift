@@ -5,7 +5,7 @@ import RocketChat
 import SQLiteJournal
 import Support
 
-/// What the listener answers; errors say what is wrong and where, and nothing of the relay's inside.
+/// A response of the listener. Errors name the problem and its location, and reveal nothing of the internals.
 struct HTTPResponse {
     typealias Header = (name: String, value: String)
 
@@ -28,7 +28,7 @@ struct HTTPResponse {
             status: status, headers: [json] + headers, body: object([("status", "error"), ("error", message)]))
     }
 
-    /// The relay cannot take the webhook now; Alertmanager comes again, since it retries 5xx and nothing else.
+    /// The relay cannot accept the webhook now. Alertmanager retries after 5xx and no other status.
     ///
     /// - Parameter retryAfter: in seconds.
     static func unavailable(_ message: String, retryAfter: Int = 5) -> HTTPResponse {
@@ -39,7 +39,7 @@ struct HTTPResponse {
         HTTPResponse(status: 200, headers: [("Content-Type", contentType)], body: Array(text.utf8))
     }
 
-    /// For a request that is refused before its body is read.
+    /// The reply for a request that is refused before its body is read.
     var http: HTTPReply { HTTPReply(status: status, headers: headers, body: body) }
 
     private static func object(_ members: [(name: String, value: String)]) -> [UInt8] {
@@ -55,12 +55,12 @@ struct HTTPResponse {
 }
 
 extension JournalRefusal {
-    /// For the sender: what it means, without the system's words, which can name paths.
+    /// The meaning for the sender, without system messages, which can contain paths.
     var explanation: String {
         switch self {
-        case .overloaded: "more webhooks wait for the disk than the relay holds"
+        case .overloaded: "too many webhooks are waiting for the disk"
         case .reserved(let severity):
-            "the journal keeps the space that it has left for more urgent alerts than \(severity.rawValue)"
+            "the remaining journal space is reserved for more urgent alerts than \(severity.rawValue)"
         case .full(let reason): "the journal is full: \(reason)"
         case .failed: "the journal has failed; the relay is about to restart"
         case .closed: "the relay is shutting down"
@@ -68,7 +68,7 @@ extension JournalRefusal {
     }
 }
 
-/// The addresses the relay answers; their names label its HTTP metrics.
+/// The routes of the listener. Their names are label values of the HTTP metrics.
 enum Route: String, CaseIterable {
     case webhook = "/webhook"
     case health = "/health"
@@ -77,7 +77,7 @@ enum Route: String, CaseIterable {
     case metrics = "/metrics"
     case reload = "/-/reload"
 
-    /// Finds the route of a path, which may end in a slash; the names that Kubernetes' own probes ask for are known too.
+    /// Returns the route of a path, with or without a trailing slash. Also accepts the paths of Kubernetes probes.
     init?(path: String) {
         let path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
         switch path {
@@ -96,6 +96,6 @@ enum Route: String, CaseIterable {
 
     /// The value of the `Allow` field (RFC 9110 section 10.2.1).
     var allow: String { methods.map(\.rawValue).joined(separator: ", ") }
-    /// The methods that any route takes.
+    /// The methods that at least one route accepts.
     static let allAllowed = "GET, HEAD, POST"
 }

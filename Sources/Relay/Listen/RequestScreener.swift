@@ -6,15 +6,15 @@ import RocketChat
 import SQLiteJournal
 import Support
 
-/// Decides on requests by their heads, and tells of all that are refused: in one answer, one log line and one count.
+/// Admits or refuses requests by their heads. Each refusal gets one response, one log line and one count.
 @LoopActor
 final class RequestScreener {
     typealias Denial = RequestAuthorizer.Denial
 
-    /// What requests to no route of ours are counted under.
+    /// The label value for requests to an unknown route.
     static let otherRoute = "other"
 
-    private let admission: RequestAuthorizer
+    private let authorizer: RequestAuthorizer
     private let metrics: Metrics
     private let senders: SenderLog
     private let bodyLimit: Int
@@ -23,38 +23,38 @@ final class RequestScreener {
     var isDraining = false
 
     init(configuration: RelayConfiguration, metrics: Metrics, logger: Logger) {
-        admission = RequestAuthorizer(configuration: configuration, logger: logger)
+        authorizer = RequestAuthorizer(configuration: configuration, logger: logger)
         self.metrics = metrics
         senders = SenderLog(logger)
         bodyLimit = configuration.limits.bodySize
         isReloadEnabled = configuration.isReloadEnabled
     }
 
-    /// Works with other settings from the next request on; the limit of bodies needs a restart.
+    /// Uses other settings from the next request on. A new body limit needs a restart.
     func reconfigure(_ configuration: RelayConfiguration) {
-        admission.reconfigure(configuration)
+        authorizer.reconfigure(configuration)
         isReloadEnabled = configuration.isReloadEnabled
     }
 
-    /// Has a server ask about each request, and tell of what it refuses and ends by itself.
+    /// Registers the callbacks of a server: for each request head, and for refusals and closed connections.
     func attach(to server: HTTPServer) {
         server.onRequestHead = { [unowned self] in screen($0) }
         server.onRefusal = { [unowned self] in answer(to: $0, from: $1) }
         server.onClose = { [unowned self] in closed($0, from: $1) }
-        server.isProxy = { [unowned self] in admission.isTrustedProxy($0) }
+        server.isProxy = { [unowned self] in authorizer.isTrustedProxy($0) }
     }
 
-    /// The address that a request came from, past the proxies that are trusted.
-    func client(of request: some RequestHead) -> ClientAddress { admission.client(of: request) }
+    /// The client address of a request, resolved through trusted proxies.
+    func client(of request: some RequestHead) -> ClientAddress { authorizer.client(of: request) }
 
     // MARK: Screening
 
-    /// Decides on a request when its head is complete: what cannot be served is answered before its body takes memory.
+    /// Called when the head of a request is complete. Invalid requests are refused before their body uses memory.
     private func screen(_ arrival: IncomingRequest) {
         guard attribute(arrival) else { return }
         let route = Route(path: arrival.head.path)
         if let refusal = misdirected(arrival.head, route) {
-            // Without a body the connection can be kept, so the handler answers.
+            // Without a body the connection can be kept open, so the handler answers.
             if arrival.hasBody { refuse(arrival, refusal, route) } else { arrival.admit(bodyLimit: 0) }
             return
         }
@@ -65,13 +65,14 @@ final class RequestScreener {
         }
     }
 
-    /// Bodies that nothing here reads.
+    /// The limit for bodies that no route reads.
     private static let smallBody = 4096
 
-    /// Counts the connection for the client that a trusted proxy names, whose share of the connections it then uses.
+    /// Counts the connection for the client behind a trusted proxy. Returns false if that client has too many
+    /// connections.
     private func attribute(_ arrival: IncomingRequest) -> Bool {
-        guard admission.isTrustedProxy(arrival.remoteAddress) else { return true }
-        guard let client = admission.client(of: arrival).address, !arrival.attribute(to: client.description) else {
+        guard authorizer.isTrustedProxy(arrival.remoteAddress) else { return true }
+        guard let client = authorizer.client(of: arrival).address, !arrival.attribute(to: client.description) else {
             return true
         }
         let answer = HTTPResponse.unavailable("too many requests of this address at once")
@@ -79,7 +80,7 @@ final class RequestScreener {
         return false
     }
 
-    /// What is wrong with the path or the method, nil where they lead somewhere.
+    /// Returns the refusal for an unknown path or a wrong method; nil if both are valid.
     func misdirected(_ head: HTTPRequestHead, _ route: Route?) -> Denial? {
         guard let route else {
             let hint = head.method == .post ? "; did you mean \(Route.webhook.rawValue)?" : ""
@@ -97,28 +98,28 @@ final class RequestScreener {
                 arrival, Denial(reason: "draining", answer: .unavailable("the relay is shutting down")), .webhook)
         }
         let codings = arrival.headers("Content-Encoding")
-        // Several fields are one list (RFC 9110 section 5.3), and of several codings none is undone here.
+        // Several fields form one list (RFC 9110 section 5.3). Multiple codings are not supported.
         guard codings.count <= 1, ContentCoding(field: codings.first) != nil else {
             let accepted = HTTPResponse.Header("Accept-Encoding", "gzip, deflate")
-            let answer = HTTPResponse.error(415, "this Content-Encoding is not understood", headers: [accepted])
+            let answer = HTTPResponse.error(415, "unsupported Content-Encoding", headers: [accepted])
             return refuse(arrival, Denial(reason: "encoding", answer: answer), .webhook)
         }
         authorize(arrival, bodyLimit: bodyLimit)
     }
 
     private func authorize(_ arrival: IncomingRequest, bodyLimit: Int) {
-        admission.admit(arrival) { [self] refusal in
+        authorizer.admit(arrival) { [self] refusal in
             if let refusal { return refuse(arrival, refusal, Route(path: arrival.head.path)) }
-            if admission.provesSenders { arrival.trust() }
+            if authorizer.provesSenders { arrival.trust() }
             arrival.admit(bodyLimit: bodyLimit)
         }
     }
 
     // MARK: Refusals
 
-    /// Answers what the server refuses by the rules of HTTP, or for want of time or memory.
+    /// Answers a request that the server refuses because of HTTP rules, a timeout or a memory limit.
     private func answer(to refusal: HTTPRefusal, from origin: HTTPServer.Origin) -> HTTPReply {
-        // Of methods only CONNECT is refused here, which names no route.
+        // CONNECT is the only method that is refused here; it has no route.
         let headers = refusal.status == 405 ? [("Allow", Route.allAllowed)] : []
         let answer =
             refusal.status == 503
@@ -130,7 +131,7 @@ final class RequestScreener {
         return answer.http
     }
 
-    /// Tells of a connection that was ended without an answer.
+    /// Counts and logs a connection that was closed without a response.
     private func closed(_ closing: HTTPServer.Closing, from origin: HTTPServer.Origin) {
         metrics.connectionsClosed[closing.rawValue].increment()
         log("connection closed", of: origin, ["reason": "\(closing.rawValue)"])
@@ -148,9 +149,9 @@ final class RequestScreener {
         log("webhook refused", of: request, Self.metadata(refusal, head))
     }
 
-    /// At most some lines a minute of one sender.
+    /// Logs a warning, with a limit of lines per minute and sender.
     func log(_ message: Logger.Message, of request: some RequestHead, _ metadata: @autoclosure () -> Logger.Metadata) {
-        senders.warning(message, from: admission.client(of: request), metadata())
+        senders.warning(message, from: authorizer.client(of: request), metadata())
     }
 
     private static func metadata(_ refusal: Denial, _ head: HTTPRequestHead?) -> Logger.Metadata {
@@ -160,15 +161,15 @@ final class RequestScreener {
     }
 }
 
-/// The part of a request that decides whether its sender may post. It is complete before the body is read, so `RequestAuthorizer`
-/// can refuse a request of which only this much has arrived.
+/// The part of a request that decides whether its sender may post. It is complete before the body is read. So
+/// `RequestAuthorizer` can refuse a request whose body has not arrived.
 @LoopActor
 protocol RequestHead {
-    /// The address of the peer without its port; empty for a Unix socket, or once the client is gone.
+    /// The address of the peer without its port. Empty for a Unix socket, or if the client has closed the connection.
     var remoteAddress: String { get }
     /// The first value of a header field, nil if the request has none.
     func header(_ name: String) -> String?
-    /// The values of all fields of a name, in the order of the request.
+    /// The values of all fields with this name, in the order of the request.
     func headers(_ name: String) -> [String]
 }
 

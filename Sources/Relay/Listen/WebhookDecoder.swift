@@ -3,28 +3,28 @@ import CSimdjson
 import Journaling
 import RocketChat
 
-/// Reads a webhook's body as it was sent: unpacks it, checks it and splits it by destination.
+/// Decodes a webhook body: decompresses it, validates it and splits it by destination.
 ///
-/// A value that any number of threads may use at once; each call has buffers of its own and gives them back. It blocks
-/// for as long as the body takes, so that large bodies are read off the loop.
+/// May be used by any number of threads at once: each call has its own buffers. A call blocks until the body is
+/// decoded, so large bodies are decoded off the loop.
 struct WebhookDecoder: Sendable {
     let severities: SeverityMap
     let router: AlertRouter
-    /// The bytes that an unpacked body may have.
+    /// The maximum size of a decompressed body in bytes.
     let bodyLimit: Int
-    /// Whether a body has crashed the process too often to be parsed again.
+    /// Whether a body has crashed the process too often.
     var isPoison: @Sendable ([UInt8]) -> Bool = { _ in false }
 
     enum Failure: Error, Equatable {
         case coding(ContentCoding.Failure)
         case parse(ParseError)
-        /// Not parsed; the body is unpacked.
+        /// Not parsed. Has the decompressed body.
         case poison([UInt8])
     }
 
     func makeParser() -> WebhookParser { WebhookParser(severities: severities, router: router) }
 
-    /// - Parameter parser: one of `makeParser` that no other thread uses; nil to make one.
+    /// - Parameter parser: created by `makeParser` and used by no other thread; nil to create one.
     func read(
         _ sent: consuming [UInt8], coding: ContentCoding, acceptedAt: Timestamp, by parser: WebhookParser? = nil
     ) throws(Failure) -> AlertBatch {

@@ -6,7 +6,7 @@ import RocketChat
 import SQLiteJournal
 import Support
 
-/// Answers HTTP requests. A webhook is answered once the intake has made its alerts durable.
+/// Answers HTTP requests. A webhook is answered when the intake has made its alerts durable.
 ///
 /// Runs on the loop and never blocks.
 @LoopActor
@@ -17,14 +17,14 @@ final class WebhookListener {
     private let metrics: Metrics
     let screener: RequestScreener
     private let accepted: AcceptedWebhooks
-    /// Reads the configuration again, then calls its argument with the problems, if any.
+    /// Reloads the configuration, then calls `done` with the errors, or nil.
     var onReload: (@LoopActor (_ done: @escaping @LoopActor @Sendable (ConfigurationError?) -> Void) -> Void)?
-    /// Set once the program is draining: webhooks are refused, and readiness says so.
+    /// Set while the program drains: webhooks are refused and `/-/ready` reports it.
     var isDraining = false {
         didSet { screener.isDraining = isDraining }
     }
 
-    /// - Parameter router: made of the same configuration.
+    /// - Parameter router: built from the same configuration.
     init(
         configuration: RelayConfiguration, router: AlertRouter, bodyGuard: BodyGuard, intake: Intake, metrics: Metrics,
         logger: Logger
@@ -40,7 +40,7 @@ final class WebhookListener {
         accepted = AcceptedWebhooks(metrics)
     }
 
-    /// Works with other settings from the next request on.
+    /// Uses other settings from the next request on.
     func reconfigure(_ configuration: RelayConfiguration, router: AlertRouter) {
         screener.reconfigure(configuration)
         let decoder = reader.decoder
@@ -71,10 +71,10 @@ final class WebhookListener {
         }
     }
 
-    /// The journal has not answered in time, so the disk hangs: Alertmanager comes again, and should the commit succeed
-    /// after all, its retry is recognised as a duplicate. Or it is another route whose answer takes too long.
+    /// Called when a response is overdue. For a webhook the disk hangs: Alertmanager retries, and if the commit
+    /// succeeds later, the retry is detected as a duplicate.
     func replyOverdue(_ exchange: HTTPExchange) {
-        let overdue = HTTPResponse.unavailable("the answer takes too long")
+        let overdue = HTTPResponse.unavailable("the response timed out")
         guard let route = Route(path: exchange.head.path), route != .webhook else {
             return reject(exchange, reason: "overdue", overdue)
         }
@@ -87,8 +87,8 @@ final class WebhookListener {
             return answer(exchange, .error(403, "reloading over HTTP is not enabled"), route: route)
         }
         onReload { [self] error in
-            // The problems may name paths: they are for the log.
-            let refusal = error.map { _ in HTTPResponse.error(500, "the configuration was not taken; the log says why")
+            // Only the log gets the errors, because they may contain paths.
+            let refusal = error.map { _ in HTTPResponse.error(500, "the configuration was rejected; see the log")
             }
             answer(exchange, refusal ?? .json([("status", "ok")]), route: route)
         }
@@ -100,14 +100,14 @@ final class WebhookListener {
         guard let coding = ContentCoding(field: exchange.header("Content-Encoding")) else { return }
         let sent = exchange.consumeBody()
         reader.read(sent, coding: coding, acceptedAt: .now()) { [self] outcome in
-            // Answered meanwhile, for want of time: its sender comes again.
+            // The request has timed out and was answered; its sender retries.
             guard exchange.isAwaitingReply else { return }
             switch outcome {
             case .success(let batch): accept(exchange, batch)
             case .failure(.poison(let body)): setAside(exchange, body)
             case .failure(.parse(let error)): refuse(exchange, error)
             case .failure(.coding(.tooLarge)):
-                let message = "the body is larger than \(reader.decoder.bodyLimit) bytes when unpacked"
+                let message = "the body is larger than \(reader.decoder.bodyLimit) bytes when decompressed"
                 refuse(exchange, reason: "tooLarge", .error(413, message))
             case .failure(.coding(.damaged)):
                 refuse(exchange, reason: "encoding", .error(400, "the compressed body is damaged"))
@@ -129,7 +129,7 @@ final class WebhookListener {
         reject(exchange, reason: reason, answer)
     }
 
-    /// Stores a body that crashes the process as a dead letter and answers 400, so that the sender stops retrying.
+    /// Stores a body that crashes the process as a dead letter. Answers 400, so that the sender stops retrying.
     private func setAside(_ exchange: HTTPExchange, _ body: [UInt8]) {
         submit(exchange) { done throws(JournalRefusal) in
             try intake.setAside(body, from: "\(screener.client(of: exchange))", then: done)
@@ -144,7 +144,7 @@ final class WebhookListener {
         submit(exchange) { done throws(JournalRefusal) in
             try intake.accept(batch, then: done)
         } onSuccess: { [self] in
-            // An overdue webhook was answered before its commit ended.
+            // An overdue webhook was already answered.
             guard exchange.isAwaitingReply else { return }
             exchange.trust()
             send(.ok(processed: alerts), to: exchange)
@@ -184,7 +184,7 @@ final class WebhookListener {
         let snapshot = intake.journal.snapshot
         if let refusal = snapshot.state.refusal { return .unavailable(refusal.explanation) }
         var members = [(name: "status", value: "ready")]
-        // Critical alerts are still taken, so it is ready, and must be sent them.
+        // Critical alerts are still accepted, so the relay is ready and must get traffic.
         if !snapshot.reserved.isEmpty { members.append(("refusing", Severity.list(snapshot.reserved))) }
         if let degraded = snapshot.degraded {
             members += [("degraded", degraded), ("missing", String(snapshot.missing))]
@@ -203,6 +203,7 @@ final class WebhookListener {
         metrics.httpRequests[route, String(answer.status)].increment()
         metrics.httpRequestDuration[route].observe(ContinuousClock.now - exchange.arrival)
     }
+
     private func send(_ answer: HTTPResponse, to exchange: HTTPExchange) {
         exchange.reply(status: answer.status, headers: answer.headers, body: answer.body)
     }

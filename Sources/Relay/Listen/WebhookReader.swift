@@ -7,18 +7,18 @@ import RocketChat
 import SQLiteJournal
 import Support
 
-/// Reads webhooks' bodies: small ones at once, on the loop; others on a queue of its own, one after the other.
+/// Decodes webhook bodies: small ones immediately on the loop, others one at a time on its own queue.
 ///
-/// A large body takes milliseconds, and a packed one may become large, so neither may hold up the loop. One at a time
-/// bounds what reading takes beside the bodies themselves, which the listener's budget of memory bounds.
+/// Large or compressed bodies take milliseconds and must not block the loop. Decoding one at a time bounds the memory
+/// beyond the bodies themselves. The memory budget of the listener bounds those.
 @LoopActor
 final class WebhookReader {
     typealias Outcome = Result<AlertBatch, WebhookDecoder.Failure>
 
-    /// Bytes of a body that is read at once: about a hundred alerts, and well below a millisecond.
+    /// The size limit for decoding on the loop, in bytes: about a hundred alerts, well below a millisecond.
     private static let smallBody = 128 * 1024
 
-    /// The next body is read by it.
+    /// Used from the next body on.
     var decoder: WebhookDecoder {
         didSet { parser = decoder.makeParser() }
     }
@@ -30,7 +30,8 @@ final class WebhookReader {
         parser = decoder.makeParser()
     }
 
-    /// Calls back once: before it returns for a small body, later for others. By then the client may have gone.
+    /// Calls `done` exactly once, before this returns for a small body. Otherwise the client may have closed the
+    /// connection by then.
     func read(
         _ sent: consuming [UInt8], coding: ContentCoding, acceptedAt: Timestamp,
         then done: @escaping @LoopActor @Sendable (Outcome) -> Void
@@ -39,7 +40,7 @@ final class WebhookReader {
         if coding == .identity && sent.count <= Self.smallBody {
             return done(Self.outcome(of: sent, coding, acceptedAt, decoder, parser))
         }
-        // Not captured by the closure as it is: a parameter that is consumed cannot be.
+        // Copied, because a closure cannot capture a consumed parameter.
         let body = sent
         queue.async { @Sendable in
             let outcome = Self.outcome(of: body, coding, acceptedAt, decoder, nil)
@@ -57,19 +58,19 @@ final class WebhookReader {
     }
 }
 
-/// How a body was compressed on its way (RFC 9110 section 8.4).
+/// The content coding of a body (RFC 9110 section 8.4).
 enum ContentCoding {
     case identity
-    /// gzip, and deflate in its zlib form; zlib tells the two apart by their first bytes.
+    /// gzip, or deflate in zlib format. zlib detects the format by the first bytes.
     case zlib
 
     enum Failure: Error, Equatable {
         case damaged
-        /// More than the limit: a bomb, or a body too large all the same.
+        /// The decompressed body is larger than the limit.
         case tooLarge
     }
 
-    /// - Parameter field: the `Content-Encoding` field; nil for a coding that is not understood.
+    /// - Parameter field: the `Content-Encoding` value. Returns nil if the coding is not supported.
     init?(field: String?) {
         switch field?.lowercased() {
         case nil, "", "identity": self = .identity
@@ -78,10 +79,10 @@ enum ContentCoding {
         }
     }
 
-    /// The body as it was before its coding, at most `limit` bytes.
+    /// Decodes the body to at most `limit` bytes.
     ///
-    /// It takes no more memory than that: what is larger than a scratch buffer is unpacked twice, first to learn its size.
-    /// gzip may have several members (RFC 1952 section 2.2); the limit is for all of them together.
+    /// Uses no more memory than that. A body larger than the scratch buffer is decompressed twice, first to compute its
+    /// size. gzip may have several members (RFC 1952 section 2.2); the limit applies to their sum.
     func decode(_ body: [UInt8], limit: Int) throws(Failure) -> [UInt8] {
         switch self {
         case .identity: return body
@@ -108,18 +109,18 @@ enum ContentCoding {
 
     private static let scratchSize = 64 * 1024
 
-    /// Unpacks a body and returns its size.
+    /// Decompresses a body and returns its size.
     ///
-    /// - Parameter wraps: begin again at the start of `output` where it is full, to learn the size of a larger body.
+    /// - Parameter wraps: overwrite `output` from its start when it is full, to compute the size of a larger body.
     private static func inflate(
         _ body: [UInt8], into output: UnsafeMutableBufferPointer<UInt8>, wraps: Bool, limit: Int
     ) throws(Failure) -> Int {
         var stream = z_stream()
-        // 15 bits of window, and 32 to recognise gzip and zlib by their headers.
+        // 15 window bits; adding 32 detects gzip and zlib headers.
         guard relay_inflate_init(&stream, 15 + 32) == Z_OK else { throw .damaged }
         defer { inflateEnd(&stream) }
         return try body.withUnsafeBufferPointer { (input) throws(Failure) in
-            // zlib only reads there; its interface is older than const.
+            // zlib only reads this buffer; its API predates const.
             stream.next_in = UnsafeMutablePointer(mutating: input.baseAddress)
             stream.avail_in = UInt32(clamping: input.count)
             let isGzip = isGzip(input[...])
@@ -127,7 +128,7 @@ enum ContentCoding {
             var used = 0
             while true {
                 if wraps, used == output.count { used = 0 }
-                // Without room zlib still reads to the end of the stream: there is nothing more to write.
+                // With a full output buffer zlib can still read the end of the stream.
                 stream.next_out = output.baseAddress.map { $0 + used }
                 stream.avail_out = UInt32(clamping: output.count - used)
                 let before = stream.avail_out
@@ -137,7 +138,7 @@ enum ContentCoding {
                 if size > limit { throw .tooLarge }
                 if code == Z_STREAM_END {
                     if stream.avail_in == 0 { return size }
-                    // Only another member may follow; anything else is not what a sender of one body means.
+                    // Only another gzip member may follow; other trailing data is invalid.
                     guard isGzip, Self.isGzip(input.suffix(Int(stream.avail_in))), inflateReset(&stream) == Z_OK else {
                         throw .damaged
                     }
@@ -153,7 +154,7 @@ enum ContentCoding {
     }
 }
 
-/// The metrics of accepted webhooks, looked up once for the same reason as `Intake`'s.
+/// The metrics of accepted webhooks, looked up once as in `Intake`.
 struct AcceptedWebhooks {
     private let requests: Counter
     private let durations: Histogram

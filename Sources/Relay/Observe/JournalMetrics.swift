@@ -4,7 +4,7 @@ import Logging
 import RocketChat
 import SQLiteJournal
 
-/// Turns what the journal reports into metrics and log lines.
+/// Turns journal events into metrics and log lines.
 struct JournalMetrics: JournalObserver {
     var metrics: Metrics
     var logger: Logger
@@ -14,15 +14,15 @@ struct JournalMetrics: JournalObserver {
     }
 
     func journalRefuses(_ severities: Set<Severity>) {
-        guard !severities.isEmpty else { return logger.notice("journal takes webhooks of every severity") }
+        guard !severities.isEmpty else { return logger.notice("journal accepts webhooks of every severity") }
         logger.error(
-            "journal keeps its space for more urgent alerts, webhooks are refused",
+            "journal space is reserved for more urgent alerts, webhooks are refused",
             metadata: ["severities": "\(Severity.list(severities))"])
     }
 
     func journalChanged(to state: JournalState) {
         switch state {
-        case .open: logger.notice("journal takes webhooks")
+        case .open: logger.notice("journal accepts webhooks")
         case .full(let reason): logger.error("journal is full, webhooks are refused", metadata: ["reason": "\(reason)"])
         case .failed(let reason): logger.critical("journal failed", metadata: ["err": "\(reason)"])
         case .closed: logger.debug("journal closed")
@@ -33,29 +33,30 @@ struct JournalMetrics: JournalObserver {
 extension Metrics {
     /// Registers the gauges of a journal.
     func register<Ticket>(_ journal: Journal<Ticket>) {
-        byDestination("relay_journal_pending", "Notifications accepted and not yet settled.", journal) {
+        byDestination("relay_journal_pending", "Accepted notifications that are not yet settled.", journal) {
             Double($0.pending[$1] ?? 0)
         }
-        register("relay_journal_bytes", "Bytes of the journal in use.") { Double(journal.snapshot.usage.usedBytes) }
-        register("relay_journal_limit_bytes", "Bytes of the journal above which webhooks are refused.") {
+        register("relay_journal_bytes", "Bytes used by the journal.") { Double(journal.snapshot.usage.usedBytes) }
+        register("relay_journal_limit_bytes", "Journal size in bytes above which webhooks are refused.") {
             Double(journal.snapshot.usage.limitBytes)
         }
         register(
-            "relay_journal_accepting", "Whether the journal takes webhooks whose most urgent alert has this severity."
+            "relay_journal_accepting", "Whether the journal accepts webhooks whose most urgent alert has this severity."
         ) {
             let snapshot = journal.snapshot
             return Severity.allCases.map { severity in
                 Gauge.Sample(labels: [("severity", severity.rawValue)], value: snapshot.accepts(severity) ? 1 : 0)
             }
         }
-        register("relay_journal_missing_notifications", "Acknowledged notifications that the start found missing.") {
+        register("relay_journal_missing_notifications", "Acknowledged notifications that were missing at the start.") {
             Double(journal.snapshot.missing)
         }
-        byDestination("relay_journal_oldest_pending_age_seconds", "Age of the oldest unsettled notification.", journal)
-        {
+        byDestination(
+            "relay_journal_oldest_pending_age_seconds", "Age of the oldest pending notification in seconds.", journal
+        ) {
             $0.oldestPending[$1].map { max(0, Timestamp.now().since($0) / .seconds(1)) } ?? 0
         }
-        byDestination("relay_dead_letters", "Notifications given up on that wait for a person.", journal) {
+        byDestination("relay_dead_letters", "Dead letters in the journal.", journal) {
             Double($0.deadLetters[$1] ?? 0)
         }
     }
@@ -77,9 +78,9 @@ extension Metrics {
 }
 
 extension Destination {
-    /// The labels of a metric's series for this destination.
+    /// The labels of a metric series for this destination.
     ///
-    /// - Parameter name: the receiver's name; nil for a severity's own room.
+    /// - Parameter name: the receiver name; nil for the room of a severity.
     func labels(receiver name: String?) -> [(String, String)] {
         [("severity", severity.rawValue)] + (name.map { [("receiver", $0)] } ?? [])
     }

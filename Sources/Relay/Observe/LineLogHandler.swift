@@ -7,13 +7,13 @@ import RocketChat
 import SQLiteJournal
 import Support
 
-/// How a log event is written: `logfmt` (key=value) or one JSON object a line.
+/// The log format: `logfmt` (key=value) or JSON, one line per event.
 enum LogFormat: String, CaseIterable, Sendable {
     case logfmt
     case json
 }
 
-/// One line an event: time, level, message, then the keys in the order of their names.
+/// Writes one line per event: time, level, message, then the keys in alphabetical order.
 struct LineLogHandler: LogHandler {
     var metadata: Logger.Metadata = [:]
     private let format: LogFormat
@@ -26,7 +26,7 @@ struct LineLogHandler: LogHandler {
         self.sink = sink
     }
 
-    /// One for the whole program, so that a reload can change it.
+    /// The level of the whole program, so that a reload can change it.
     var logLevel: Logger.Level {
         get { threshold.level }
         set { threshold.level = newValue }
@@ -48,7 +48,7 @@ struct LineLogHandler: LogHandler {
         sink.write(Self.line(pairs, as: format))
     }
 
-    /// Now, to the millisecond.
+    /// The current time in milliseconds.
     private static func timestamp() -> String {
         var now = Timestamp.now()
         now.nanoseconds -= now.nanoseconds % 1_000_000
@@ -72,7 +72,7 @@ struct LineLogHandler: LogHandler {
         return !scalar.properties.isWhitespace && !TerminalText.isHidden(scalar)
     }
 
-    /// A JSON string, which logfmt's readers take too; a line break in a value cannot fake a second event.
+    /// A JSON string, which logfmt parsers accept too. A line break in a value cannot forge a second event.
     private static func quoted(_ value: String) -> String {
         var writer = JSONWriter()
         writer.string(value)
@@ -80,10 +80,10 @@ struct LineLogHandler: LogHandler {
     }
 }
 
-/// Writes log lines to a descriptor without ever making the writer of a line wait.
+/// Writes log lines to a descriptor. Writers never block.
 ///
-/// A pipe that nobody reads blocks only this sink's own queue: lines beyond one megabyte of backlog are dropped and
-/// counted. Alerts matter more than the log about them.
+/// A pipe without a reader blocks only the queue of this sink. Lines beyond one megabyte of backlog are dropped and
+/// counted. Alerts matter more than their log.
 final class LogSink: Sendable {
     private struct Backlog {
         var bytes: [UInt8] = []
@@ -100,22 +100,22 @@ final class LogSink: Sendable {
         self.descriptor = descriptor
         self.limit = limit
         self.onDrop = onDrop
-        // A reader of the log that goes away must not take the program with it.
+        // A log reader that exits must not end the program.
         signal(SIGPIPE, SIG_IGN)
     }
 
     func write(_ line: String) {
-        let (isDropped, mustStart) = backlog.withLock { backlog -> (Bool, Bool) in
+        let (isDropped, startsWriter) = backlog.withLock { backlog -> (Bool, Bool) in
             guard backlog.bytes.count + line.utf8.count < limit else { return (true, false) }
             backlog.bytes += line.utf8
             defer { backlog.isWriting = true }
             return (false, !backlog.isWriting)
         }
         if isDropped { onDrop() }
-        if mustStart { queue.async { self.drain() } }
+        if startsWriter { queue.async { self.drain() } }
     }
 
-    /// Waits until all is written, but not longer than `timeout`: called once, before the process ends.
+    /// Waits until all lines are written, at most for `timeout`. Called once, before the process exits.
     func flush(timeout: DispatchTimeInterval) {
         let done = DispatchSemaphore(value: 0)
         queue.async { done.signal() }
@@ -150,7 +150,7 @@ final class LogSink: Sendable {
     }
 }
 
-/// The least level that is logged; may change while the program runs.
+/// The minimum level that is logged. May change at run time.
 final class LogThreshold: Sendable {
     private let current: Locked<Logger.Level>
 

@@ -4,18 +4,18 @@ import Libevent
 import Logging
 import RocketChat
 
-/// Decides which of many like log lines are written: at most so many of a sender in a window of time, and so many in all;
-/// of the others it keeps the count, which is due when the window ends.
+/// Limits similar log lines per time window: per sender, and in total. Suppressed lines are counted, and the counts are
+/// reported when the window ends.
 ///
-/// It holds at most `capacity` senders; what comes from further ones is counted in one.
+/// Remembers at most `capacity` senders. Lines of all further senders are counted together.
 struct LogLimiter<Sender: Hashable & Sendable>: Sendable {
     typealias Instant = ContinuousClock.Instant
 
-    /// What was left out in a window that has ended.
+    /// The suppressed lines of an ended window.
     struct Summary: Sendable, Equatable {
-        /// Those of whom most was left out, the most first.
+        /// The senders with the most suppressed lines, in descending order.
         var senders: [(sender: Sender, count: Int)] = []
-        /// Left out of all others.
+        /// Suppressed lines of all other senders.
         var others = 0
 
         var isEmpty: Bool { senders.isEmpty && others == 0 }
@@ -28,7 +28,7 @@ struct LogLimiter<Sender: Hashable & Sendable>: Sendable {
 
     private struct Lines {
         var written = 0
-        var leftOut = 0
+        var suppressed = 0
     }
 
     let window: Duration
@@ -43,10 +43,10 @@ struct LogLimiter<Sender: Hashable & Sendable>: Sendable {
     private var others = 0
 
     /// - Parameters:
-    ///   - limit: lines of a sender in a window.
-    ///   - total: lines of all senders in a window.
-    ///   - capacity: how many senders are told from each other.
-    ///   - named: how many of them a summary names.
+    ///   - limit: lines per sender and window.
+    ///   - total: lines per window.
+    ///   - capacity: the maximum number of senders that are counted separately.
+    ///   - named: the maximum number of senders that a summary names.
     init(
         limit: Int = 10, total: Int = 200, per window: Duration = .seconds(60), capacity: Int = 1024, named: Int = 10
     ) {
@@ -58,10 +58,10 @@ struct LogLimiter<Sender: Hashable & Sendable>: Sendable {
         self.named = named
     }
 
-    /// How many senders are remembered.
+    /// The number of remembered senders.
     var count: Int { lines.count }
 
-    /// Whether a line may be written now, and what the window that has ended before it left out.
+    /// Whether a line may be written now, and the summary of the window that ended before.
     mutating func admit(_ sender: Sender, at now: Instant) -> (isWritten: Bool, summary: Summary) {
         let summary = summary(at: now)
         if end == nil { end = now + window }
@@ -74,25 +74,25 @@ struct LogLimiter<Sender: Hashable & Sendable>: Sendable {
             written += 1
             lines[sender, default: Lines()].written += 1
         } else {
-            let leftOut = lines[sender, default: Lines()].leftOut
-            lines[sender, default: Lines()].leftOut = leftOut.saturated(adding: 1)
+            let suppressed = lines[sender, default: Lines()].suppressed
+            lines[sender, default: Lines()].suppressed = suppressed.saturated(adding: 1)
         }
         return (isWritten, summary)
     }
 
-    /// When a summary will be due that is not empty; nil while nothing has been left out.
+    /// When the next non-empty summary is due; nil if nothing was suppressed.
     fileprivate var summaryDue: Instant? {
-        guard let end, others > 0 || lines.values.contains(where: { $0.leftOut > 0 }) else { return nil }
+        guard let end, others > 0 || lines.values.contains(where: { $0.suppressed > 0 }) else { return nil }
         return end
     }
 
-    /// What the window left out, once it has ended; empty before.
+    /// The summary of the window if it has ended; otherwise empty.
     mutating func summary(at now: Instant) -> Summary {
         guard let end, now >= end else { return Summary() }
-        let leftOut = lines.filter { $0.value.leftOut > 0 }.sorted { $0.value.leftOut > $1.value.leftOut }
+        let suppressed = lines.filter { $0.value.suppressed > 0 }.sorted { $0.value.suppressed > $1.value.suppressed }
         let summary = Summary(
-            senders: leftOut.prefix(named).map { ($0.key, $0.value.leftOut) },
-            others: leftOut.dropFirst(named).reduce(others) { $0.saturated(adding: $1.value.leftOut) })
+            senders: suppressed.prefix(named).map { ($0.key, $0.value.suppressed) },
+            others: suppressed.dropFirst(named).reduce(others) { $0.saturated(adding: $1.value.suppressed) })
         self.end = nil
         written = 0
         lines = [:]
@@ -108,12 +108,12 @@ extension Int {
     }
 }
 
-/// The log of what senders are refused: whoever asks thousands of times a second gets some lines a minute, and then
-/// one with the count of the rest.
+/// Logs refused requests. A client that sends thousands of requests a second gets a few lines a minute, then one line
+/// with the count of the rest.
 ///
-///     log.warning("webhook refused", from: admission.client(of: exchange), ["reason": "unauthorized"])
+///     log.warning("webhook refused", from: authorizer.client(of: exchange), ["reason": "unauthorized"])
 ///
-/// Lines are limited by `ClientAddress.source`, and name the address itself.
+/// Lines are limited per `ClientAddress.source` and contain the full address.
 @LoopActor
 final class SenderLog {
     typealias Source = ClientAddress.Source
@@ -121,7 +121,7 @@ final class SenderLog {
     private let logger: Logger
     private let now: @Sendable () -> ContinuousClock.Instant
     private var limiter: LogLimiter<Source>
-    /// Tells the count although nobody comes again.
+    /// Logs the summary even if the sender sends nothing more.
     private var timer: LoopEvent?
 
     init(
@@ -134,36 +134,36 @@ final class SenderLog {
     }
 
     /// - Parameters:
-    ///   - client: is logged as `from`.
-    ///   - metadata: the other keys; made only for a line that is written.
+    ///   - client: logged as `from`.
+    ///   - metadata: the other keys; evaluated only if the line is written.
     func warning(
         _ message: Logger.Message, from client: ClientAddress, _ metadata: @autoclosure () -> Logger.Metadata = [:]
     ) {
         let (isWritten, summary) = limiter.admit(client.source, at: now())
-        tell(summary)
+        logSummary(summary)
         if isWritten {
             logger.warning(message, metadata: metadata().merging(["from": "\(client)"]) { $1 })
         } else if timer == nil {
-            awaitSummary()
+            scheduleSummary()
         }
     }
 
-    private func awaitSummary() {
+    private func scheduleSummary() {
         guard let due = limiter.summaryDue else { return }
         timer = LoopEvent.timer(after: max(.milliseconds(1), due - now())) { [unowned self] in
             timer = nil
-            tell(limiter.summary(at: now()))
-            // The loop counts from when its turn began, by a clock of its own, so it can be early.
-            awaitSummary()
+            logSummary(limiter.summary(at: now()))
+            // The loop clock may be behind, so the timer can fire early.
+            scheduleSummary()
         }
     }
 
-    private func tell(_ summary: LogLimiter<Source>.Summary) {
+    private func logSummary(_ summary: LogLimiter<Source>.Summary) {
         for (source, count) in summary.senders {
-            logger.warning("more of the same left out", metadata: ["from": "\(source)", "count": "\(count)"])
+            logger.warning("log lines suppressed", metadata: ["from": "\(source)", "count": "\(count)"])
         }
         if summary.others > 0 {
-            logger.warning("more of the same left out", metadata: ["from": "others", "count": "\(summary.others)"])
+            logger.warning("log lines suppressed", metadata: ["from": "others", "count": "\(summary.others)"])
         }
     }
 }

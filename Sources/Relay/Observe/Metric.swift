@@ -5,10 +5,10 @@ import SQLiteJournal
 import Support
 import Synchronization
 
-/// A number of one metric family, as it is written on one line of the exposition format or several.
+/// A metric of one family, written as one or more lines of the exposition format.
 protocol Metric: Sendable {
     init()
-    /// The sample lines' name suffixes, extra label and values.
+    /// The samples: name suffix, extra label and value.
     func samples() -> [MetricSample]
 }
 
@@ -23,7 +23,7 @@ struct MetricSample: Sendable, Equatable {
     }
 }
 
-/// A number that only grows.
+/// A number that only increases.
 final class Counter: Metric {
     private let value = Atomic<Int>(0)
 
@@ -36,9 +36,9 @@ final class Counter: Metric {
     func samples() -> [MetricSample] { [MetricSample(value: Double(current))] }
 }
 
-/// How often values fell into each of a row of ranges; for durations in seconds.
+/// Counts durations in seconds by bucket.
 final class Histogram: Metric {
-    /// From half a millisecond, which a commit takes, to ten minutes, which a storm's backlog may.
+    /// From half a millisecond (a commit) to ten minutes (a backlog after a storm).
     static let bounds: [Double] = [
         0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600,
     ]
@@ -75,20 +75,19 @@ final class Histogram: Metric {
     }
 }
 
-/// A family as the exposition format writes it, whatever kind of metric it holds.
+/// Writes a metric family in the exposition format, for every kind of metric.
 protocol MetricFamilyText: Sendable {
     func write(to text: inout MetricsText)
 }
 
-/// All metrics of one name, told apart by the values of its labels, which must come from small fixed sets.
+/// All metrics of one name, distinguished by label values, which must come from small fixed sets.
 final class MetricFamily<Kind: Metric>: MetricFamilyText {
     let name: String
     private let help: String
     private let labels: [String]
     private let metrics: Locked<[[String]: Kind]>
 
-    /// - Parameter existing: label values that are shown as zero before anything happened, so that `rate()` and alerts
-    ///   see a series from the start.
+    /// - Parameter existing: label values that start at zero, so that `rate()` and alerts see a series from the start.
     init(_ name: String, _ help: String, labels: [String] = [], existing: [[String]] = []) {
         self.name = name
         self.help = help
@@ -97,7 +96,7 @@ final class MetricFamily<Kind: Metric>: MetricFamilyText {
         metrics = Locked(Dictionary(uniqueKeysWithValues: initial.map { ($0, Kind()) }))
     }
 
-    /// Labels at the end may be left out: they are empty then, which the exposition format takes for absent.
+    /// Trailing labels may be omitted. They are empty then, which equals absent in the exposition format.
     subscript(_ given: String...) -> Kind {
         precondition(given.count <= labels.count, "\(name) has \(labels.count) labels")
         let values = Self.padded(given, to: labels.count)
@@ -127,7 +126,7 @@ final class MetricFamily<Kind: Metric>: MetricFamilyText {
     }
 }
 
-/// Prometheus' text exposition format 0.0.4.
+/// The Prometheus text exposition format 0.0.4.
 struct MetricsText {
     static let contentType = "text/plain; version=0.0.4; charset=utf-8"
     private(set) var text = ""

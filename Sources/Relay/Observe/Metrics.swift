@@ -5,70 +5,71 @@ import RocketChat
 import SQLiteJournal
 import Support
 
-/// The metrics of the program. Their names are part of its interface. No label contains an alert's own label values.
+/// The metrics of the program. Their names are a public interface. Labels never contain label values of alerts.
 ///
-/// A counter or histogram is a stored property of this class: `text` finds it by reflection. A gauge is registered by
-/// the component that knows its value. Neither needs a second list.
+/// Counters and histograms are stored properties of this class, which `text` finds by reflection. The component that
+/// knows the value registers a gauge. Neither needs a second list.
 ///
-/// `receiver` names a receiver of the configuration. The series of a severity's own room do not have it.
+/// The label `receiver` is the name of a configured receiver. Series for the room of a severity do not have it.
 final class Metrics: Sendable {
     private static let severities = Severity.allCases.map { [$0.rawValue] }
 
     let httpRequests = MetricFamily<Counter>(
         "relay_http_requests_total", "HTTP requests answered.", labels: ["route", "code"])
     let httpRequestDuration = MetricFamily<Histogram>(
-        "relay_http_request_duration_seconds", "From a request's last byte to its answer.", labels: ["route"],
+        "relay_http_request_duration_seconds", "Time from the last byte of a request to its response.",
+        labels: ["route"],
         existing: [["/webhook"]])
     let alertsReceived = MetricFamily<Counter>(
         "relay_alerts_received_total", "Alerts in accepted webhooks.", labels: ["severity", "status"],
         existing: severities.flatMap { [$0 + ["firing"], $0 + ["resolved"]] })
     let payloadsRejected = MetricFamily<Counter>(
-        "relay_payloads_rejected_total", "Webhooks not accepted, by reason.", labels: ["reason"])
+        "relay_payloads_rejected_total", "Refused webhooks, by reason.", labels: ["reason"])
     let journalCommitDuration = MetricFamily<Histogram>(
-        "relay_journal_commit_duration_seconds", "Time to make one group of webhooks durable.")
+        "relay_journal_commit_duration_seconds", "Duration of one journal commit.")
     let notifications = MetricFamily<Counter>(
         "relay_notifications_total", "Notifications delivered to Rocket.Chat.", labels: ["severity", "receiver"],
         existing: severities)
     let notificationsFailed = MetricFamily<Counter>(
-        "relay_notifications_failed_total", "Delivery attempts that failed, by reason.",
+        "relay_notifications_failed_total", "Failed delivery attempts, by reason.",
         labels: ["severity", "reason", "receiver"])
     let messagesSent = MetricFamily<Counter>(
-        "relay_messages_sent_total", "Messages that Rocket.Chat accepted.", labels: ["severity", "receiver"],
+        "relay_messages_sent_total", "Messages accepted by Rocket.Chat.", labels: ["severity", "receiver"],
         existing: severities)
     let messagesRerouted = MetricFamily<Counter>(
-        "relay_messages_rerouted_total", "Messages posted to the fallback because the room's own hook did not work.",
+        "relay_messages_rerouted_total", "Messages posted to another room because the primary hook failed.",
         labels: ["severity", "receiver"], existing: severities)
     let coalescedAlerts = MetricFamily<Counter>(
-        "relay_coalesced_alerts_total", "Alerts delivered in a message that stands for several notifications.",
+        "relay_coalesced_alerts_total", "Alerts delivered in a digest of several notifications.",
         labels: ["severity", "receiver"], existing: severities)
     let notificationsExpired = MetricFamily<Counter>(
-        "relay_notifications_expired_total", "Firings not told: older than the maximum age, and resolved since.",
+        "relay_notifications_expired_total", "Firing notifications not delivered: too old and resolved.",
         labels: ["severity", "receiver"], existing: severities)
     let notificationsDead = MetricFamily<Counter>(
-        "relay_notifications_dead_total", "Notifications given up on and moved to the dead letters, by reason.",
+        "relay_notifications_dead_total", "Notifications moved to the dead letters, by reason.",
         labels: ["severity", "reason", "receiver"], existing: severities.map { $0 + ["crash"] })
     let deliveryDuration = MetricFamily<Histogram>(
-        "relay_delivery_duration_seconds", "Time of one post to Rocket.Chat.", labels: ["severity", "receiver"],
+        "relay_delivery_duration_seconds", "Duration of one post to Rocket.Chat.", labels: ["severity", "receiver"],
         existing: severities)
     let endToEnd = MetricFamily<Histogram>(
-        "relay_end_to_end_seconds", "From a webhook's acceptance to its delivery.", labels: ["severity", "receiver"],
+        "relay_end_to_end_seconds", "Time from accepting a webhook to its delivery.", labels: ["severity", "receiver"],
         existing: severities)
     let duplicatesSuppressed = MetricFamily<Counter>(
-        "relay_duplicates_suppressed_total", "Webhooks whose content was accepted before, within the window.")
+        "relay_duplicates_suppressed_total", "Webhooks dropped as duplicates within RELAY_DEDUPE_WINDOW.")
     let possibleDuplicates = MetricFamily<Counter>(
-        "relay_possible_duplicates_total", "Posts repeated though Rocket.Chat may have taken them.",
+        "relay_possible_duplicates_total", "Failed posts that Rocket.Chat may have accepted.",
         labels: ["severity", "receiver"], existing: severities)
     let connectionsClosed = MetricFamily<Counter>(
-        "relay_connections_closed_total", "Connections that the listener ended without an answer, by reason.",
+        "relay_connections_closed_total", "Connections closed by the listener without a response, by reason.",
         labels: ["reason"], existing: HTTPServer.Closing.allCases.map { [$0.rawValue] })
     let logLinesDropped = MetricFamily<Counter>(
-        "relay_log_lines_dropped_total", "Log lines dropped because stderr did not take them.")
+        "relay_log_lines_dropped_total", "Log lines dropped because stderr was blocked.")
 
     private let gauges = Locked<[Gauge]>([])
 
-    /// Registers a metric whose value is read at each scrape, on the loop: `read` must not block.
+    /// Registers a metric whose value is read at each scrape. `read` is called on the loop and must not block.
     ///
-    /// - Parameter type: Prometheus' name of the type, for values that only grow `counter`.
+    /// - Parameter type: the Prometheus metric type; `counter` for values that only increase.
     func register(
         _ name: String, _ help: String, type: String = "gauge",
         read: @escaping @LoopActor @Sendable () -> [Gauge.Sample]
@@ -76,7 +77,7 @@ final class Metrics: Sendable {
         gauges.withLock { $0.append(Gauge(name: name, help: help, type: type, read: read)) }
     }
 
-    /// Registers a metric of one series without labels.
+    /// Registers a metric with one series and no labels.
     func register(
         _ name: String, _ help: String, type: String = "gauge", value: @escaping @LoopActor @Sendable () -> Double
     ) {
@@ -89,7 +90,7 @@ final class Metrics: Sendable {
         gauges.withLock { $0 }.map { Gauge.Reading(gauge: $0, samples: $0.read()) }
     }
 
-    /// The counters and histograms, and these readings, in the exposition format. May run on any thread.
+    /// The counters, histograms and these readings in the exposition format. May be called on any thread.
     func text(_ readings: [Gauge.Reading] = []) -> MetricsText {
         var text = MetricsText()
         for case let family as any MetricFamilyText in Mirror(reflecting: self).children.lazy.map(\.value) {
@@ -100,7 +101,7 @@ final class Metrics: Sendable {
     }
 }
 
-/// A metric whose value its owner knows.
+/// A metric whose value another component owns.
 struct Gauge: Sendable {
     struct Sample: Sendable {
         var labels: [(String, String)] = []

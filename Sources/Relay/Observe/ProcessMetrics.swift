@@ -14,9 +14,9 @@ struct ProcessMetrics {
     var maxDescriptors: Double
     var startTime: Double
 
-    /// nil where there is no /proc.
+    /// Returns nil if there is no /proc.
     init?() {
-        // The command's name stands in parentheses and may hold spaces: the fields are counted after it (proc(5)).
+        // The command name is in parentheses and may contain spaces, so fields are counted after it (proc(5)).
         guard let stat = Self.read("/proc/self/stat"), let name = stat.lastIndex(of: ")"),
             let boot = Self.read("/proc/stat")?.split(separator: "\n").first(where: { $0.hasPrefix("btime ") })
         else { return nil }
@@ -57,7 +57,7 @@ struct ProcessMetrics {
         defer { closedir(folder) }
         var count = 0
         while let entry = readdir(folder) {
-            // Names are numbers but for `.` and `..`; the folder's own descriptor is counted off below.
+            // All names are numbers except `.` and `..`. The descriptor of this folder is subtracted below.
             if entry.pointee.d_name.0 != CChar(UInt8(ascii: ".")) { count += 1 }
         }
         return count - 1

@@ -4,8 +4,8 @@ import Journaling
 import Libevent
 import SQLiteJournal
 
-/// Renders metrics off the loop, one scrape at a time. Requests that arrive meanwhile share the next scrape, so that a
-/// flood of them costs one scrape after another, and no connection waits behind the scrapes of others.
+/// Renders metrics off the loop, one scrape at a time. Requests that arrive during a scrape share the next one. So a
+/// flood of requests runs one scrape at a time, and no request waits for more than two.
 @LoopActor
 final class Scraper {
     typealias Reply = @LoopActor @Sendable (String) -> Void

@@ -1,13 +1,13 @@
-/// Text from outside as it may reach a log or a terminal.
+/// Escapes untrusted text for logs and terminals.
 ///
-/// Scalars that nobody sees can do harm there: controls steer the terminal (also DEL and those of U+0080 to U+009F),
-/// U+2028 and U+2029 fake a new line, U+202E and its like reorder it, others hide. All of them are written as JSON's
-/// escapes, `\u202e`, which in a JSON string stand for the same text, and which a person can read.
+/// Invisible characters can do harm: controls steer the terminal (including DEL and U+0080 to U+009F), U+2028 and
+/// U+2029 forge a new line, U+202E and others reorder a line. They are written as JSON escapes such as `\u202e`, which
+/// are readable and equal the same text in a JSON string.
 ///
-/// `LineLogHandler` and `StandardStreams` put all that they write through this, so no caller has to.
+/// `LineLogHandler` and `StandardStreams` escape all their output, so callers need not.
 enum TerminalText {
     static func isHidden(_ scalar: Unicode.Scalar) -> Bool {
-        // U+FE0F only chooses the coloured form of the sign before it, as in many emoji.
+        // U+FE0F only selects the color form of an emoji.
         if scalar.value < 0x7F { return scalar.value < 0x20 }
         if scalar == "\u{FE0F}" { return false }
         switch scalar.properties.generalCategory {
@@ -19,7 +19,7 @@ enum TerminalText {
     /// - Parameter keepsLines: leaves line feeds and tabs as they are.
     static func escaped(_ text: String, keepsLines: Bool) -> String {
         func isLayout(_ scalar: Unicode.Scalar) -> Bool { keepsLines && (scalar == "\n" || scalar == "\t") }
-        // Most text is plain, and it comes in megabytes.
+        // Fast path: most text is printable ASCII, and there can be megabytes of it.
         if text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) || keepsLines && ($0 == 0x0A || $0 == 0x09) }) {
             return text
         }

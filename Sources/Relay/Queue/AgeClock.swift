@@ -2,20 +2,20 @@ import Alerts
 import RocketChat
 import SQLiteJournal
 
-/// Tells how old something is by a wall clock that may leap, checked against one that does not.
+/// Computes ages by a wall clock that may jump, checked against the monotonic clock.
 ///
-/// A leap of more than ten minutes counts only once two further looks, five minutes apart each, have found the clock
-/// where it leapt to: until then time goes on as the steady clock has it. The same goes for the time before the process
-/// started, of which there is no steady clock: of a gap of more than ten minutes nothing counts before two looks after
-/// the start agree. A wrong age only ever is too low, so that an alert is told rather than expired.
+/// A jump of more than ten minutes counts only after two further checks, five minutes apart, confirm it. Until then
+/// ages advance by the monotonic clock. There is no monotonic clock for the time before the process started. So a gap
+/// of more than ten minutes before the start counts only after two checks agree. An error only makes an age too low, so
+/// an alert is delivered rather than expired.
 struct AgeClock: Sendable {
     typealias Instant = ContinuousClock.Instant
 
     private static let tolerance = Duration.seconds(600)
-    private static let pauseBetweenLooks = Duration.seconds(300)
-    private static let looksNeeded = 2
+    private static let checkInterval = Duration.seconds(300)
+    private static let checksNeeded = 2
 
-    /// A wall clock's reading beside the steady clock's.
+    /// A reading of the wall clock and the monotonic clock.
     private struct Reading {
         var wall: Timestamp
         var steady: Instant
@@ -29,48 +29,48 @@ struct AgeClock: Sendable {
     /// A reading that waits to be confirmed.
     private struct Claim {
         var first: Reading
-        var lastLook: Instant
+        var lastCheck: Instant
         var confirmations = 0
 
-        /// Whether it is confirmed now; nil where it is contradicted.
-        mutating func look(_ reading: Reading) -> Bool? {
+        /// Whether it is confirmed now; nil if the reading contradicts it.
+        mutating func confirm(_ reading: Reading) -> Bool? {
             guard first.isContinued(by: reading) else { return nil }
-            if reading.steady - lastLook >= AgeClock.pauseBetweenLooks {
+            if reading.steady - lastCheck >= AgeClock.checkInterval {
                 confirmations += 1
-                lastLook = reading.steady
+                lastCheck = reading.steady
             }
-            return confirmations >= AgeClock.looksNeeded
+            return confirmations >= AgeClock.checksNeeded
         }
     }
 
     private let start: Reading
-    /// What the steady clock is counted on from.
+    /// The reading from which the monotonic clock counts.
     private var base: Reading
-    /// That the clock was right at the start; nil once it is confirmed.
+    /// The claim that the clock was right at the start; nil once it is confirmed.
     private var startClaim: Claim?
-    /// That the clock leapt and is right now.
-    private var leap: Claim?
+    /// The claim that the clock has jumped and is right now.
+    private var jump: Claim?
 
     init(wall: Timestamp, steady: Instant) {
         start = Reading(wall: wall, steady: steady)
         base = start
-        startClaim = Claim(first: start, lastLook: steady)
+        startClaim = Claim(first: start, lastCheck: steady)
     }
 
-    /// - Parameter moment: by the wall clock, when something was accepted.
+    /// - Parameter moment: the wall clock time of acceptance.
     mutating func age(of moment: Timestamp, wall: Timestamp, steady: Instant) -> Duration {
         let reading = Reading(wall: wall, steady: steady)
         let counted = steady - base.steady
         if base.isContinued(by: reading) {
-            leap = nil
-            if startClaim?.look(reading) == true { startClaim = nil }
+            jump = nil
+            if startClaim?.confirm(reading) == true { startClaim = nil }
             let age = wall.since(moment)
             return startClaim == nil ? age : capped(age, moment, steady)
         }
-        if leap?.look(reading) == nil { leap = Claim(first: reading, lastLook: steady) }
-        if leap?.confirmations ?? 0 >= Self.looksNeeded {
+        if jump?.confirm(reading) == nil { jump = Claim(first: reading, lastCheck: steady) }
+        if jump?.confirmations ?? 0 >= Self.checksNeeded {
             base = reading
-            leap = nil
+            jump = nil
             startClaim = nil
             return wall.since(moment)
         }
@@ -78,7 +78,7 @@ struct AgeClock: Sendable {
         return startClaim == nil ? age : capped(age, moment, steady)
     }
 
-    /// What came before the start by more than the tolerance counts from the start on.
+    /// Counts moments that precede the start by more than the tolerance only from the start.
     private func capped(_ age: Duration, _ moment: Timestamp, _ steady: Instant) -> Duration {
         start.wall.since(moment) > Self.tolerance ? min(age, steady - start.steady) : age
     }

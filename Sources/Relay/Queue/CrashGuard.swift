@@ -7,11 +7,11 @@ import SQLiteJournal
 import Support
 import Synchronization
 
-/// Remembers which notifications were handled when the process crashed, so that none can crash it at every start: the
-/// machine gives one up after three crashes, two of them while it was handled alone.
+/// Records which notifications were handled when the process crashed, so that none can crash it at every start. The
+/// machine gives a notification up after three crashes, two of them while it was handled alone.
 ///
-/// A notification is handled while it is decoded and rendered, and while the answer to it is read. It is not while its post waits for the server:
-/// a process that is killed then must not incriminate it.
+/// A notification is handled while it is decoded and rendered, and while its response is parsed. It is not handled
+/// while its post waits for the server: killing the process then must not count as a crash.
 final class CrashGuard: Sendable {
     private let file: HandlingFile
     private let ledger: Locked<CrashLedger>
@@ -33,7 +33,7 @@ final class CrashGuard: Sendable {
         self.ledger = Locked(ledger)
     }
 
-    /// Logs what was found at the start.
+    /// Logs the crashes found at the start.
     func report(to logger: Logger) {
         if let failure {
             logger.error(
@@ -50,26 +50,26 @@ final class CrashGuard: Sendable {
         }
     }
 
-    /// What a queue handles at this moment; used by one queue only.
+    /// Creates the slot of a queue. A slot must be used by one queue only.
     func makeSlot() -> Slot {
         let index = slotsGiven.add(1, ordering: .relaxed).oldValue
         return Slot(file: file, index: index < HandlingFile.slots ? index : nil)
     }
 
-    /// Crashes of earlier processes that were handling it, and how many of them while they handled nothing else.
+    /// The number of earlier crashes while it was handled, in total and while nothing else was handled.
     func crashes(of id: JournalID) -> (all: UInt8, alone: UInt8) {
         guard !isEmpty.load(ordering: .relaxed) else { return (0, 0) }
         let (all, alone) = ledger.withLock { $0.crashes(of: id) }
         return (UInt8(clamping: all), UInt8(clamping: alone))
     }
 
-    /// A destination's notifications up to here are settled.
+    /// Must be called when the notifications of a destination up to this one are settled.
     func settled(through id: JournalID) {
         guard !isEmpty.load(ordering: .relaxed) else { return }
         ledger.withLock { ledger in
             let before = ledger
             ledger.settled(through: id)
-            // Within the lock, so that one writer at a time is in the file.
+            // Under the lock, so that only one thread writes the file.
             if ledger != before { file.write(ledger) }
             isEmpty.store(ledger.entries.isEmpty, ordering: .relaxed)
         }
@@ -77,10 +77,10 @@ final class CrashGuard: Sendable {
 
     struct Slot: Sendable {
         fileprivate let file: HandlingFile
-        /// Nil where there are more queues than slots: that queue is not guarded.
+        /// Nil if all slots are used; then the queue is not guarded.
         fileprivate let index: Int?
 
-        /// Runs `body` while the process is known to handle these.
+        /// Runs `body` and records these notifications as handled meanwhile.
         func during<Result, Failure: Error>(
             _ handled: CrashLedger.Handled?, _ body: () throws(Failure) -> Result
         ) throws(Failure) -> Result {
@@ -93,21 +93,21 @@ final class CrashGuard: Sendable {
 }
 
 extension DeadLetter.Reason {
-    /// The process crashed again and again while handling it.
+    /// The process crashed repeatedly while handling it.
     static let crash = DeadLetter.Reason(rawValue: "crash")
 }
 
 /// Counts, for each notification, the crashes of earlier processes that were handling it. A value without I/O.
 ///
-/// A crash while a digest is handled makes all of its members suspects. They travel in ever smaller company, at last each
-/// alone, so that the crashing one is known.
+/// A crash during a digest makes all its members suspects. They are sent in ever smaller digests, finally alone, until
+/// the cause is known.
 struct CrashLedger: Sendable, Equatable {
-    /// Notifications of one destination that were handled together; one, where both ids are the same.
+    /// Notifications of one destination that were handled together. Both IDs are equal for a single one.
     struct Handled: Sendable, Hashable {
         var first: JournalID
         var last: JournalID
 
-        /// Nil where the ids can be no such range: the storage changed them.
+        /// Returns nil if the IDs are no valid range, because the storage is damaged.
         init?(first: JournalID, last: JournalID) {
             guard first.rawValue > 0, first <= last, first.destination == last.destination else { return nil }
             self.first = first
@@ -128,15 +128,15 @@ struct CrashLedger: Sendable, Equatable {
 
     struct Entry: Sendable, Equatable {
         var handled: Handled
-        /// Crashes while these were handled.
+        /// The number of crashes while these were handled.
         var crashes: Int
-        /// How many of these happened while one of them was handled alone, and nothing else at the same time.
+        /// The number of these crashes while one was handled alone and no other queue handled anything.
         var crashesAlone = 0
     }
 
     static let capacity = 128
 
-    /// The one that was added last is at the end.
+    /// In order of addition.
     private(set) var entries: [Entry] = []
 
     init(_ entries: [Entry] = []) {
@@ -145,7 +145,7 @@ struct CrashLedger: Sendable, Equatable {
 
     /// Counts a crash while these were handled.
     ///
-    /// - Parameter nothingElse: no other queue handled anything.
+    /// - Parameter nothingElse: whether no other queue handled anything.
     mutating func record(_ handled: Handled, nothingElse: Bool) {
         var entry = Entry(handled: handled, crashes: 0)
         if let index = entries.firstIndex(where: { $0.handled == handled }) { entry = entries.remove(at: index) }
@@ -155,13 +155,13 @@ struct CrashLedger: Sendable, Equatable {
         if entries.count > Self.capacity { entries.removeFirst() }
     }
 
-    /// Crashes while it was handled, alone or with others.
+    /// The number of crashes while it was handled, in total and alone.
     func crashes(of id: JournalID) -> (all: Int, alone: Int) {
         entries.filter { $0.handled.contains(id) }.reduce((0, 0)) { ($0.0 + $1.crashes, $0.1 + $1.crashesAlone) }
     }
 
-    /// Forgets a destination's notifications up to this one, which are settled. If the process crashes before the
-    /// settlements are on disk, counting starts again.
+    /// Removes the settled notifications of a destination up to this one. If the process crashes before the settlements
+    /// are on disk, counting restarts.
     mutating func settled(through id: JournalID) {
         entries.removeAll { $0.handled.last <= id && $0.handled.first.destination == id.destination }
     }

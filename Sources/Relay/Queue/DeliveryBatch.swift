@@ -4,7 +4,7 @@ import Journaling
 import RocketChat
 import SQLiteJournal
 
-/// What one delivery carries: one notification, or all that waited, folded into one message.
+/// The content of one delivery: one notification, or several waiting ones folded into one message.
 enum DeliveryBatch: Sendable {
     case single(Journaled<Notification>, Payload)
     case fold(Fold)
@@ -15,7 +15,7 @@ enum DeliveryBatch: Sendable {
         var entries: [Entry] = []
     }
 
-    /// What settling needs of a notification.
+    /// The fields of a notification that settling needs.
     struct Entry: Sendable, Equatable {
         var id: JournalID
         var acceptedAt: Timestamp
@@ -33,12 +33,12 @@ enum DeliveryBatch: Sendable {
         }
     }
 
-    /// How many alerts were folded; none for a notification that has a message of its own.
+    /// The number of folded alerts; 0 for a notification with its own message.
     var foldedAlerts: Int {
         if case .fold(let fold) = self { fold.digest.alerts } else { 0 }
     }
 
-    /// The messages to post, in their order.
+    /// The messages to post, in order.
     func messages(
         in form: Form, severity: Severity, renderer: MessageRenderer, banner: MessageBanner, now: Timestamp
     ) -> [Message] {
@@ -60,7 +60,7 @@ enum DeliveryBatch: Sendable {
 }
 
 extension RenderSettings {
-    /// Half the text and a quarter of the rest.
+    /// Half of the text limit and a quarter of the other limits.
     fileprivate var reduced: RenderSettings {
         var smaller = self
         smaller.textLimit = max(500, textLimit / 2)
@@ -70,24 +70,24 @@ extension RenderSettings {
     }
 }
 
-/// The result of a composition, and what log lines and metrics need of it once it is posted.
+/// The result of a composition, with the data for log lines and metrics.
 struct Manifest: Sendable {
     var parts = 0
-    /// The last parts that are copies in a thread.
+    /// The number of trailing parts that are copies for a thread.
     var copies = 0
-    /// What the messages stand for, in the order of acceptance.
+    /// The notifications in the messages, in order of acceptance.
     var entries: [DeliveryBatch.Entry] = []
-    /// Why they cannot be read.
+    /// The parse errors of unreadable notifications.
     var unreadable: [EntryID: String] = [:]
-    /// Firings that are too old, and resolved since.
+    /// Firing notifications that are too old and already resolved.
     var expired: [EntryID] = []
-    /// Not in the journal any more.
+    /// No longer in the journal.
     var gone: [EntryID] = []
     var foldedAlerts = 0
-    /// The first names of alerts, each once.
+    /// The first distinct alert names.
     var names: [String] = []
     var hasMoreNames = false
-    /// What resolved groups were about, for rooms that hear of it late.
+    /// The subjects of resolved groups, for follow-ups.
     var resolved: [EntryID: String] = [:]
 
     func event(of queue: QueueID) -> Event {
@@ -110,9 +110,9 @@ struct Manifest: Sendable {
     }
 }
 
-/// Which alerts of a backlog are resolved further on in it.
+/// The alerts that a later notification in the backlog resolves.
 ///
-/// A firing that has waited for a day and has ended since is no news: saying so would only bury what is.
+/// An old firing alert that has been resolved is no news and would hide other alerts.
 struct ResolutionScan {
     private struct Key: Hashable {
         var group: UInt64
@@ -128,7 +128,7 @@ struct ResolutionScan {
         }
     }
 
-    /// All alerts of the notification fire, and each is resolved by a later one.
+    /// Whether all alerts of the notification are firing and each is resolved by a later one.
     func outdates(_ notification: Journaled<Notification>, _ payload: Payload) -> Bool {
         payload.truncatedAlerts == 0 && !payload.alerts.isEmpty
             && payload.alerts.allSatisfy { alert in

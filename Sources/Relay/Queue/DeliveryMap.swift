@@ -4,43 +4,42 @@ import Journaling
 import RocketChat
 import SQLiteJournal
 
-/// What is configured, and the names of the receivers that the journal knows: those configured, and those for whom it
-/// still holds something.
+/// The configuration, and the receivers in the journal: those configured, and those with remaining notifications.
 struct OutboundPlan: Sendable {
     var configuration: RelayConfiguration
     var receivers: [ReceiverID: String]
 
-    /// The names of configured receivers that the journal does not know: they have no queues.
+    /// The configured receivers that the journal does not have. They have no queues.
     var unregistered: [String] {
         let known = Set(receivers.values)
         return configuration.receivers.map(\.name).filter { !known.contains($0) }
     }
 }
 
-/// How one queue is delivered, beside what the machine knows of it.
+/// The settings of one queue beyond those of the machine.
 struct QueueSettings: Sendable {
-    /// The way to one hook.
+    /// How to post to one hook.
     struct Route: Sendable {
         var hook: HookURL
-        /// Whose room it is: a severity's name or a receiver's.
+        /// The name of the room: a severity or a receiver.
         var room: String
         var renderer: MessageRenderer
         var posting: DelivererSettings
     }
 
-    /// The receiver's name; nil for a severity's own queue.
+    /// The receiver name; nil for the queue of a severity.
     var receiver: String?
     var routes: [HookID: Route] = [:]
-    /// A firing that is older, and resolved since, is not told any more.
+    /// An older firing notification is dropped if it has been resolved.
     var maxAge = Duration.seconds(24 * 3600)
-    /// Put a resolve into the thread of its firing too, where the server tells messages' ids.
+    /// Whether to post a resolve also in the thread of its firing alert, if the server returns message IDs.
     var usesThreads = false
 }
 
-/// Hooks and destinations as the machine numbers them, and how each queue is delivered. Numbers stay for the life of the
-/// process, and so does a hook's budget.
+/// Maps hooks and destinations to the numbers of the machine, with the settings of each queue. Numbers and rate budgets
+/// of hooks are stable for the life of the process.
 ///
-/// No queue ever goes: what is accepted for a receiver that is configured no more is posted to its severity's room.
+/// Queues are never removed. Notifications of a removed receiver are posted to the room of their severity.
 struct DeliveryMap: Sendable {
     private(set) var hooks: [HookURL] = []
     private(set) var destinations: [Destination] = []
@@ -52,7 +51,7 @@ struct DeliveryMap: Sendable {
 
     func queue(_ destination: Destination) -> QueueID? { numbers[destination] }
 
-    /// Whether each destination's own hook is posted to.
+    /// Whether the primary hook of each destination gets posts.
     func conditions(by machine: DeliveryMachine) -> [(destination: Destination, condition: HookCondition)] {
         zip(destinations, topology.queues).map { destination, plan in
             (destination, plan.routes.first.map(machine.condition(of:)) ?? .suspended)
@@ -100,7 +99,7 @@ struct DeliveryMap: Sendable {
         return HookID(hooks.count - 1)
     }
 
-    /// Rocket.Chat counts by hook: one that is named with several limits keeps to the fewest posts in the longest window.
+    /// Rocket.Chat limits per hook. A hook with several limits gets the fewest posts and the longest window.
     private static func slowest(_ limits: Set<RateLimit?>) -> PostLimit? {
         let limits = limits.compactMap(\.self)
         guard let posts = limits.map(\.posts).min(), let window = limits.map(\.window).max() else { return nil }
@@ -108,7 +107,7 @@ struct DeliveryMap: Sendable {
     }
 }
 
-/// The rooms that may carry one destination's messages, the best first.
+/// The rooms for the messages of one destination, in order of preference.
 private struct Itinerary {
     struct Stop {
         var hook: HookURL
@@ -128,12 +127,12 @@ private struct Itinerary {
             stops.append(Stop(hook: hook, room: receiver.name, posting: receiver.posting))
         }
         var rooms = configuration.rooms(for: severity)
-        // Rooms of other people come after the one that is for what goes astray.
+        // The fallback room precedes the rooms of other severities.
         if !stops.isEmpty, let fallback = rooms.firstIndex(of: .fallback) {
             rooms.insert(rooms.remove(at: fallback), at: 0)
         }
         if !configuration.usesOtherRooms {
-            // A severity has the fallback's room to turn to; a receiver that, or else its severity's.
+            // Otherwise keep the first of these rooms and the fallback.
             rooms = rooms.enumerated().filter { $0.offset == 0 || $0.element == .fallback }.map(\.element)
         }
         for room in rooms {

@@ -5,14 +5,14 @@ import RocketChat
 import SQLiteJournal
 import Synchronization
 
-/// The file `handling` of the storage folder, mapped into memory: a slot for each queue, with the notifications that it
-/// handles at this moment, and the ledger of earlier crashes.
+/// The memory-mapped file `handling` in the storage folder. It has a slot per queue with the notifications that the
+/// queue handles, and the ledger of earlier crashes.
 ///
-/// A store into the mapping survives the process however it ends, without a system call. Nothing is synced: a power cut
-/// is not caused by a notification. If the file is not usable, plain memory takes its place and nothing is recorded.
-// @unchecked because the mapping is reached by atomics (slots), and by the ledger's one writer at a time (`CrashGuard`).
+/// A store into the mapping survives any end of the process, without a system call. Nothing is synced, because a
+/// notification cannot cause a power failure. If the file is not usable, plain memory is used and nothing is recorded.
+// @unchecked because slots are accessed by atomics, and the ledger has one writer at a time (`CrashGuard`).
 final class HandlingFile: @unchecked Sendable {
-    /// Four severities of the tiers and of each possible receiver.
+    /// One slot per severity, for the severity rooms and each possible receiver.
     static let slots = 4 * 256
     private static let magic: UInt64 = 0x7265_6c61_7948_0001
     private static let slotBytes = 16
@@ -23,24 +23,24 @@ final class HandlingFile: @unchecked Sendable {
 
     private let base: UnsafeMutableRawPointer
     private let isMapped: Bool
-    /// errno of what kept the file from being used; nil where it is.
+    /// errno if the file is not usable; nil otherwise.
     let failure: Int32?
 
-    /// - Parameter folder: the storage folder, whose lock this process holds; nil for plain memory.
+    /// - Parameter folder: the storage folder, whose lock this process must hold; nil for plain memory.
     init(folder: String?) {
         let (mapping, failure) = folder.map { Self.map($0 + "/handling") } ?? (nil, nil)
         isMapped = mapping != nil
         base = mapping ?? .allocate(byteCount: Self.size, alignment: 64)
         if mapping == nil { memset(base, 0, Self.size) }
         self.failure = failure
-        // A file of another version, or of another program, is taken for empty.
+        // A file with another magic number is treated as empty.
         if word(0).pointee.load(ordering: .relaxed) != Self.magic {
             memset(base, 0, Self.size)
             word(0).pointee.store(Self.magic, ordering: .relaxed)
         }
     }
 
-    // Slots hold this object, so none is left that could store.
+    // Slots retain this object, so no slot can store after this.
     deinit {
         if isMapped { munmap(base, Self.size) } else { base.deallocate() }
     }
@@ -51,10 +51,10 @@ final class HandlingFile: @unchecked Sendable {
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return (nil, EINVAL) }
-        // Under another name it may be somebody else's.
+        // Another hard link may belong to another user.
         guard status.st_nlink == 1 else { return (nil, EMLINK) }
         if status.st_size != size, ftruncate(descriptor, 0) != 0 { return (nil, errno) }
-        // A hole could not be written on a full disk, and a mapping tells that by SIGBUS.
+        // Allocate all blocks: writing a hole in a mapping on a full disk raises SIGBUS.
         let code = posix_fallocate(descriptor, 0, off_t(size))
         guard code == 0 else { return (nil, code) }
         let mapping = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
@@ -68,7 +68,7 @@ final class HandlingFile: @unchecked Sendable {
 
     // MARK: Slots
 
-    /// The slot is in use from the second store on, and free from the one of `leave`.
+    /// The second store marks the slot as used; `leave` marks it as free.
     func enter(_ slot: Int, _ handled: CrashLedger.Handled) {
         let offset = Self.slotsStart + slot * Self.slotBytes
         word(offset + 8).pointee.store(UInt64(bitPattern: handled.last.rawValue), ordering: .releasing)
@@ -79,7 +79,7 @@ final class HandlingFile: @unchecked Sendable {
         word(Self.slotsStart + slot * Self.slotBytes).pointee.store(0, ordering: .sequentiallyConsistent)
     }
 
-    /// What the last process handled when it ended; the slots are free after this.
+    /// Returns the notifications that the last process was handling, and frees all slots.
     func takeHandled() -> [CrashLedger.Handled] {
         (0..<Self.slots).compactMap { slot in
             let offset = Self.slotsStart + slot * Self.slotBytes
@@ -95,7 +95,7 @@ final class HandlingFile: @unchecked Sendable {
 
     // MARK: Ledger
 
-    /// Entries that the storage changed are passed over.
+    /// Ignores damaged entries.
     func readLedger() -> CrashLedger {
         CrashLedger(
             (0..<CrashLedger.capacity).compactMap { index in
@@ -118,7 +118,7 @@ final class HandlingFile: @unchecked Sendable {
                 continue
             }
             let entry = ledger.entries[index]
-            // The older version of the file has no crash alone.
+            // Older versions of the file store 0 crashes alone.
             let crashes = UInt64(entry.crashes) | UInt64(entry.crashesAlone) << 32
             word(offset + 24).pointee.store(0, ordering: .releasing)
             word(offset).pointee.store(UInt64(bitPattern: entry.handled.first.rawValue), ordering: .releasing)
@@ -128,7 +128,7 @@ final class HandlingFile: @unchecked Sendable {
         }
     }
 
-    /// FNV-1a over the entry's words: enough to tell an entry from damage.
+    /// FNV-1a over the words of the entry, to detect damage.
     private static func checksum(_ handled: CrashLedger.Handled, _ crashes: UInt64) -> UInt64 {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for word in [UInt64(bitPattern: handled.first.rawValue), UInt64(bitPattern: handled.last.rawValue), crashes] {

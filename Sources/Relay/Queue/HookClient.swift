@@ -5,9 +5,9 @@ import Journaling
 import RocketChat
 import SQLiteJournal
 
-/// Posts to one hook for one queue, and says what became of it.
+/// Posts to one hook for one queue and classifies the responses.
 ///
-/// Not Sendable: it lives on its queue, one post at a time.
+/// Not Sendable: used only on the queue that owns it, one post at a time.
 final class HookClient {
     private let settings: DelivererSettings
     private let hook: HookURL
@@ -19,7 +19,7 @@ final class HookClient {
         deliverer = CurlDeliverer(hook: route.hook, settings: route.posting, abort: abort)
     }
 
-    /// The earlier one with its connection, unless the settings have changed.
+    /// Returns the earlier client with its connection, or a new one if the settings have changed.
     static func keeping(_ earlier: HookClient?, for route: QueueSettings.Route, abort: DeliveryAbort) -> HookClient {
         if let earlier, earlier.settings == route.posting { return earlier }
         return HookClient(route, abort: abort)
@@ -46,10 +46,10 @@ final class HookClient {
 }
 
 extension OutboundJournal {
-    /// Makes durable what rooms have shown, and that this post leaves: a process that is killed after it tells nothing
-    /// twice but this post. On a full disk it leaves all the same, since silence would be worse.
+    /// Commits the hook record before a post. If the process is then killed, only this post can be repeated. On a full
+    /// disk the post is allowed, because not alerting would be worse.
     ///
-    /// - Returns: false where the journal takes no more, so that nothing may leave.
+    /// - Returns: false if the journal has stopped; then nothing may be posted.
     func permits(_ record: HookRow?) -> Bool {
         switch commitNow(record.map { [$0] } ?? []) {
         case .success, .failure(.full): true
@@ -58,7 +58,7 @@ extension OutboundJournal {
     }
 }
 
-/// Posts to one room what it is to hear late.
+/// Posts follow-ups to one hook.
 actor FollowUpQueue {
     private nonisolated let executor: QueueExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -87,22 +87,22 @@ actor FollowUpQueue {
     }
 }
 
-/// What queues ask of the journal.
+/// The journal operations that queues use.
 protocol OutboundJournal: Sendable {
-    /// Reads pending rows behind `after`, oldest first, without their bodies; calls back on the journal's queue, with nil
-    /// when the journal has failed.
+    /// Reads pending rows after `after`, oldest first, without bodies. Calls back on the journal queue, with nil if the
+    /// journal has failed.
     func rows(
         _ destination: Destination, after: JournalID?, limit: Int,
         then done: @escaping @Sendable (PendingRows?) -> Void)
 
-    /// Reads pending notifications behind `after`, oldest first; nil when the journal has failed. Waits for the journal's
-    /// queue: never to be called on the loop or on that queue.
+    /// Reads pending notifications after `after`, oldest first. Returns nil if the journal has failed. Blocks on the
+    /// journal queue: must not be called on the loop or on that queue.
     func loadNow(_ destination: Destination, after: JournalID?, limit: Int, byteLimit: Int) -> PendingWindow?
 
-    /// Makes durable what was settled until now, and these records with it. Waits as `loadNow`.
+    /// Commits all earlier settlements and these records. Blocks like `loadNow`.
     func commitNow(_ hooks: [HookRow]) -> Result<Void, JournalRefusal>
 
-    /// Writes the final outcome of a notification with a coming commit, and tries until it is written.
+    /// Records the final outcome of a notification with a later commit. Retries until it is written.
     func settle(_ id: JournalID, as settlement: JournalSettlement)
 }
 

@@ -5,21 +5,20 @@ import RocketChat
 import SQLiteJournal
 import Support
 
-/// A hook's record as the journal keeps it: what was posted there of late, so that a restart neither exceeds the budget
-/// nor repeats in part what may be in the room.
+/// The stored record of a hook: its recent posts. With it a restart neither exceeds the rate limit nor repeats part of
+/// a message that may be in the room.
 ///
-/// Times are the wall clock's. A row that this version does not understand is passed over: a hook without a record is
-/// taken for quiet.
+/// Times are wall clock times. A row that this version cannot parse is ignored; the hook then has no recent posts.
 struct HookRecordRow {
     private static let version: UInt8 = 1
     private static let none = Int64.min
 
-    /// The hook without its secret.
+    /// A hash of the hook URL, which does not reveal its secret.
     static func key(_ hook: HookURL) -> [UInt8] {
         Array(hook.url.revealed.utf8).withUnsafeBytes { Array(SHA256().digest(of: $0).prefix(16)) }
     }
 
-    /// What the next process must know before a post to this hook leaves.
+    /// The record that must be stored before a post to this hook starts.
     static func row(
         of hook: HookID, _ machine: DeliveryMachine, _ map: DeliveryMap, at reading: MachineClock.Reading
     ) -> HookRow? {
@@ -40,7 +39,7 @@ struct HookRecordRow {
         return HookRow(key: key, value: value)
     }
 
-    /// What the journal kept of these hooks.
+    /// Returns the stored records of these hooks.
     static func records(_ rows: [HookRow], _ map: DeliveryMap, at reading: MachineClock.Reading) -> [HookRecord] {
         let values = Dictionary(rows.map { ($0.key, $0.value) }) { $1 }
         return map.hooks.enumerated().compactMap { index, hook in
@@ -48,7 +47,7 @@ struct HookRecordRow {
         }
     }
 
-    /// - Parameter queue: finds the queue of a destination.
+    /// - Parameter queue: returns the queue of a destination.
     static func record(
         of hook: HookID, _ value: [UInt8], at reading: MachineClock.Reading, queue: (Destination) -> QueueID?
     ) -> HookRecord? {
@@ -57,13 +56,14 @@ struct HookRecordRow {
             value[start..<start + 8].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         }.map { Int64(bitPattern: $0) }
         let time = { (word: Int64) in word == none ? nil : reading.instant(ofWall: word) }
-        // Of a clock that was set back: nothing that was recorded lies ahead, and no pause is longer than a server's.
+        // The clock may have been set back: clamp recorded times to now, and pauses to the longest that a server
+        // requests.
         let posts = words.dropFirst(3).map { min(reading.instant(ofWall: $0), reading.steady) }
         var record = HookRecord(hook: hook, posts: posts)
         record.pausedUntil = time(words[1]).map { min($0, reading.steady + .seconds(600)) }
         record.failingSince = time(words[2]).map { min($0, reading.steady) }
         if words[0] > 0, let queue = queue(JournalID(rawValue: words[0]).destination) {
-            // The process that sent it is gone, and its connection with it: nothing of it can still be on the way.
+            // The process that sent it has exited and its connection is closed, so no part is still in flight.
             record.unfinished = HookRecord.Unfinished(
                 queue: queue, through: EntryID(words[0]), form: form, until: reading.steady)
         }

@@ -3,13 +3,13 @@ import DeliveryCore
 import Libevent
 import RocketChat
 
-/// The machine's monotonic time, and the wall clock's for what must outlive the process.
+/// The monotonic time of the machine, and the wall clock time for stored values.
 struct MachineClock: Sendable {
     private let origin = ContinuousClock.now
 
     func now() -> Instant { Instant(nanoseconds: Interval(ContinuousClock.now - origin).nanoseconds) }
 
-    /// A reading of both clocks, by which times of one are times of the other.
+    /// A reading of both clocks, which converts times between them.
     func reading() -> Reading { Reading(steady: now(), wall: Timestamp.now().nanosecondsSince1970) }
 
     struct Reading: Sendable {
@@ -29,21 +29,21 @@ struct MachineClock: Sendable {
     }
 }
 
-/// Rings when the machine wants to look again.
+/// The timer of the machine.
 @LoopActor
 final class MachineTimer {
     private let clock: MachineClock
     private let event: LoopEvent
 
-    /// A slot may be days ahead: the timer rings in between, and the machine looks again.
+    /// The machine may ask for a time days ahead. The timer fires earlier, and the machine sets it again.
     private static let longest = Duration.seconds(3600)
 
-    init(_ clock: MachineClock, _ ring: @escaping @LoopActor () -> Void) {
+    init(_ clock: MachineClock, _ fire: @escaping @LoopActor () -> Void) {
         self.clock = clock
-        event = LoopEvent.timer(after: Self.longest, ring)
+        event = LoopEvent.timer(after: Self.longest, fire)
     }
 
-    /// Rings at the moment or up to two milliseconds behind it, and never before; nil cancels.
+    /// Fires at the instant or up to two milliseconds later, never earlier. Nil cancels.
     func set(_ instant: Instant?) {
         guard let instant else { return event.cancel() }
         let wait = Duration(instant - clock.now()) + .milliseconds(1)

@@ -2,7 +2,7 @@ import Alerts
 import RocketChat
 import Support
 
-/// The one `AgeClock` of all queues.
+/// The `AgeClock` that all queues share.
 final class NotificationAges: Sendable {
     private let clock = Locked(AgeClock(wall: .now(), steady: .now))
 

@@ -6,18 +6,18 @@ import RocketChat
 import SQLiteJournal
 import Support
 
-/// One destination's queue: reads rows, renders what the machine chose, and posts it.
+/// The queue of one destination: reads rows, renders what the machine selects, and posts it.
 ///
-/// Posts block, so this actor runs on a Dispatch queue of its own; a slow or broken hook stops this queue only. What to do
-/// and when is the machine's business: each order is answered by one call of `done`, on any thread.
+/// Posts block, so this actor runs on its own Dispatch queue: a slow or broken hook blocks only this queue. The machine
+/// decides what to do and when. Each operation calls `done` exactly once, on any thread.
 actor OutboundQueue {
-    /// What queues have in common, whatever the configuration says.
+    /// The services that all queues share, independent of the configuration.
     struct Services: Sendable {
         var journal: any OutboundJournal
         /// Attributes crashes to notifications.
         var crashGuard: CrashGuard
         var abort: DeliveryAbort
-        /// How old a notification is, whatever the wall clock does.
+        /// Computes the ages of notifications despite wall clock jumps.
         var ages = NotificationAges()
     }
 
@@ -29,7 +29,7 @@ actor OutboundQueue {
     /// Records what this queue handles, for the next process.
     let handling: CrashGuard.Slot
     lazy var parser = WebhookParser()
-    /// The messages of the last composition: those of one batch, whatever waits.
+    /// The messages of the last composition: one batch only.
     private var messages: [[UInt8]] = []
     private var handled: CrashLedger.Handled?
     private var postmen: [HookID: HookClient] = [:]
@@ -41,9 +41,9 @@ actor OutboundQueue {
         executor = QueueExecutor(label: "outbound.\(destination.receiver.rawValue).\(destination.severity.rawValue)")
     }
 
-    // MARK: Orders
+    // MARK: Operations
 
-    /// Reads rows without their bodies; nil where the journal has failed.
+    /// Reads rows without bodies. Passes nil if the journal has failed.
     nonisolated func load(after: EntryID, limit: Int, then done: @escaping @Sendable (Page?) -> Void) {
         let (journal, crashGuard) = (services.journal, services.crashGuard)
         journal.rows(destination, after: after == .zero ? nil : JournalID(after), limit: limit) { rows in
@@ -51,7 +51,7 @@ actor OutboundQueue {
         }
     }
 
-    /// Renders a batch, which takes the place of the one before; nil where the journal could not be read.
+    /// Renders a batch, which replaces the previous one. Passes nil if the journal cannot be read.
     nonisolated func compose(
         _ composition: Composition, _ settings: QueueSettings, then done: @escaping @Sendable (Manifest?) -> Void
     ) {
@@ -70,7 +70,7 @@ actor OutboundQueue {
         }
     }
 
-    // MARK: The work
+    // MARK: Execution
 
     private func composeNow(_ composition: Composition, _ settings: QueueSettings) -> Manifest? {
         messages = []
@@ -98,7 +98,7 @@ actor OutboundQueue {
         let postman = HookClient.keeping(postmen[hook], for: route, abort: services.abort)
         postmen[hook] = postman
         let answer = postman.deliver(body)
-        // Of several parts those that are in the room are not made again.
+        // Keep multi-part messages: parts that were posted are not rendered again.
         if messages.count == 1 { messages = [] }
         return handling.during(handled) {
             FaultPoint.classify.reach(body)
@@ -127,14 +127,14 @@ extension Page {
     }
 }
 
-/// Reading what a composition names, and putting it into messages.
+/// Reads the notifications of a composition and renders them.
 extension OutboundQueue {
-    /// How much is read at once.
+    /// The page size for reading.
     private static let page = (notifications: 256, bytes: 4 << 20)
-    /// How long the search for what is resolved may take.
+    /// The time limit of the scan for resolved alerts.
     private static let surveyTime = Duration.seconds(2)
 
-    /// The cargo is nil where nothing readable is left; the whole is nil where the journal has failed.
+    /// Returns nil if the journal has failed. The batch is nil if no notification is readable.
     func read(
         _ composition: Composition, _ settings: QueueSettings, _ renderer: MessageRenderer
     ) -> (cargo: DeliveryBatch?, manifest: Manifest)? {
@@ -163,8 +163,8 @@ extension OutboundQueue {
         return (fold.entries.count > 1 ? .fold(fold) : single, manifest)
     }
 
-    /// Calls back with each of the notifications that the journal still holds, and returns the others; nil where the
-    /// journal has failed.
+    /// Calls `take` for each notification that is still in the journal. Returns the other IDs, or nil if the journal
+    /// has failed.
     private func read(_ ids: [EntryID], _ take: (Journaled<Notification>) -> Void) -> [EntryID]? {
         var gone: [EntryID] = []
         var wanted = ids[...]
@@ -182,7 +182,7 @@ extension OutboundQueue {
                 wanted.removeFirst()
                 take(notification)
             }
-            // Damaged ones were looked at and set aside.
+            // Damaged notifications are already dead letters.
             let end = page.isLast ? nil : page.cursor.map { EntryID($0) }
             while let next = wanted.first, end.map({ next <= $0 }) ?? true { gone.append(wanted.removeFirst()) }
         }
@@ -196,14 +196,14 @@ extension OutboundQueue {
                 return try parser.decode(notification.value.body)
             }
         } catch {
-            // The journal's checksum held and the body was parsed before it was stored: only a later, stricter parser
-            // can get here. A person must see it.
+            // The checksum matched and the body was parsed before it was stored, so only a stricter, later parser fails
+            // here. An operator must see it.
             manifest.unreadable[EntryID(notification.id)] = error.message
             return nil
         }
     }
 
-    /// Renders a suspect alone in both forms before it joins a digest: if it is the cause of the crash, the next one is
+    /// Renders a suspect alone in both forms before it joins a digest. If it causes another crash, the crash is
     /// attributed to its ID.
     private func renderAlone(
         _ notification: Journaled<Notification>, _ payload: Payload, _ renderer: MessageRenderer
@@ -219,13 +219,13 @@ extension OutboundQueue {
         }
     }
 
-    // MARK: What has become old
+    // MARK: Expiry
 
     private func isStale(_ notification: Journaled<Notification>, _ settings: QueueSettings) -> Bool {
         services.ages.age(of: notification.value.acceptedAt) > settings.maxAge
     }
 
-    /// Looks through the backlog for what has been resolved.
+    /// Scans the backlog for resolved alerts.
     private func scanResolutions() -> ResolutionScan {
         let end = ContinuousClock.now + Self.surveyTime
         var resolved = ResolutionScan()
@@ -235,7 +235,7 @@ extension OutboundQueue {
             let pending = services.journal.loadNow(
                 destination, after: cursor, limit: Self.page.notifications, byteLimit: Self.page.bytes)
         {
-            // A suspect is left for the moment when it is its turn.
+            // Skip suspects: they are parsed only when they are due.
             for notification in pending.notifications where services.crashGuard.crashes(of: notification.id).all == 0 {
                 handling.during(.init(notification.id)) {
                     if let payload = try? parser.decode(notification.value.body) { resolved.add(notification, payload) }
@@ -275,7 +275,7 @@ extension OutboundQueue {
     }
 }
 
-/// A serial Dispatch queue as the executor of an actor. Linux has no `DispatchSerialQueue` to conform by itself.
+/// A serial Dispatch queue as the executor of an actor. On Linux `DispatchSerialQueue` is not available as an executor.
 final class QueueExecutor: SerialExecutor {
     let queue: DispatchQueue
 

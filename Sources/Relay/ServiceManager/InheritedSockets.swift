@@ -5,23 +5,23 @@ import RocketChat
 import SQLiteJournal
 import Support
 
-/// The listening sockets that a service manager hands over (sd_listen_fds(3)): a restart refuses no connection, since
-/// the sockets outlive the process.
+/// Listening sockets inherited from a service manager (sd_listen_fds(3)). They outlive the process, so no connection is
+/// refused during a restart.
 enum InheritedSockets {
     struct Failure: Error, CustomStringConvertible {
         var description: String
     }
 
-    /// The first descriptor that is handed over.
+    /// The first inherited descriptor.
     static let first: Int32 = 3
 
-    /// The descriptors meant for this process; none where there is no service manager. Takes the variables out of the
-    /// environment, so that a child does not take them for its own.
+    /// Returns the descriptors for this process; empty without a service manager. Removes the variables from the
+    /// environment, so that child processes do not use them.
     static func take(environment: [String: String], process: Int32 = getpid()) throws(Failure) -> [Int32] {
         defer { for name in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] { unsetenv(name) } }
         guard environment["LISTEN_PID"] == String(process), let text = environment["LISTEN_FDS"] else { return [] }
         guard let count = Int32(text), (0...64).contains(count) else {
-            throw Failure(description: "LISTEN_FDS=\(text) is no number of sockets")
+            throw Failure(description: "LISTEN_FDS=\(text) is not a valid number of sockets")
         }
         let descriptors = Array(first..<(first + count))
         for descriptor in descriptors { try check(descriptor) }
@@ -37,7 +37,7 @@ enum InheritedSockets {
             throw Failure(
                 description: "descriptor \(descriptor) is no listening stream socket; the unit needs ListenStream=")
         }
-        // libevent must never block in accept, whatever the unit says.
+        // accept must not block in libevent, whatever the unit sets.
         _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
     }
 

@@ -7,49 +7,49 @@ import Logging
 import RocketChat
 import SQLiteJournal
 
-/// What the process must not do to itself or let others do, whatever starts it.
+/// Protects the secrets of the process, and ignores signals without a meaning for it.
 enum ProcessGuard {
-    /// For every command, since each may read secrets. To be called before there are threads: the environment has no
-    /// lock.
+    /// Called by every command, because each may read secrets. Must be called before threads exist: access to the
+    /// environment is not synchronized.
     static func begin() {
-        // Without it the kernel still asks for the program's own right to dump; nothing better is left to do.
+        // Ignore a failure: nothing better is available.
         _ = relay_forbid_core_dumps()
         for name in ConfigurationReader.processEnvironment.keys where isUnwanted(variable: name) { unsetenv(name) }
     }
 
-    /// Whether a library would act on an environment variable in a way that no setting of the relay allows:
-    /// `SSLKEYLOGFILE` writes the keys of every TLS connection into a file, `CURL_…` and `EVENT_…` choose TLS libraries
-    /// and event mechanisms, `SSL_CERT_…` name other certificates to trust than `RELAY_CA_FILE`.
+    /// Whether an environment variable changes a library in a way that no setting of the relay allows. `SSLKEYLOGFILE`
+    /// and `QLOGDIR` write connection data to files. `CURL_…` and `EVENT_…` select TLS libraries and event mechanisms.
+    /// `SSL_CERT_…` replace the trusted certificates of `RELAY_CA_FILE`.
     private static func isUnwanted(variable name: String) -> Bool {
         name == "SSLKEYLOGFILE" || name == "QLOGDIR"
             || ["CURL_", "EVENT_", "SSL_CERT_"].contains { name.hasPrefix($0) }
     }
 
-    /// Signals that would end or stop a server by default and have no meaning for it. SIGHUP is among them until the
-    /// relay is ready for it, since a start may take minutes.
+    /// Signals that end or stop a process by default and have no meaning for the relay. SIGHUP is ignored until the
+    /// relay handles it, because the start can take minutes.
     private static var meaninglessSignals: [Int32] {
-        // From the first real-time signal that glibc leaves free to the last (signal(7)).
+        // Real-time signals, from the first that glibc leaves free to the last (signal(7)).
         [SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSTKFLT, SIGTTIN, SIGTTOU, SIGXFSZ]
             + Array(34...64)
     }
 
-    /// To be called before there are threads and before the loop watches any signal.
+    /// Must be called before threads exist and before the loop handles signals.
     static func ignoreMeaninglessSignals() {
         for number in meaninglessSignals { signal(number, SIG_IGN) }
     }
 }
 
-/// How many descriptors the process may have open: the system's limit, of which connections get all but a reserve.
+/// The limit of open descriptors. Connections may use all but a reserve.
 ///
-/// A listener that uses up every descriptor takes them from the journal, the hooks, the control socket and whoever probes
-/// the program's health.
+/// Without a reserve, connections could use the descriptors of the journal, the hooks, the control socket and health
+/// probes.
 struct DescriptorLimit: Equatable {
-    /// For the journal, hooks, the control socket, files that are read, and the listener's own.
+    /// For the journal, hooks, the control socket, files, and the listener itself.
     static let reserve = 64
 
     var descriptors: Int
 
-    /// Raises the soft limit to the hard one, which any process may do (setrlimit(2)), and says what it is then.
+    /// Raises the soft limit to the hard limit (setrlimit(2)) and returns the result.
     static func raise() -> DescriptorLimit {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
@@ -62,37 +62,37 @@ struct DescriptorLimit: Equatable {
         return DescriptorLimit(descriptors: Int(clamping: limit.rlim_cur))
     }
 
-    /// - Parameter setting: the connections that are asked for.
-    /// - Returns: as many of them as leave the reserve; at least one.
+    /// - Parameter setting: the configured number of connections.
+    /// - Returns: at most that number, so that the reserve is left; at least one.
     func connections(_ setting: Int) -> Int {
-        // Where there are too few for the reserve, half is for connections.
+        // If there are too few descriptors for the reserve, connections get half.
         max(1, min(setting, max(descriptors - Self.reserve, descriptors / 2)))
     }
 
-    /// Limits whose connections leave the reserve; says how many there may be.
+    /// Returns limits that leave the reserve, and logs the number of connections.
     func applied(to configured: HTTPLimits, _ logger: Logger) -> HTTPLimits {
         var limits = configured
         limits.connections = connections(configured.connections)
         let metadata: Logger.Metadata = ["connections": "\(limits.connections)", "descriptors": "\(descriptors)"]
         if limits.connections < configured.connections {
             logger.warning(
-                "fewer connections than configured: the process may open too few descriptors", metadata: metadata)
+                "connection limit reduced: too few file descriptors", metadata: metadata)
         } else {
-            logger.info("connections limited", metadata: metadata)
+            logger.info("connection limit set", metadata: metadata)
         }
         return limits
     }
 }
 
-/// The program's code in memory: its own and that of the libraries.
+/// The code pages of the program and its libraries.
 enum CodePages {
-    /// Lets go of every page of code, so that only what runs from now on is resident: reading the command line and the
-    /// configuration touches megabytes that serving never needs.
+    /// Drops all code pages (MADV_DONTNEED) so that only pages used while serving stay resident. Parsing the command
+    /// line and the configuration touches megabytes that serving never needs.
     ///
-    /// The pages are unchanged copies of files; what is needed again is mapped again, from the page cache.
+    /// The pages are unmodified file pages; the kernel maps them again from the page cache on access.
     static func release() {
         guard let maps = fopen("/proc/self/maps", "re") else { return }
-        // All is read before anything is let go of: the pages hold the code that reads.
+        // Read everything first: the dropped pages include the code that reads.
         var ranges: [(start: UInt, end: UInt)] = []
         var line: UnsafeMutablePointer<CChar>?
         var size = 0
@@ -107,8 +107,8 @@ enum CodePages {
         }
     }
 
-    /// The addresses that a line of `/proc/self/maps` (proc(5)) gives, if it maps a file to run and not to write:
-    /// relocated data, which no file holds, is never executable.
+    /// Returns the address range of a line in `/proc/self/maps` (proc(5)) if it maps a file as executable and not
+    /// writable. Relocated data, which no file holds, is never executable.
     static func codeRange(_ line: String) -> (start: UInt, end: UInt)? {
         let fields = line.split(maxSplits: 5, whereSeparator: { $0 == " " || $0 == "\n" })
         guard fields.count == 6, fields[1] == "r-xp", fields[5].drop(while: { $0 == " " }).hasPrefix("/") else {

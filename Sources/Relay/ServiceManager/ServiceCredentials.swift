@@ -4,20 +4,19 @@ import Journaling
 import RocketChat
 import SQLiteJournal
 
-/// The service manager's credentials (systemd.exec(5)): a file that bears the name of a setting, in lower case, holds that
-/// setting if it is a secret, or is the file that the setting names.
+/// Credentials from the service manager (systemd.exec(5)). A file with the name of a setting, in lower case, holds that
+/// setting if it is a secret. Otherwise it is the file that the setting names.
 ///
-/// So a unit can load whole folders, of which the operator has filled in what there is, and the relay reads everything
-/// as a user that can read nothing else.
+/// A unit can load whole folders, in which the operator creates only the needed files. The relay can read them although
+/// its user can read nothing else.
 enum ServiceCredentials {
-    /// The variables of secrets.
+    /// The variables that hold secrets.
     static let settings = Setting.all.filter(\.isSecret).map(\.variable)
 
     /// The variables that name a file.
     static let files = ["RELAY_CONFIG"] + Setting.all.map(\.variable).filter { $0.hasSuffix("_FILE") }
 
-    /// The credential that holds the hook of a receiver of the configuration file; nil where the service manager loads
-    /// none of its name.
+    /// Returns the path of the credential with the hook of a receiver; nil if the service manager does not provide it.
     static func hookFile(
         ofReceiver name: String, environment: [String: String], fileExists: (_ path: String) -> Bool
     ) -> String? {
@@ -26,7 +25,7 @@ enum ServiceCredentials {
         return fileExists(path) ? path : nil
     }
 
-    /// The variables that the credentials stand for. A setting that the environment has already stays as it is.
+    /// Returns the variables that the credentials define. Variables that are already set are not changed.
     static func variables(
         beside environment: [String: String], fileExists: (_ path: String) -> Bool
     ) -> [String: String] {
@@ -43,8 +42,8 @@ enum ServiceCredentials {
         return variables
     }
 
-    /// Puts them into the process's environment, where the configuration is read from. To be called before there are
-    /// threads: the environment has no lock.
+    /// Adds them to the environment, from which the configuration is read. Must be called before threads exist: access
+    /// to the environment is not synchronized.
     static func take() {
         let found = variables(beside: ConfigurationReader.processEnvironment) { access($0, F_OK) == 0 }
         for (key, path) in found { setenv(key, path, 1) }

@@ -5,13 +5,13 @@ import Libevent
 import RocketChat
 import SQLiteJournal
 
-/// Tells systemd how the service is (sd_notify(3)): a datagram to the socket that it names, or nothing where it names
-/// none.
+/// Notifies systemd of the service state (sd_notify(3)), by a datagram to its socket. Does nothing if there is no
+/// socket.
 struct ServiceNotifier: Sendable {
     enum State: Sendable, Equatable {
         case ready
         case reloading(monotonicMicroseconds: UInt64)
-        /// The end has begun, and takes no longer than this: systemd waits for it beyond the unit's TimeoutStopSec.
+        /// Shutdown has started and takes at most this long. systemd then waits longer than TimeoutStopSec of the unit.
         case stopping(within: Duration)
         case watchdog
         /// One line for `systemctl status`.
@@ -22,7 +22,7 @@ struct ServiceNotifier: Sendable {
             case .ready: "READY=1"
             case .reloading(let now): "RELOADING=1\nMONOTONIC_USEC=\(now)"
             case .stopping(let limit):
-                // A year is longer than any drain, and fits.
+                // One year exceeds every drain and does not overflow.
                 "STOPPING=1\nEXTEND_TIMEOUT_USEC=\(min(limit, .seconds(366 * 86_400)).components.seconds * 1_000_000)"
             case .watchdog: "WATCHDOG=1"
             case .status(let line): "STATUS=" + line.split(separator: "\n").joined(separator: " ")
@@ -30,9 +30,9 @@ struct ServiceNotifier: Sendable {
         }
     }
 
-    /// A path, or a name in the abstract namespace with `@` in place of its NUL.
+    /// A path, or an abstract name with `@` in place of the NUL.
     private let socketName: String?
-    /// How long systemd waits for a sign of life; nil where it does not watch this process.
+    /// The watchdog timeout of systemd; nil if it does not watch this process.
     let watchdogInterval: Duration?
 
     init(environment: [String: String], process: Int32 = getpid()) {
@@ -42,18 +42,18 @@ struct ServiceNotifier: Sendable {
         watchdogInterval = isWatched && socketName != nil ? microseconds.map(Self.interval) : nil
     }
 
-    /// Within 10 ms, so that signs of life do not take the loop's time, and a day, so that no sum with it overflows.
+    /// Clamps to 10 ms, so that pings do not overload the loop, and to one day, so that sums do not overflow.
     private static func interval(microseconds: UInt64) -> Duration {
         min(max(.microseconds(Int64(clamping: microseconds)), .milliseconds(10)), .seconds(86_400))
     }
 
-    /// Never blocks; a lost datagram is no error, since systemd's own time-outs are.
+    /// Never blocks. A lost datagram is not an error, because systemd has its own timeouts.
     func notify(_ states: State...) {
         guard let socketName else { return }
         UnixSocket.send(Array(states.map(\.text).joined(separator: "\n").utf8), to: socketName)
     }
 
-    /// The clock that `RELOADING=1` is told by.
+    /// The clock of `RELOADING=1`.
     static var monotonicMicroseconds: UInt64 {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
@@ -61,7 +61,7 @@ struct ServiceNotifier: Sendable {
     }
 }
 
-/// The line that `systemctl status` shows.
+/// The status line of `systemctl status`.
 enum ServiceStatus {
     static func line(_ snapshot: JournalSnapshot) -> String {
         let waiting = Severity.allCases.compactMap { severity -> String? in

@@ -38,7 +38,7 @@ import Testing
             ])
         #expect(
             bench.log.lines == [
-                "error dead letter: no room takes the notification in any form attempts=6 detail=HTTP 400: no "
+                "error dead letter: every room refuses the notification attempts=6 detail=HTTP 400: no "
                     + "id=\(id) rooms=warning,fallback severity=warning"
             ])
     }
@@ -94,7 +94,7 @@ import Testing
                     + "severity=warning",
                 "warning room refuses a notification in every form detail=HTTP 400 id=\(id) room=warning "
                     + "severity=warning",
-                "warning room refuses a digest: it is reduced until the guilty notification is alone "
+                "warning room refuses a digest, splitting it "
                     + "notifications=12 room=fallback severity=warning",
             ])
     }
@@ -112,10 +112,10 @@ import Testing
             bench.log.lines == [
                 "error rerouted: the hook does not work severity=warning to=fallback",
                 "notice hook works again, posting to it severity=warning to=warning",
-                "notice hook takes messages again hook=\(url)warningID/…",
-                "debug hook asks to wait hook=\(url)warningID/…",
-                "warning hook fails hook=\(url)fallbackID/…",
-                "error hook does not work until a person repairs it hook=\(url)databaseID/…",
+                "notice hook recovered hook=\(url)warningID/…",
+                "debug hook throttled hook=\(url)warningID/…",
+                "warning hook failing hook=\(url)fallbackID/…",
+                "error hook broken, needs manual repair hook=\(url)databaseID/…",
             ])
         #expect(bench.counted().isEmpty)
     }
@@ -145,7 +145,7 @@ import Testing
         #expect(bench.audit.subjects(of: [followUp], at: bench.own).isEmpty)
         #expect(
             bench.log.lines == [
-                "info told a room late of what was resolved groups=2 hook=\(AuditBench.url)warningID/…"
+                "info resolve follow-up delivered groups=2 hook=\(AuditBench.url)warningID/…"
             ])
     }
 
@@ -169,7 +169,7 @@ import Testing
         #expect(bench.audit.subjects(of: [followUp], at: bench.own).isEmpty)
         #expect(
             bench.log.lines == [
-                "warning a room may show as firing what is resolved hook=\(AuditBench.url)warningID/… id=\(id)"
+                "warning resolve follow-up dropped hook=\(AuditBench.url)warningID/… id=\(id)"
             ])
     }
 

@@ -86,7 +86,7 @@ import Testing
 
     private func waitForFollowUps(_ bench: DispatcherBench, count: Int = 1) async throws {
         try await bench.wait {
-            bench.log.texts.count { $0.hasPrefix("told a room late of what was resolved") } == count
+            bench.log.texts.count { $0.hasPrefix("resolve follow-up delivered") } == count
         }
     }
 

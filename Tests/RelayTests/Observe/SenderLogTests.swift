@@ -72,7 +72,7 @@ import Testing
             lines.texts == [
                 "webhook refused from=192.0.2.1 reason=unauthorized",
                 "webhook refused from=192.0.2.1 reason=unauthorized",
-                "more of the same left out count=48 from=192.0.2.1",
+                "log lines suppressed count=48 from=192.0.2.1",
             ])
     }
 
@@ -88,6 +88,6 @@ import Testing
         #expect(lines.texts.count == 1, "its window has not ended")
         clock.withLock { $0 += .milliseconds(20) }
         while lines.texts.count < 2 { try await Task.sleep(for: .milliseconds(5)) }
-        #expect(lines.texts.last == "more of the same left out count=2 from=unknown")
+        #expect(lines.texts.last == "log lines suppressed count=2 from=unknown")
     }
 }
