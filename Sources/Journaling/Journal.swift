@@ -134,7 +134,7 @@ package final class Journal<Ticket: Sendable>: Sendable {
         writer.queue.sync { body(writer) }
     }
 
-    private func wake(_ wake: JournalInbox<Ticket>.Wake) {
+    private func wake(_ wake: JournalWake) {
         switch wake {
         case .none: break
         case .now: writer.queue.async { [writer] in writer.writeWaiting() }

@@ -22,13 +22,6 @@ struct JournalInbox<Ticket: Sendable> {
         case now
     }
 
-    /// What the caller must arrange, with the lock given back.
-    enum Wake {
-        case none
-        case soon
-        case now
-    }
-
     var state = JournalState.open
     /// Refused although the state is open.
     var reserved: Set<Severity> = []
@@ -45,7 +38,7 @@ struct JournalInbox<Ticket: Sendable> {
         self.settings = settings
     }
 
-    mutating func add(_ batch: AlertBatch, for ticket: Ticket) throws(JournalRefusal) -> Wake {
+    mutating func add(_ batch: AlertBatch, for ticket: Ticket) throws(JournalRefusal) -> JournalWake {
         if let refusal = isClosing ? .closed : state.refusal {
             throw refusal
         }
@@ -66,7 +59,7 @@ struct JournalInbox<Ticket: Sendable> {
             && bytes + size <= settings.inboxBytes / 10 * severity.shareTenths
     }
 
-    mutating func add(_ settled: JournalTransaction.Settled) -> Wake {
+    mutating func add(_ settled: JournalTransaction.Settled) -> JournalWake {
         settlements.append(settled)
         guard schedule == .never else { return .none }
         schedule = .soon
@@ -104,4 +97,11 @@ struct JournalInbox<Ticket: Sendable> {
         schedule = isEmpty ? .never : .now
         return !isEmpty
     }
+}
+
+/// What the caller must arrange, with the lock given back.
+enum JournalWake {
+    case none
+    case soon
+    case now
 }

@@ -464,16 +464,8 @@ extension JournalState {
 
 /// A transaction in the making, and how each request in it will be answered.
 private struct JournalPlan<Ticket: Sendable> {
-    enum Answer {
-        /// Takes the next list of notifications of the transaction.
-        case stored
-        /// The payload holds no alerts: nothing to store.
-        case nothing
-        case duplicate
-    }
-
     private(set) var transaction: JournalTransaction
-    private(set) var answers: [(ticket: Ticket, answer: Answer)] = []
+    private(set) var answers: [(ticket: Ticket, answer: PlannedAnswer)] = []
 
     /// - Parameters:
     ///   - sequence: The next sequence number; moved on by one for each notification.
@@ -504,7 +496,7 @@ private struct JournalPlan<Ticket: Sendable> {
         }
     }
 
-    private mutating func add(_ batch: AlertBatch, sequence: inout Int64, dedupe: inout DedupeIndex) -> Answer {
+    private mutating func add(_ batch: AlertBatch, sequence: inout Int64, dedupe: inout DedupeIndex) -> PlannedAnswer {
         guard let group = batch.notifications.first?.group else { return .nothing }
         let key = ShortDedupeKey(batch.dedupeKey, isRepeat: batch.isRepeat)
         guard !dedupe.isLast(key, of: group, isRepeat: batch.isRepeat, at: transaction.at) else { return .duplicate }
@@ -519,4 +511,13 @@ private struct JournalPlan<Ticket: Sendable> {
         transaction.appends.append(entries)
         return .stored
     }
+}
+
+/// How one request of a transaction is answered.
+private enum PlannedAnswer {
+    /// Takes the next list of notifications of the transaction.
+    case stored
+    /// The payload holds no alerts: nothing to store.
+    case nothing
+    case duplicate
 }
