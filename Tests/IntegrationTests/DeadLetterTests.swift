@@ -89,7 +89,7 @@ struct DeadLetterTests {
         #expect(chmod(storage + "/control.sock", 0o666) == 0)
         let open = try asStranger()
         #expect(open.code == 1)
-        #expect(open.output.contains("from its own user and from root only"), "\(open.output)")
+        #expect(open.output.contains("only from its own user and from root"), "\(open.output)")
     }
 
     /// Control and formatting characters in a server's response must not reach a terminal or the log unescaped.
