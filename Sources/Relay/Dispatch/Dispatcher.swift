@@ -61,6 +61,16 @@ final class Dispatcher {
         map.adopt(plan)
         addQueues()
         apply(.reconfigured(map.topology))
+        closeUnusedConnections()
+    }
+
+    /// Closes the connections to hooks that the configuration no longer names. Nothing else would close them.
+    private func closeUnusedConnections() {
+        for (queue, settings) in zip(queues, map.settings) {
+            queue.closeConnections(except: Set(settings.routes.keys))
+        }
+        let hooks = Set(map.settings.flatMap(\.routes.keys))
+        followUps = followUps.filter { hooks.contains($0.key) }
     }
 
     /// Starts no more posts. Calls back when posts in flight have ended and their outcomes are passed to the journal.

@@ -35,10 +35,14 @@ final class RoomServer: Sendable {
     let hook: HookURL
     private let server: LoopbackServer
     private let script: Locked<Script>
+    private let connections = Locked(0)
 
     init() throws {
         let script = Locked(Script())
+        let connections = connections
         let server = try LoopbackServer { connection in
+            connections.withLock { $0 += 1 }
+            defer { connections.withLock { $0 -= 1 } }
             while connection.readRequest() != nil {
                 let answer = script.withLock { $0.next.isEmpty ? $0.defaultAnswer : $0.next.removeFirst() }
                 connection.send(answer())
@@ -81,6 +85,8 @@ final class RoomServer: Sendable {
 
     // MARK: Requests
 
+    /// The number of connections that the client has not closed.
+    var openConnections: Int { connections.withLock { $0 } }
     var requests: [LoopbackServer.Request] { server.requests }
     var posts: [Post] {
         requests.compactMap { try? JSONDecoder().decode(Post.self, from: Data($0.body)) }

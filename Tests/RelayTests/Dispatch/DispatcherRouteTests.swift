@@ -26,6 +26,20 @@ import Testing
         #expect(moved.posts.count == 1 && moved.posts[0].text.contains("B"))
     }
 
+    @Test func reloadClosesTheConnectionToTheOldHook() async throws {
+        let bench = try DispatcherBench(.warning, .critical)
+        let (old, other) = (try bench.room(.warning), try bench.room(.critical))
+        bench.dispatcher.start([])
+        try await bench.waitForDelivery(of: bench.send("A"), bench.send("B", to: .critical))
+        #expect(old.openConnections == 1 && other.openConnections == 1)
+        let moved = try RoomServer()
+        bench.configuration.hooks[.warning] = moved.hook
+        bench.reload()
+        try await bench.wait { old.openConnections == 0 }
+        try await bench.waitForDelivery(of: bench.send("C"), bench.send("D", to: .critical))
+        #expect(moved.posts.count == 1 && other.requests.map(\.connection) == [1, 1], "others keep theirs")
+    }
+
     @Test func reloadAddsQueues() async throws {
         let bench = try DispatcherBench(.warning)
         bench.dispatcher.start([])
