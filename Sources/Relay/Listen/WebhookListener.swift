@@ -193,6 +193,8 @@ final class WebhookListener {
     }
 
     private func reject(_ exchange: HTTPExchange, reason: String, _ answer: HTTPResponse) {
+        // An overdue webhook was counted when it was answered.
+        guard exchange.isAwaitingReply else { return }
         metrics.payloadsRejected[reason].increment()
         self.answer(exchange, answer, route: Route.webhook.rawValue)
     }
