@@ -164,6 +164,21 @@ struct RestartTests {
         #expect(relay.fireTimer() == [compose([3])])
     }
 
+    /// The hook has failed since 50 s before the machine's start; the failover delay is 60 s.
+    @Test func restartDoesNotDelayTheFailover() {
+        let record = HookRecord(hook: HookID(0), failingSince: Instant(nanoseconds: -50_000_000_000))
+        let tenure = Tenure(validUntil: .distantFuture, hooks: [record])
+        var relay = Driver(routes: [[0, 1]], limit: nil, tenure: tenure)
+        var actions = relay.accept((1...3).map { entry($0) }, at: 1_000)
+        #expect(actions == [compose([1])], "a failing hook gets one entry")
+        let other = compose([1], to: 1, marks: .rerouted)
+        while relay.now < 60_000, actions != [other] {
+            if actions == [compose([1])] { _ = relay.post(.down) }
+            actions = relay.fireTimer()
+        }
+        #expect(relay.now == 10_000 && actions == [other])
+    }
+
     @Test func followUpWaitsWhileNoQueueIsRoutedToItsHook() {
         var relay = Driver.resolvingInTheSecondRoom()
         func topology(_ hooks: Int...) -> Topology {

@@ -137,6 +137,20 @@ struct RuleTests {
         #expect(actions == [compose([1])])
     }
 
+    @Test func probeOfABrokenHookCarriesOneEntry() {
+        var relay = Driver(routes: [[0]])
+        _ = relay.accept((1...9).map { entry($0) }, at: 1_000)
+        #expect(relay.post(.hookBroken) == [])
+        #expect(relay.timer == 6_000)
+        #expect(relay.fireTimer() == [compose([1])])
+        #expect(relay.post(.hookBroken) == [])
+        _ = relay.accept(entry(10))
+        #expect(relay.timer == 16_000)
+        #expect(relay.fireTimer() == [compose([1])])
+        #expect(relay.post(.delivered) == [settle([1])])
+        #expect(relay.fireTimer() == [compose(Array(2...10))], "the hook works again")
+    }
+
     // MARK: 7. Maybe delivered
 
     @Test func possiblyDeliveredEntriesAreRepeatedExactly() {
@@ -251,6 +265,41 @@ struct RuleTests {
         #expect(relay.on(.reconfigured(topology), at: 1_500) == [])
         #expect(relay.timer == 2_000)
         #expect(relay.fireTimer() == [compose([1])])
+    }
+
+    private static func topology(_ routes: Int...) -> Topology {
+        Topology(
+            limits: [nil, nil],
+            queues: [QueuePlan(urgency: 0, routes: routes.map { HookID($0) }, failoverDelay: .seconds(60))])
+    }
+
+    @Test func reloadKeepsAttemptsAndBackoff() {
+        var relay = Driver(routes: [[0]], limit: nil)
+        _ = relay.accept(entry(1), at: 1_000)
+        _ = relay.post(.hookBroken)
+        #expect(relay.timer == 6_000)
+        // Each reload makes the probe due. The pauses after its failures continue to grow.
+        for (number, pause) in [(2, 10_000), (3, 20_000), (4, 40_000)] {
+            #expect(relay.on(.reconfigured(Self.topology(0)), at: relay.now + 1_000) == [compose([1])])
+            #expect(relay.post(.hookBroken) == [])
+            #expect(relay.timer == relay.now + pause)
+            let attempts = relay.facts.compactMap { if case .posted(let attempt) = $0 { attempt.number } else { nil } }
+            #expect(attempts.last == number)
+        }
+        #expect(relay.machine.condition(of: HookID(0)) == .suspended)
+    }
+
+    @Test func reloadDoesNotDelayTheFailover() {
+        var relay = Driver(routes: [[0, 1]], limit: nil)
+        _ = relay.accept(entry(1), at: 1_000)
+        _ = relay.post(.down)
+        var actions = relay.on(.reconfigured(Self.topology(0, 1)), at: 31_000)
+        #expect(actions == [compose([1])])
+        while relay.now < 61_000, actions != [compose([1], to: 1, marks: .rerouted)] {
+            if actions == [compose([1])] { _ = relay.post(.down) }
+            actions = relay.fireTimer()
+        }
+        #expect(relay.now == 61_000 && actions == [compose([1], to: 1, marks: .rerouted)])
     }
 
     @Test func repeatedCommitEventDoesNotStartAWait() {

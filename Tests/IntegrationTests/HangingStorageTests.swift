@@ -37,6 +37,29 @@ struct HangingStorageTests {
         #expect(try eventually { try rig.messages().contains { $0.whole.contains("n1x") } })
     }
 
+    @Test func overdueWebhookIsAnswered503AndDeliveredLate() throws {
+        let rig = try Rig(environment: ["RELAY_REPLY_TIMEOUT": "1s"])
+        let strace = try Program(
+            "strace",
+            [
+                "-f", "-p", "\(rig.relay.id)", "-e", "trace=fdatasync,fsync", "-e",
+                "inject=fdatasync,fsync:delay_enter=120s",
+            ])
+        try #require(eventually { strace.output.contains("attached") || !strace.isRunning })
+        try #require(strace.isRunning, "strace cannot attach here: \(strace.output)")
+        let client = Client(port: rig.port)
+        let overdue = client.request("POST", "/webhook", body: numbered(1))
+        #expect(overdue?.status == 503 && overdue?.headers["retry-after"] == "5")
+        // The commit ends late.
+        strace.killNow()
+        #expect(try rig.waitForMessages(1).count == 1)
+        #expect(client.request("GET", "/-/healthy")?.body == "OK\n", "the webhook is not answered again")
+        #expect(client.request("POST", "/webhook", body: numbered(1))?.status == 200)
+        #expect(rig.metric("relay_duplicates_suppressed_total") == 1)
+        #expect(try eventually { try rig.metricSum("relay_journal_pending") == 0 })
+        #expect(try rig.messages().count == 1)
+    }
+
     /// Whether the main thread has ended. Other threads may still be in a system call.
     private func hasExited(_ program: Program) -> Bool {
         let stat = (try? String(contentsOfFile: "/proc/\(program.id)/stat", encoding: .utf8)) ?? ""

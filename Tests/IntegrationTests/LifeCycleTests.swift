@@ -51,6 +51,22 @@ struct LifeCycleTests {
         #expect(rig.relay.exitCode(within: 10) == 1)
     }
 
+    @Test func openConnectionIsAnswered503WhileDraining() throws {
+        let rig = try Rig(environment: ["RELAY_DRAIN_TIMEOUT": "60s", "RELAY_POST_TIMEOUT": "60s"])
+        let client = Client(port: rig.port)
+        #expect(client.request("GET", "/-/ready")?.status == 200)
+        rig.setFault(#"{"hook":"critical","mode":"hang"}"#)
+        rig.post(numbered(1))
+        #expect(rig.waitForOnePost())
+        rig.relay.send(SIGTERM)
+        #expect(rig.relay.writes("msg=draining"))
+        let answer = client.request("POST", "/webhook", body: numbered(2))
+        #expect(answer?.status == 503 && answer?.headers["retry-after"] == "5")
+        #expect(answer?.headers["connection"] == "close")
+        rig.relay.send(SIGTERM)
+        #expect(rig.relay.exitCode(within: 10) == 1)
+    }
+
     @Test func secondRelayOnTheSameSpoolExitsWithAnError() throws {
         let folder = TemporaryFolder()
         let rig = try Rig(storage: folder.path)

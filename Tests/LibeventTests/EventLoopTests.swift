@@ -2,6 +2,7 @@ import Support
 import Dispatch
 import Glibc
 import Libevent
+import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(1)))

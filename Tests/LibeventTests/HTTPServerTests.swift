@@ -1,4 +1,3 @@
-import Foundation
 import Libevent
 import TestSupport
 import Testing
@@ -66,14 +65,6 @@ func pause(_ duration: Duration) async {
     var timer: LoopEvent?
     await withCheckedContinuation { done in timer = .timer(after: duration) { done.resume() } }
     _ = timer
-}
-
-/// Runs blocking socket code off the loop and off the cooperative pool.
-func offLoop<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value {
-    await withCheckedContinuation { done in
-        // A new thread, because blocking calls of other suites can exhaust Dispatch's global pool.
-        Thread { done.resume(returning: work()) }.start()
-    }
 }
 
 @Suite(.timeLimit(.minutes(2)))

@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 
 /// A blocking socket to a test's server, for requests that no HTTP client sends.
@@ -112,5 +113,13 @@ public final class Client {
         guard count > 0 else { return false }
         received += buffer[..<count]
         return true
+    }
+}
+
+/// Runs blocking socket code off the loop and off the cooperative pool.
+public func offLoop<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value {
+    await withCheckedContinuation { done in
+        // A new thread, because blocking calls of other suites can exhaust Dispatch's global pool.
+        Thread { done.resume(returning: work()) }.start()
     }
 }

@@ -213,6 +213,28 @@ import Testing
         }
     }
 
+    @Test func theInboxIsBoundedInBytes() throws {
+        var inbox = JournalInbox<Int>(settings: settings { $0.inboxBytes = 1000 })
+        let send = { (inbox: inout JournalInbox<Int>, severity: Severity, size: Int) throws(JournalRefusal) in
+            let body = String(repeating: "x", count: size)
+            _ = try inbox.add(JournalSamples.batch(1, [JournalSamples.notification(severity, body: body)]), for: size)
+        }
+        try send(&inbox, .critical, 600)
+        #expect(throws: JournalRefusal.overloaded) { try send(&inbox, .info, 101) }
+        try send(&inbox, .info, 100)
+        #expect(throws: JournalRefusal.overloaded) { try send(&inbox, .critical, 301) }
+        try send(&inbox, .critical, 300)
+        #expect(throws: JournalRefusal.overloaded) { try send(&inbox, .critical, 1) }
+        #expect(inbox.take().requests.map(\.ticket) == [600, 100, 300])
+
+        // An empty inbox accepts a webhook of any size, and then none until that one is taken.
+        try send(&inbox, .info, 5000)
+        #expect(throws: JournalRefusal.overloaded) { try send(&inbox, .critical, 1) }
+        #expect(inbox.take().requests.map(\.ticket) == [5000])
+        for size in [700, 300] { try send(&inbox, .critical, size) }
+        #expect(throws: JournalRefusal.overloaded) { try send(&inbox, .critical, 1) }
+    }
+
     @Test func lowDiskRefusesTheFirstAppend() throws {
         let bench = try JournalBench { $0.space = .low }
         #expect(throws: JournalRefusal.full(.diskFull)) { try bench.append([1]) }
