@@ -97,13 +97,14 @@ let package = Package(
             name: "SQLiteJournal", dependencies: ["Alerts", "CSQLite", "CZlib", "Journaling", "Support"],
             swiftSettings: strict),
         .target(
-            name: "RocketChat", dependencies: ["Alerts", "CLibcurl", "DeliveryCore", "Support"],
-            swiftSettings: strict),
+            name: "Posting", dependencies: ["Alerts", "CLibcurl", "DeliveryCore", "Support"], swiftSettings: strict),
+        .target(
+            name: "RocketChat", dependencies: ["Alerts", "DeliveryCore", "Posting", "Support"], swiftSettings: strict),
         .executableTarget(
             name: "Relay",
             dependencies: [
                 "Alerts", "CCrypt", "CCrypto", "CLinux", "CRevision", "CSimdjson", "CYaml", "CZlib", "DeliveryCore",
-                "Journaling", "Libevent", "RocketChat", "SQLiteJournal", "Support",
+                "Journaling", "Libevent", "Posting", "RocketChat", "SQLiteJournal", "Support",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -134,8 +135,8 @@ let package = Package(
         .testTarget(
             name: "RelayTests",
             dependencies: [
-                "Alerts", "DeliveryCore", "Journaling", "Libevent", "Relay", "RocketChat", "SQLiteJournal", "Support",
-                "TestSupport",
+                "Alerts", "DeliveryCore", "Journaling", "Libevent", "Posting", "Relay", "RocketChat", "SQLiteJournal",
+                "Support", "TestSupport",
             ],
             swiftSettings: strict),
         .testTarget(
@@ -144,14 +145,14 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "Alerts", "Journaling", "Relay", "RocketChat", "SQLiteJournal", "Support", "MockRocketChat",
+                "Alerts", "Journaling", "Posting", "Relay", "RocketChat", "SQLiteJournal", "Support", "MockRocketChat",
                 "TestSupport",
             ],
             swiftSettings: strict),
         .testTarget(
             name: "AbuseTests",
             dependencies: [
-                "Alerts", "Journaling", "Relay", "RocketChat", "SQLiteJournal", "Support", "MockRocketChat",
+                "Alerts", "Journaling", "Posting", "Relay", "RocketChat", "SQLiteJournal", "Support", "MockRocketChat",
                 "TestSupport",
             ],
             swiftSettings: strict),
@@ -179,7 +180,7 @@ if let fuzzer = Context.environment["RELAY_FUZZER"], let relay = package.targets
         // Renames @main's entry point, because the driver has its own.
         "-Xfrontend", "-entry-point-function-name", "-Xfrontend", "Relay_main",
     ])
-    let parts = ["Alerts", "Journaling", "Libevent", "RocketChat", "SQLiteJournal", "Support"]
+    let parts = ["Alerts", "Journaling", "Libevent", "Posting", "RocketChat", "SQLiteJournal", "Support"]
     for target in package.targets where parts.contains(target.name) { target.swiftSettings = strict + [covered] }
     package.products = []
     package.targets.removeAll { $0.type == .test || ["Relay", "MockRocketChat", "TestSupport"].contains($0.name) }

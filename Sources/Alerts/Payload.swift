@@ -110,7 +110,7 @@ package struct Payload: Sendable, Equatable {
     }
 }
 
-/// What we owe to one room of Rocket.Chat about the alerts of one severity in one accepted payload.
+/// The alerts of one accepted payload for one destination.
 ///
 /// It is the unit of the journal and of the outbound queues: accepted, delivered and settled as a whole.
 package struct Notification: Sendable, Equatable {

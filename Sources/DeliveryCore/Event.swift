@@ -32,7 +32,7 @@ public enum Event: Sendable, Equatable {
 
 /// The classified result of a post.
 public enum PostResult: Sendable, Hashable {
-    /// Rocket.Chat confirmed the message.
+    /// The server confirmed the message.
     case delivered(messageID: String?)
     /// Refused temporarily; the hook accepts no messages for this long.
     case throttled(Interval)
@@ -44,7 +44,7 @@ public enum PostResult: Sendable, Hashable {
     case suspicious
     /// An operator must repair the hook.
     case hookBroken
-    /// Rocket.Chat refuses this message; nil if the reason is unknown.
+    /// The server refuses this message; nil if the reason is unknown.
     case refused(Fix?)
 }
 

@@ -1,6 +1,6 @@
 /// Paces the posts to one hook.
 ///
-/// Rocket.Chat counts in fixed windows whose start is unknown to clients, so the limit is kept in every window of that
+/// Servers count in fixed windows whose start is unknown to clients, so the limit is kept in every window of that
 /// length. A post counts from its end, because the server may count a slow post at any time before.
 ///
 /// A token bucket keeps a storm from using the whole window at once. Three tenths of the posts may form a burst; the

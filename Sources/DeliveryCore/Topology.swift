@@ -25,9 +25,6 @@ public struct PostLimit: Sendable, Hashable {
         self.posts = min(max(posts, 1), 10_000)
         self.window = window.clamped(.milliseconds(1), .seconds(7 * 86_400))
     }
-
-    /// Rocket.Chat's default limit per URL.
-    public static let rocketChat = PostLimit(posts: 10, per: .seconds(60))
 }
 
 /// The delivery settings of one queue.

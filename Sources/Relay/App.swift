@@ -4,7 +4,7 @@ import Glibc
 import Journaling
 import Libevent
 import Logging
-import RocketChat
+import Posting
 import SQLiteJournal
 
 /// The running program: creates all stages, connects them, and stops them in reverse order. The only file that depends

@@ -3,7 +3,7 @@ import ArgumentParser
 import CRevision
 import Journaling
 import Libevent
-import RocketChat
+import Posting
 import SQLiteJournal
 
 /// The entry point: `relay`, which runs `relay serve` if no other command is given.

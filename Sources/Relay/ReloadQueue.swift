@@ -2,7 +2,6 @@ import Alerts
 import Dispatch
 import Journaling
 import Libevent
-import RocketChat
 import SQLiteJournal
 import Support
 

@@ -26,3 +26,12 @@ extension Array where Element: Hashable {
         return filter { seen.insert($0).inserted }
     }
 }
+
+extension Unicode.Scalar {
+    /// ASCII only.
+    package var isDigit: Bool { ("0"..."9").contains(self) }
+    /// ASCII only.
+    package var isLetter: Bool { ("a"..."z").contains(self) || ("A"..."Z").contains(self) }
+    /// ASCII only.
+    package var isLetterOrDigit: Bool { isLetter || isDigit }
+}

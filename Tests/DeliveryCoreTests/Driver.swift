@@ -109,3 +109,8 @@ extension PostResult {
     static let lost = PostResult.failed(maybeDelivered: true, reachedServer: true)
     static let down = PostResult.failed(maybeDelivered: false, reachedServer: false)
 }
+
+extension PostLimit {
+    /// Rocket.Chat's default limit per URL.
+    static let rocketChat = PostLimit(posts: 10, per: .seconds(60))
+}

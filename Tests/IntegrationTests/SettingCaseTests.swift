@@ -5,6 +5,7 @@ import Testing
 @testable import Alerts
 @testable import Journaling
 @testable import Relay
+@testable import Posting
 @testable import RocketChat
 @testable import SQLiteJournal
 @testable import Support

@@ -1,6 +1,5 @@
 import Alerts
 import Journaling
-import RocketChat
 
 /// Decides which passwords are checked with bcrypt, and when.
 ///

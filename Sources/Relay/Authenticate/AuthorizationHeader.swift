@@ -1,7 +1,6 @@
 import Alerts
 import CCrypto
 import Journaling
-import RocketChat
 import SQLiteJournal
 import Support
 

@@ -3,7 +3,6 @@ import CCrypt
 import CCrypto
 import Glibc
 import Journaling
-import RocketChat
 import Support
 
 /// A bcrypt hash as `htpasswd -B` writes it: `$2y$10$`, 22 digits of salt, 31 digits of digest.

@@ -1,6 +1,5 @@
 import Alerts
 import CCrypto
-import RocketChat
 import Support
 
 /// HMAC-SHA-256 (RFC 2104) with a random key that lives as long as this value. A digest of a password reveals nothing

@@ -1,7 +1,6 @@
 import Alerts
 import ArgumentParser
 import Journaling
-import RocketChat
 import SQLiteJournal
 import Support
 

@@ -1,6 +1,5 @@
 import Alerts
 import Glibc
-import RocketChat
 
 /// Finds files with secrets that every local user can read.
 enum ReadableSecrets {

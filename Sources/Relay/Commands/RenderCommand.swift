@@ -3,6 +3,7 @@ import ArgumentParser
 import Glibc
 import Journaling
 import Libevent
+import Posting
 import RocketChat
 import SQLiteJournal
 import Support

@@ -5,7 +5,6 @@ import Glibc
 import Journaling
 import Libevent
 import Logging
-import RocketChat
 import SQLiteJournal
 import Support
 

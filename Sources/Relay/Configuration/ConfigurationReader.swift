@@ -1,7 +1,7 @@
 import Alerts
 import Glibc
 import Journaling
-import RocketChat
+import Posting
 import SQLiteJournal
 import Support
 
@@ -192,7 +192,7 @@ struct ConfigurationReader {
         }
     }
 
-    /// Rocket.Chat's limit is one for each integration, and the relay's budget one for each URL as it is written.
+    /// Warns if two URLs name one integration: the server limits integrations, and the relay limits URLs as written.
     private mutating func checkIntegrations(_ configuration: RelayConfiguration) {
         var known: [String: (name: String, hook: HookURL)] = [:]
         let severities = Severity.allCases.map { ($0.rawValue, configuration.hooks[$0]) }

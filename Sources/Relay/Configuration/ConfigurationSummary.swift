@@ -1,7 +1,7 @@
 import Alerts
 import Journaling
 import Libevent
-import RocketChat
+import Posting
 import SQLiteJournal
 import Support
 

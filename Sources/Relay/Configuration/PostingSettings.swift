@@ -1,9 +1,10 @@
 import Alerts
+import Posting
 import RocketChat
-import SQLiteJournal
 import Support
 
-/// How messages to a hook look and travel. A receiver begins with the settings of all hooks and changes some.
+/// The rendering and transport settings of a hook, and its target. A receiver starts with the common settings and
+/// overrides some.
 struct PostingSettings: Sendable, Equatable {
     /// Nil for no limit.
     var rateLimit: RateLimit? = .rocketChat
@@ -20,6 +21,9 @@ struct PostingSettings: Sendable, Equatable {
     var clientCertificate: ClientCertificate?
     var connectTimeout = Duration.seconds(5)
     var postTimeout = Duration.seconds(20)
+
+    /// The target that renders for a hook and classifies its responses.
+    func target(for hook: HookURL) -> any Target { RocketChatTarget(hook: hook, settings: renderSettings) }
 
     var renderSettings: RenderSettings {
         RenderSettings(
@@ -78,5 +82,27 @@ extension PostingSettings: SettingGroup {
         // A command that reads no secrets may not have access to the key.
         if reader.readsSecrets, let fault = PEMFile.fault(in: paths.key, .key) { reader.problem(key, fault) }
         settings.clientCertificate = ClientCertificate(certificate: paths.certificate, key: paths.key)
+    }
+}
+
+extension SettingFormat where Value == HookURL {
+    static var hook: Self {
+        Self(.single, text: { _ in nil }) { value, notes in
+            do {
+                let (hook, warnings) = try HookReview.hook(value.single)
+                notes.warnings += warnings
+                return hook
+            } catch {
+                notes.problems.append("\(error)")
+                return nil
+            }
+        }
+    }
+}
+
+extension Payload {
+    /// The messages that a room shows in the plain form, with default settings.
+    func plainTexts(severity: Severity, now: Timestamp) -> [String] {
+        MessageRenderer(settings: RenderSettings()).renderPlain(self, severity: severity, now: now).map(\.text)
     }
 }

@@ -1,6 +1,6 @@
 import Alerts
 import Journaling
-import RocketChat
+import Posting
 import Support
 
 /// Readers of the quantities that settings hold: durations, sizes, rates.

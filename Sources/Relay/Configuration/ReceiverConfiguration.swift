@@ -1,7 +1,7 @@
 import Alerts
 import Glibc
 import Journaling
-import RocketChat
+import Posting
 import SQLiteJournal
 
 /// A room of its own for some alerts, beyond the severities' four. Its settings stand in the file alone.

@@ -1,6 +1,5 @@
 import Alerts
 import Libevent
-import RocketChat
 
 /// The files of the listener's TLS, which are read together.
 extension RelayConfiguration {

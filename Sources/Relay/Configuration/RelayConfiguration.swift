@@ -3,7 +3,7 @@ import Glibc
 import Journaling
 import Libevent
 import Logging
-import RocketChat
+import Posting
 import SQLiteJournal
 import Support
 

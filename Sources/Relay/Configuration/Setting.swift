@@ -1,6 +1,5 @@
 import Alerts
 import Journaling
-import RocketChat
 import SQLiteJournal
 
 /// A type whose properties hold the values of settings. The initial values are the defaults.

@@ -2,7 +2,7 @@ import Alerts
 import Journaling
 import Libevent
 import Logging
-import RocketChat
+import Posting
 import SQLiteJournal
 import Support
 
@@ -85,22 +85,6 @@ extension SettingNotes {
 }
 
 // MARK: Secrets
-
-extension SettingFormat where Value == HookURL {
-    static var hook: Self {
-        Self(.single, text: { _ in nil }) { value, notes in
-            do {
-                try HookReview.checkForm(value.single)
-                let hook = try HookURL(value.single)
-                notes.warnings += try HookReview.review(value.single)
-                return hook
-            } catch {
-                notes.problems.append("\(error)")
-                return nil
-            }
-        }
-    }
-}
 
 extension SettingFormat where Value == Secret {
     /// The URL of a proxy.

@@ -1,6 +1,6 @@
 import Alerts
 import Journaling
-import RocketChat
+import Posting
 import Support
 
 /// How a value is written: what the file may hold for it, its range, and its parser.

@@ -1,7 +1,6 @@
 import Alerts
 import Glibc
 import Journaling
-import RocketChat
 import SQLiteJournal
 import Support
 

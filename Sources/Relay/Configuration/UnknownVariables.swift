@@ -1,6 +1,5 @@
 import Alerts
 import Journaling
-import RocketChat
 import SQLiteJournal
 
 /// Finds environment variables that look like settings of the relay and are none.

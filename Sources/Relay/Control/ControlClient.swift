@@ -2,7 +2,7 @@ import Alerts
 import Glibc
 import Journaling
 import Libevent
-import RocketChat
+import Posting
 import SQLiteJournal
 import Support
 
@@ -17,7 +17,7 @@ struct ControlClient {
     func ask(_ request: DeadLetterRequest, asJSON: Bool) throws -> DeadLetterReply? {
         try checkServer()
         let (verb, body) = request.wire
-        let url = try HookURL("http://relay/dead-letters/\(verb)" + (asJSON ? "?json" : ""))
+        let url = HookURL(withoutSecrets: "http://relay/dead-letters/\(verb)" + (asJSON ? "?json" : ""))
         let result = try? UnixSocket.withShortPath(ControlListener.path(in: folder)) { socket in
             // libcurl needs a body; the server ignores the line break.
             deliverer(url, socket).deliver(Array((body + "\n").utf8))

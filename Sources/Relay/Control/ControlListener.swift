@@ -3,7 +3,6 @@ import Dispatch
 import Glibc
 import Journaling
 import Libevent
-import RocketChat
 import SQLiteJournal
 
 /// The control socket, through which commands reach a running relay. Its own user and root may send every command,

@@ -1,6 +1,5 @@
 import Alerts
 import Journaling
-import RocketChat
 import SQLiteJournal
 import Support
 
@@ -80,9 +79,8 @@ enum DeadLetterText {
         guard content.letter.reason != .crash, let payload = try? WebhookParser().decode(content.body) else {
             return lines(String(decoding: content.body.prefix(4000), as: UTF8.self))
         }
-        let renderer = MessageRenderer(settings: RenderSettings())
-        return renderer.renderPlain(payload, severity: content.letter.severity, now: content.letter.acceptedAt)
-            .map { lines($0.text) }.joined(separator: "\n")
+        return payload.plainTexts(severity: content.letter.severity, now: content.letter.acceptedAt)
+            .map { lines($0) }.joined(separator: "\n")
     }
 
     /// `critical`, or `critical of database` for a receiver.

@@ -2,7 +2,7 @@ import Alerts
 import DeliveryCore
 import Journaling
 import Logging
-import RocketChat
+import Posting
 import SQLiteJournal
 
 /// Turns facts of the delivery machine into metrics and log lines, and its verdicts into journal settlements.

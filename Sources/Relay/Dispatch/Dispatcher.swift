@@ -3,7 +3,7 @@ import DeliveryCore
 import Journaling
 import Libevent
 import Logging
-import RocketChat
+import Posting
 import SQLiteJournal
 import Support
 
@@ -175,9 +175,8 @@ final class Dispatcher {
         }
         let queue = followUps[hook] ?? FollowUpQueue(hook: hook, services: services)
         followUps[hook] = queue
-        let message = RoomNotes.resolvedElsewhere(
-            audit.subjects(of: waiting, at: hook), of: waiting.count, limit: route.renderer.settings.textBudget)
-        queue.post(message, to: route, HookRecordRow.row(of: hook, machine, map, at: clock.reading())) { report in
+        let body = route.target.followUp(audit.subjects(of: waiting, at: hook), count: waiting.count)
+        queue.post(body, to: route, HookRecordRow.row(of: hook, machine, map, at: clock.reading())) { report in
             self.postEvent { $0.ended(hook, report, .followUpEnded(hook, report.result)) }
         }
     }

@@ -3,7 +3,6 @@ import Glibc
 import Journaling
 import Libevent
 import Logging
-import RocketChat
 import SQLiteJournal
 import Support
 

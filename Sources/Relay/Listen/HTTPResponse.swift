@@ -1,7 +1,6 @@
 import Alerts
 import Journaling
 import Libevent
-import RocketChat
 import SQLiteJournal
 import Support
 

@@ -2,7 +2,6 @@ import Alerts
 import Journaling
 import Libevent
 import Logging
-import RocketChat
 import Support
 
 /// Authorizes webhook requests by client network, then by credentials.

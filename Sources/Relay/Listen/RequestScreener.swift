@@ -2,7 +2,6 @@ import Alerts
 import Journaling
 import Libevent
 import Logging
-import RocketChat
 import SQLiteJournal
 import Support
 

@@ -1,7 +1,6 @@
 import Alerts
 import CSimdjson
 import Journaling
-import RocketChat
 
 /// Decodes a webhook body: decompresses it, validates it and splits it by destination.
 ///

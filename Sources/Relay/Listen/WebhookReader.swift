@@ -3,7 +3,6 @@ import CZlib
 import Dispatch
 import Journaling
 import Libevent
-import RocketChat
 import SQLiteJournal
 import Support
 

@@ -3,7 +3,6 @@ import Dispatch
 import Glibc
 import Journaling
 import Logging
-import RocketChat
 import SQLiteJournal
 import Support
 

@@ -2,7 +2,6 @@ import Alerts
 import Journaling
 import Libevent
 import Logging
-import RocketChat
 
 /// Limits similar log lines per time window: per sender, and in total. Suppressed lines are counted, and the counts are
 /// reported when the window ends.

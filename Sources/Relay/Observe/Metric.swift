@@ -1,6 +1,5 @@
 import Alerts
 import Journaling
-import RocketChat
 import SQLiteJournal
 import Support
 import Synchronization

@@ -1,5 +1,4 @@
 import Alerts
-import RocketChat
 import SQLiteJournal
 
 /// Computes ages by a wall clock that may jump, checked against the monotonic clock.

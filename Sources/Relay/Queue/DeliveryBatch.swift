@@ -1,7 +1,7 @@
 import Alerts
 import DeliveryCore
 import Journaling
-import RocketChat
+import Posting
 import SQLiteJournal
 
 /// The content of one delivery: one notification, or several waiting ones folded into one message.
@@ -38,35 +38,11 @@ enum DeliveryBatch: Sendable {
         if case .fold(let fold) = self { fold.digest.alerts } else { 0 }
     }
 
-    /// The messages to post, in order.
-    func messages(
-        in form: Form, severity: Severity, renderer: MessageRenderer, banner: MessageBanner, now: Timestamp
-    ) -> [Message] {
-        switch (self, form) {
-        case (.single(_, let payload), .full):
-            renderer.render(payload, severity: severity, now: now, banner: banner)
-        case (.single(_, let payload), .reduced):
-            MessageRenderer(settings: renderer.settings.reduced)
-                .render(payload, severity: severity, now: now, banner: banner)
-        case (.single(_, let payload), .plain):
-            renderer.renderPlain(payload, severity: severity, now: now, banner: banner)
-        case (.fold(let fold), .full): [fold.digest.message(now: now, banner: banner)]
-        case (.fold(let fold), .reduced):
-            [fold.digest.limited(by: renderer.settings.reduced).message(now: now, banner: banner)]
-        case (.fold(let fold), .plain): [fold.digest.plainMessage(now: now, banner: banner)]
-        case (_, .notice): [RoomNotes.refused(entries.first.map { "\($0.id)" } ?? "", severity: severity)]
+    var content: RenderBatch.Content {
+        switch self {
+        case .single(_, let payload): .single(payload)
+        case .fold(let fold): .fold(fold.digest)
         }
-    }
-}
-
-extension RenderSettings {
-    /// Half of the text limit and a quarter of the other limits.
-    fileprivate var reduced: RenderSettings {
-        var smaller = self
-        smaller.textLimit = max(500, textLimit / 2)
-        smaller.maxAlertsPerMessage = max(1, maxAlertsPerMessage / 4)
-        smaller.maxBodyBytes = max(16_384, maxBodyBytes / 4)
-        return smaller
     }
 }
 
@@ -98,7 +74,7 @@ struct Manifest: Sendable {
     private static let namesLimit = 5
     private static let resolvedLimit = 256
 
-    mutating func take(_ notification: Journaled<Notification>, _ payload: Payload) {
+    mutating func add(_ notification: Journaled<Notification>, _ payload: Payload, _ target: any Target) {
         entries.append(DeliveryBatch.Entry(notification))
         for alert in payload.alerts where !hasMoreNames {
             let name = alert.displayName
@@ -106,7 +82,7 @@ struct Manifest: Sendable {
             if names.count < Self.namesLimit { names.append(name) } else { hasMoreNames = true }
         }
         guard payload.status == .resolved, resolved.count < Self.resolvedLimit else { return }
-        resolved[EntryID(notification.id)] = Headline.subject(of: payload.alerts)
+        resolved[EntryID(notification.id)] = target.subject(of: payload.alerts)
     }
 }
 

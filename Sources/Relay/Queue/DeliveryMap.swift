@@ -1,7 +1,7 @@
 import Alerts
 import DeliveryCore
 import Journaling
-import RocketChat
+import Posting
 import SQLiteJournal
 
 /// The configuration, and the receivers in the journal: those configured, and those with remaining notifications.
@@ -23,7 +23,7 @@ struct QueueSettings: Sendable {
         var hook: HookURL
         /// The name of the room: a severity or a receiver.
         var room: String
-        var renderer: MessageRenderer
+        var target: any Target
         var posting: DelivererSettings
     }
 
@@ -77,8 +77,7 @@ struct DeliveryMap: Sendable {
                 routes.append(hook)
                 queue.routes[hook] = QueueSettings.Route(
                     hook: stop.hook, room: stop.room,
-                    renderer: MessageRenderer(settings: stop.posting.renderSettings),
-                    posting: stop.posting.delivererSettings)
+                    target: stop.posting.target(for: stop.hook), posting: stop.posting.delivererSettings)
                 limits[stop.hook, default: []].insert(stop.posting.rateLimit)
             }
             settings.append(queue)
@@ -99,7 +98,7 @@ struct DeliveryMap: Sendable {
         return HookID(hooks.count - 1)
     }
 
-    /// Rocket.Chat limits per hook. A hook with several limits gets the fewest posts and the longest window.
+    /// Servers count posts by hook. A hook with several limits gets the fewest posts in the longest window.
     private static func slowest(_ limits: Set<RateLimit?>) -> PostLimit? {
         let limits = limits.compactMap(\.self)
         guard let posts = limits.map(\.posts).min(), let window = limits.map(\.window).max() else { return nil }

@@ -2,7 +2,7 @@ import Alerts
 import DeliveryCore
 import Dispatch
 import Journaling
-import RocketChat
+import Posting
 import SQLiteJournal
 
 /// Posts to one hook for one queue and classifies the responses.
@@ -10,11 +10,11 @@ import SQLiteJournal
 /// Not Sendable: used only on the queue that owns it, one post at a time.
 final class HookClient {
     private let settings: DelivererSettings
-    private let hook: HookURL
+    private let target: any Target
     private let deliverer: any Deliverer
 
     init(_ route: QueueSettings.Route, abort: DeliveryAbort) {
-        hook = route.hook
+        target = route.target
         settings = route.posting
         deliverer = CurlDeliverer(hook: route.hook, settings: route.posting, abort: abort)
     }
@@ -28,21 +28,7 @@ final class HookClient {
     /// Blocks until the post has ended.
     func deliver(_ body: [UInt8]) -> DeliveryResult { deliverer.deliver(body) }
 
-    func report(_ result: DeliveryResult) -> PostReport {
-        let now = Timestamp.now()
-        let outcome = ResponseClassifier(hook: hook).outcome(of: result, now: now)
-        var report = PostReport(outcome: outcome, result: outcome.result(reachedServer: Self.reachedServer(result)))
-        if case .rateLimited = outcome { return report }
-        if case .success(let answer) = result { report.pause = RateLimitHint(answer, error: nil, now: now).pause }
-        return report
-    }
-
-    private static func reachedServer(_ result: DeliveryResult) -> Bool {
-        switch result {
-        case .success: true
-        case .failure(let failure): failure.sentRequest
-        }
-    }
+    func report(_ result: DeliveryResult) -> PostReport { target.classify(result, now: .now()) }
 }
 
 extension OutboundJournal {
@@ -71,19 +57,19 @@ actor FollowUpQueue {
     }
 
     nonisolated func post(
-        _ message: Message, to route: QueueSettings.Route, _ record: HookRow?,
+        _ body: [UInt8], to route: QueueSettings.Route, _ record: HookRow?,
         then done: @escaping @Sendable (PostReport) -> Void
     ) {
         executor.queue.async {
-            done(self.assumeIsolated { $0.postNow(message, to: route, record) })
+            done(self.assumeIsolated { $0.postNow(body, to: route, record) })
         }
     }
 
-    private func postNow(_ message: Message, to route: QueueSettings.Route, _ record: HookRow?) -> PostReport {
+    private func postNow(_ body: [UInt8], to route: QueueSettings.Route, _ record: HookRow?) -> PostReport {
         guard services.journal.permits(record) else { return .notSent }
         let postman = HookClient.keeping(postman, for: route, abort: services.abort)
         self.postman = postman
-        return postman.report(postman.deliver(message.json()))
+        return postman.report(postman.deliver(body))
     }
 }
 

@@ -1,7 +1,7 @@
 import Alerts
 import DeliveryCore
 import Journaling
-import RocketChat
+import Posting
 import SQLiteJournal
 import Support
 

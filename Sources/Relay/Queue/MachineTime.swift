@@ -1,7 +1,6 @@
 import Alerts
 import DeliveryCore
 import Libevent
-import RocketChat
 
 /// The monotonic time of the machine, and the wall clock time for stored values.
 struct MachineClock: Sendable {

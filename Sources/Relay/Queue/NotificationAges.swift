@@ -1,5 +1,4 @@
 import Alerts
-import RocketChat
 import Support
 
 /// The `AgeClock` that all queues share.

@@ -2,7 +2,7 @@ import Alerts
 import DeliveryCore
 import Dispatch
 import Journaling
-import RocketChat
+import Posting
 import SQLiteJournal
 import Support
 
@@ -83,13 +83,13 @@ actor OutboundQueue {
         messages = []
         handled = nil
         guard let route = settings.routes[composition.hook] else { return nil }
-        guard let (cargo, manifest) = read(composition, settings, route.renderer) else { return nil }
+        guard let (cargo, manifest) = read(composition, settings, route.target) else { return nil }
         guard let cargo, let first = cargo.entries.first, let last = cargo.entries.last else { return manifest }
         handled = CrashLedger.Handled(first: first.id, last: last.id)
         return handling.during(handled) {
             var manifest = manifest
-            let rendered = render(cargo, composition, settings, route.renderer)
-            messages = rendered.messages
+            let rendered = render(cargo, composition, settings, route.target)
+            messages = rendered.bodies
             for message in messages { FaultPoint.render.reach(message) }
             (manifest.parts, manifest.copies) = (messages.count, rendered.copies)
             manifest.foldedAlerts = cargo.foldedAlerts
@@ -143,10 +143,10 @@ extension OutboundQueue {
 
     /// Returns nil if the journal has failed. The batch is nil if no notification is readable.
     func read(
-        _ composition: Composition, _ settings: QueueSettings, _ renderer: MessageRenderer
+        _ composition: Composition, _ settings: QueueSettings, _ target: any Target
     ) -> (cargo: DeliveryBatch?, manifest: Manifest)? {
         var manifest = Manifest()
-        var fold = DeliveryBatch.Fold(digest: Digest(settings: renderer.settings, severity: destination.severity))
+        var fold = DeliveryBatch.Fold(digest: Digest(severity: destination.severity))
         var single: DeliveryBatch?
         var resolved: ResolutionScan?
         let gone = read(composition.ids) { notification in
@@ -157,8 +157,8 @@ extension OutboundQueue {
                     return manifest.expired.append(EntryID(notification.id))
                 }
             }
-            if services.crashGuard.crashes(of: notification.id).all > 0 { renderAlone(notification, payload, renderer) }
-            manifest.take(notification, payload)
+            if services.crashGuard.crashes(of: notification.id).all > 0 { renderAlone(notification, payload, target) }
+            manifest.add(notification, payload, target)
             if composition.ids.count > 1 {
                 handling.during(.init(notification.id)) { fold.digest.add(payload) }
                 fold.entries.append(DeliveryBatch.Entry(notification))
@@ -213,15 +213,15 @@ extension OutboundQueue {
     /// Renders a suspect alone in both forms before it joins a digest. If it causes another crash, the crash is
     /// attributed to its ID.
     private func renderAlone(
-        _ notification: Journaled<Notification>, _ payload: Payload, _ renderer: MessageRenderer
+        _ notification: Journaled<Notification>, _ payload: Payload, _ target: any Target
     ) {
         handling.during(.init(notification.id)) {
-            var fold = DeliveryBatch.Fold(digest: Digest(settings: renderer.settings, severity: destination.severity))
+            var fold = DeliveryBatch.Fold(digest: Digest(severity: destination.severity))
             fold.digest.add(payload)
             for cargo in [DeliveryBatch.single(notification, payload), .fold(fold)] {
-                let messages = cargo.messages(
-                    in: .full, severity: destination.severity, renderer: renderer, banner: MessageBanner(), now: .now())
-                for message in messages { FaultPoint.render.reach(message.json()) }
+                let rendered = target.render(
+                    RenderBatch(cargo.content, severity: destination.severity, now: .now()))
+                for body in rendered.bodies { FaultPoint.render.reach(body) }
             }
         }
     }
@@ -257,28 +257,29 @@ extension OutboundQueue {
     // MARK: Messages
 
     func render(
-        _ cargo: DeliveryBatch, _ composition: Composition, _ settings: QueueSettings, _ renderer: MessageRenderer
-    ) -> (messages: [[UInt8]], copies: Int) {
+        _ cargo: DeliveryBatch, _ composition: Composition, _ settings: QueueSettings, _ target: any Target
+    ) -> RenderedBatch {
         var banner = MessageBanner()
         if composition.marks.contains(.rerouted) {
             banner.rerouted = settings.receiver ?? destination.severity.rawValue
             if composition.marks.contains(.refused) { banner.reroute = .roomRefusesIt }
         }
         if composition.marks.contains(.replayed) { banner.replayed = cargo.entries.first?.acceptedAt }
-        var messages = cargo.messages(
-            in: composition.form, severity: destination.severity, renderer: renderer, banner: banner, now: .now())
+        return target.render(
+            RenderBatch(
+                cargo.content, form: composition.form, severity: destination.severity, banner: banner,
+                thread: thread(of: cargo, composition, settings),
+                firstID: cargo.entries.first.map { "\($0.id)" } ?? "", now: .now()))
+    }
+
+    private func thread(
+        of cargo: DeliveryBatch, _ composition: Composition, _ settings: QueueSettings
+    ) -> RenderBatch.Thread {
         guard settings.usesThreads, composition.form != .notice, case .single(_, let payload) = cargo else {
-            return (messages.map { $0.json() }, 0)
+            return .none
         }
-        let isResolve = payload.status == .resolved && payload.truncatedAlerts == 0
-        if !isResolve { messages[0].wantsID = true }
-        guard isResolve, let thread = composition.thread else { return (messages.map { $0.json() }, 0) }
-        let copies = messages.map { message in
-            var copy = message
-            copy.threadID = thread
-            return copy
-        }
-        return ((messages + copies).map { $0.json() }, copies.count)
+        guard payload.status == .resolved, payload.truncatedAlerts == 0 else { return .start }
+        return composition.thread.map { .reply($0) } ?? .none
     }
 }
 

@@ -4,7 +4,6 @@ import Glibc
 import Journaling
 import Libevent
 import Logging
-import RocketChat
 import SQLiteJournal
 
 /// Protects the secrets of the process, and ignores signals without a meaning for it.

@@ -1,7 +1,6 @@
 import Alerts
 import Glibc
 import Journaling
-import RocketChat
 import SQLiteJournal
 
 /// Credentials from the service manager (systemd.exec(5)). A file with the name of a setting, in lower case, holds that

@@ -1,10 +1,11 @@
 import Alerts
+package import Posting
 import Support
 
-/// Judges whether an address can be that of an incoming webhook of Rocket.Chat: `https://host/hooks/ID/TOKEN`.
+/// Checks whether an address can be an incoming webhook of Rocket.Chat: `https://host/hooks/ID/TOKEN`.
 ///
-/// What can never work is a fault. What works behind some proxy, or works but hardly as it was meant, is a warning.
-/// Neither repeats the address, which is a secret.
+/// An address that cannot work is a problem. One that works only behind a proxy, or probably not as intended, gets a
+/// warning. No text repeats the address, which is a secret.
 package enum HookReview {
     package enum Problem: Error, Equatable, CustomStringConvertible {
         case quoted
@@ -35,8 +36,18 @@ package enum HookReview {
         }
     }
 
-    /// Refuses texts that are no address at all, with a better reason than `HookURL` would give for the same text.
-    package static func checkForm(_ text: String) throws(Problem) {
+    /// Parses and checks an address. Contacts nobody.
+    ///
+    /// - Returns: the hook and its warnings, each a sentence without a full stop.
+    /// - Throws: `Problem` or `HookURL.Invalid`.
+    package static func hook(_ text: String) throws -> (hook: HookURL, warnings: [String]) {
+        try checkForm(text)
+        let hook = try HookURL(text)
+        return (hook, try review(text))
+    }
+
+    /// Refuses texts that are not an address, with a better reason than that of `HookURL`.
+    static func checkForm(_ text: String) throws(Problem) {
         if text.hasPrefix("\"") || text.hasPrefix("'") { throw .quoted }
         let parts = text.lowercased().split { ",;|".contains($0) || $0.isWhitespace }
         let urls = parts.count { part in ["http://", "https://"].contains(where: part.hasPrefix) }
@@ -44,21 +55,19 @@ package enum HookReview {
         if isPlaceholder(text) { throw .placeholder }
     }
 
-    /// Judges an address that `HookURL` takes. Contacts nobody.
-    ///
-    /// - Returns: what looks wrong, each a sentence without a full stop.
-    package static func review(_ text: String) throws(Problem) -> [String] {
+    /// Checks an address that `HookURL` accepts. Returns the warnings.
+    static func review(_ text: String) throws(Problem) -> [String] {
         let url = Parts(text)
-        if let name = otherServices.first(where: { url.isOn($0.host) })?.name { throw .otherService(name) }
-        guard isHost(url) else { throw .host }
+        guard let server = try? CurlURL(text), isHost(url) else { throw .host }
+        if let name = otherServices.first(where: { server.isOn($0.host) })?.name { throw .otherService(name) }
         try checkCharacters(url.path)
         try checkPath(url)
-        return warnings(url)
+        return warnings(url, server)
     }
 
-    // MARK: Faults
+    // MARK: Problems
 
-    /// `<ID>`, `{{ .id }}`, `${ID}` or `$ID`, which something was to replace. Passwords may hold such characters.
+    /// Whether `<ID>`, `{{ .id }}`, `${ID}` or `$ID` was not replaced. Passwords may hold such characters.
     private static func isPlaceholder(_ text: String) -> Bool {
         let url = Parts(text)
         let shown = url.host + url.path + (url.query ?? "")
@@ -66,10 +75,11 @@ package enum HookReview {
         return zip(shown, shown.dropFirst()).contains { $0 == "$" && ($1.isLetter || $1 == "(") }
     }
 
-    /// Letters, digits and hyphens between dots, letters beyond ASCII too; in brackets an address of IPv6. An underscore is
-    /// common in names of containers.
+    /// Whether the host is letters (also outside ASCII), digits, hyphens and underscores between dots, or a bracketed IPv6
+    /// address. Names of containers often have underscores. libcurl accepts empty labels, invisible characters and
+    /// percent-encoded names, so the host is checked as written.
     private static func isHost(_ url: Parts) -> Bool {
-        // What follows a percent sign names the interface (RFC 6874).
+        // A percent sign starts the zone (RFC 6874).
         if url.isIPv6 { return IPAddress(url.host.prefix { $0 != "%" }) != nil }
         let name = url.host.hasSuffix(".") ? url.host.dropLast() : url.host[...]
         return name.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
@@ -99,7 +109,7 @@ package enum HookReview {
     private static func checkPath(_ url: Parts) throws(Problem) {
         if url.path.allSatisfy({ $0 == "/" }) { throw .noPath }
         guard let hook = url.hook else {
-            // Rocket.Chat's own pages and interfaces, which take no webhook whatever a proxy does.
+            // Rocket.Chat's own pages and APIs, behind which no proxy puts a webhook.
             let pages = ["/api/v1", "/admin", "/channel", "/group", "/direct", "/home", "/account"]
             if let page = pages.first(where: { url.path == $0 || url.path.hasPrefix($0 + "/") }) {
                 throw .notAHook(page)
@@ -124,40 +134,42 @@ package enum HookReview {
 
     // MARK: Warnings
 
-    private static func warnings(_ url: Parts) -> [String] {
-        var found: [String] = []
-        if url.scheme == "http", !url.isLoopback {
-            found.append(
+    private static func warnings(_ url: Parts, _ server: CurlURL) -> [String] {
+        var warnings: [String] = []
+        if url.scheme == "http", !server.isLoopback {
+            warnings.append(
                 "the webhook URL is plain http to another host, so anyone on the way can read its token; use https")
         }
         if url.userInfo != nil {
-            found.append("the webhook URL holds a user and password, which a hook of Rocket.Chat does not take")
+            warnings.append("the webhook URL holds a user and password, which a hook of Rocket.Chat does not take")
         }
         if let hook = url.hook {
             if hook.count > 3 {
-                found.append("more follows the token than an integration's page gives: /hooks/ID/TOKEN")
+                warnings.append("more follows the token than an integration's page gives: /hooks/ID/TOKEN")
             }
-            if hook.contains(where: isExample) { found.append("the id or token looks like that of an example") }
+            if hook.contains(where: isExample) { warnings.append("the id or token looks like that of an example") }
             if hook.contains(where: { !isToken($0) }) {
-                found.append("the id or token holds a character that Rocket.Chat gives to none; was it copied whole?")
+                warnings.append(
+                    "the id or token holds a character that Rocket.Chat gives to none; was it copied whole?")
             }
         } else {
-            found.append("the path of the webhook URL has no /hooks/ID/TOKEN; it works only where a proxy rewrites it")
+            warnings.append(
+                "the path of the webhook URL has no /hooks/ID/TOKEN; it works only where a proxy rewrites it")
         }
         if let query = url.query {
             let names = query.split(separator: "&").map { $0.prefix { $0 != "=" }.lowercased() }
-            found.append(
+            warnings.append(
                 names.contains("channel")
                     ? "?channel= does not choose a room: a hook posts to the room of its integration"
                     : "a webhook URL of Rocket.Chat has no query (?…)")
         }
         if url.fragment != nil {
-            found.append("what follows # in the webhook URL is never sent, and does not choose a room")
+            warnings.append("what follows # in the webhook URL is never sent, and does not choose a room")
         }
-        if (url.scheme, url.port) == ("http", "443") || (url.scheme, url.port) == ("https", "80") {
-            found.append("the port of the webhook URL is commonly that of the other scheme")
+        if (url.scheme, server.port) == ("http", "443") || (url.scheme, server.port) == ("https", "80") {
+            warnings.append("the port of the webhook URL is commonly that of the other scheme")
         }
-        return found
+        return warnings
     }
 
     private static func isExample(_ segment: Substring) -> Bool {
@@ -168,20 +180,20 @@ package enum HookReview {
             || (segment.count > 3 && segment.allSatisfy { $0 == "x" || $0 == "X" })
     }
 
-    /// Ids and tokens are letters and digits; those of old servers are base64, percent-encoded.
+    /// IDs and tokens are letters and digits; those of old servers are percent-encoded Base64.
     private static func isToken(_ segment: Substring) -> Bool {
         segment.utf8.allSatisfy { Unicode.Scalar($0).isLetterOrDigit || "%-_=+.~".utf8.contains($0) }
     }
 
     // MARK: Parts
 
-    /// An address taken apart without any judgement.
+    /// An address split without validation. libcurl cannot split it: it refuses placeholders, which have an error message
+    /// of their own, and does not return the host as written.
     private struct Parts {
         var scheme: String
         var userInfo: Substring?
         var host: String
         var isIPv6: Bool
-        var port: Substring
         var path: Substring
         var query: Substring?
         var fragment: Substring?
@@ -208,25 +220,25 @@ package enum HookReview {
             let name = authority.hasPrefix("[") ? authority.prefix { $0 != "]" } : authority.prefix { $0 != ":" }
             host = name.filter { $0 != "[" }.lowercased()
             isIPv6 = name.hasPrefix("[")
-            port = authority.dropFirst(name.count).drop { "]:".contains($0) }
         }
 
         var segments: [Substring] {
             path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map { $0 }
         }
 
-        /// What follows `/hooks/`, without a slash at the end; nil if there is none.
+        /// The segments after `/hooks/` without a trailing slash; nil if there are none.
         var hook: [Substring]? {
             guard let index = segments.firstIndex(of: "hooks"), index + 1 < segments.count else { return nil }
             let rest = segments[(index + 1)...]
             return rest.count > 2 && rest.last == "" ? Array(rest.dropLast()) : Array(rest)
         }
+    }
+}
 
-        func isOn(_ domain: String) -> Bool { host == domain || host.hasSuffix("." + domain) }
+extension CurlURL {
+    fileprivate func isOn(_ domain: String) -> Bool { host == domain || host.hasSuffix("." + domain) }
 
-        var isLoopback: Bool {
-            isOn("localhost") || host == "::1"
-                || host.hasPrefix("127.") && host.allSatisfy { $0.isNumber || $0 == "." }
-        }
+    fileprivate var isLoopback: Bool {
+        isOn("localhost") || host == "::1" || host.hasPrefix("127.") && host.allSatisfy { $0.isNumber || $0 == "." }
     }
 }

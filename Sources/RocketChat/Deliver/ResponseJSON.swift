@@ -1,11 +1,7 @@
-import Alerts
-import Support
-
-/// A strict reader for the small JSON answers of Rocket.Chat (RFC 8259), bounded in depth.
+/// A strict parser for JSON responses (RFC 8259) with a depth limit.
 ///
-/// Delivery hangs on what it reads, so it takes a whole document or nothing. It is apart from the reader of
-/// webhook bodies: that one knows the fields of Alertmanager and is made for speed; an answer is a few dozen bytes,
-/// and Foundation's decoder would add megabytes for them.
+/// The classification of posts depends on it, so it accepts complete documents only. The parser of webhook bodies is
+/// specific to Alertmanager's fields, and Foundation's decoder would add megabytes to the program.
 enum ResponseJSON: Equatable {
     case object([String: ResponseJSON])
     case array([ResponseJSON])
@@ -14,11 +10,10 @@ enum ResponseJSON: Equatable {
     case bool(Bool)
     case null
 
-    /// The document, or nil when the bytes are not exactly one. A byte order mark before it is passed over (RFC 8259
-    /// section 8.1 lets a reader do so).
+    /// Parses a document; returns nil if the bytes are not exactly one. Ignores a byte order mark (RFC 8259 section 8.1).
     ///
-    /// - Parameter names: the fields to keep. Others are checked and not kept, nor more than a thousand values in all:
-    ///   a message that comes back with its parsed text is a hundred times as large as what is asked of it.
+    /// - Parameter names: the fields to keep, at most 1000 values in all. Others are validated only: a returned message
+    ///   with its parsed text is a hundred times as large as these fields.
     init?(_ bytes: [UInt8], keeping names: Set<String>? = nil) {
         let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
         var reader = Reader(rest: bytes.starts(with: mark) ? bytes.dropFirst(mark.count) : bytes[...], names: names)
@@ -38,7 +33,7 @@ enum ResponseJSON: Equatable {
 private struct Malformed: Error {}
 
 private struct Reader {
-    /// A message document that comes back holds its parsed text, which nests about twenty deep.
+    /// A returned message holds its parsed text, which nests about 20 levels deep.
     private static let maximumDepth = 64
 
     var rest: ArraySlice<UInt8>
@@ -126,11 +121,11 @@ private struct Reader {
     }
 
     private mutating func number() throws(Malformed) -> ResponseJSON {
-        _ = take("-")
-        if !take("0") { try digits() }
-        if take(".") { try digits() }
-        if take("e") || take("E") {
-            if !take("+") { _ = take("-") }
+        _ = consume("-")
+        if !consume("0") { try digits() }
+        if consume(".") { try digits() }
+        if consume("e") || consume("E") {
+            if !consume("+") { _ = consume("-") }
             try digits()
         }
         return .number
@@ -143,7 +138,7 @@ private struct Reader {
     }
 
     private mutating func string() throws(Malformed) -> String {
-        guard take("\"") else { throw Malformed() }
+        guard consume("\"") else { throw Malformed() }
         var units: [UInt8] = []
         while let byte = rest.popFirst() {
             switch byte {
@@ -173,7 +168,7 @@ private struct Reader {
         }
     }
 
-    /// A half of a surrogate pair without the other becomes U+FFFD: JavaScript may write such a thing.
+    /// Reads the digits after `\u`. An unpaired surrogate, which JavaScript can write, becomes U+FFFD.
     private mutating func unicodeEscape() throws(Malformed) -> Unicode.Scalar {
         let first = try hexUnit()
         if let scalar = Unicode.Scalar(first) { return scalar }
@@ -201,16 +196,16 @@ private struct Reader {
         return unit
     }
 
-    private mutating func take(_ character: Unicode.Scalar) -> Bool {
+    private mutating func consume(_ character: Unicode.Scalar) -> Bool {
         guard rest.first == UInt8(ascii: character) else { return false }
         rest.removeFirst()
         return true
     }
 
-    /// Takes a punctuation mark and the blanks before it.
+    /// Consumes blanks and a punctuation mark; returns false if another character follows the blanks.
     private mutating func skip(_ character: Unicode.Scalar) -> Bool {
         skipBlanks()
-        return take(character)
+        return consume(character)
     }
 
     private mutating func skipBlanks() {

@@ -111,6 +111,16 @@ struct AttachmentLimits: Sendable, Equatable {
     }
 }
 
+extension Alert {
+    /// The annotations that are shown as fields.
+    fileprivate var otherAnnotations: [Labels.Pair] {
+        annotations.pairs.filter { pair in
+            pair.value != summary && pair.value != details && !SanitizedText.isBlank(pair.value)
+                && AlertLinks.label(ofAnnotation: pair.name, value: pair.value) == nil
+        }
+    }
+}
+
 extension Array {
     /// The elements in their order, in parts as full as `room` and `most` allow; an element larger than the room has a
     /// part of its own.

@@ -1,20 +1,24 @@
 package import Alerts
+package import Posting
 import Support
 
-/// The words of a digest: its text, its lines, its lists of numbers.
+/// The texts of a digest's message: the headline, the lines and the lists of counts.
 struct DigestText {
     typealias Escaper = (String, Int) -> Escaped
 
     let digest: Digest
+    /// The most UTF-16 units of the whole text.
+    let limit: Int
     let banner: MessageBanner
     let now: Timestamp
     private let counts: [String: Digest.Count]
     private let total: Digest.Count
-    /// What a phone shows first, then the numbers. Kept, since every look at them would count all alerts again.
+    /// The headline, which a phone shows, then the counts. Cached, because computing them counts all alerts.
     private(set) var lines: [String] = []
 
-    init(digest: Digest, banner: MessageBanner, now: Timestamp) {
+    init(digest: Digest, limit: Int, banner: MessageBanner, now: Timestamp) {
         self.digest = digest
+        self.limit = limit
         self.banner = banner
         self.now = now
         counts = digest.counts()
@@ -26,7 +30,7 @@ struct DigestText {
         var lines = [
             headline, "\(digest.notifications) notifications folded into one message, to keep to the room's limit",
         ]
-        if counts.count > 3 { lines.append(Self.list(counts, Escape.text, limit: digest.settings.textBudget / 3)) }
+        if counts.count > 3 { lines.append(Self.list(counts, Escape.text, limit: limit / 3)) }
         if digest.truncatedAlerts > 0 {
             lines.append(
                 "+\(digest.truncatedAlerts) more alerts not sent by Alertmanager (max_alerts): they may still fire")
@@ -36,12 +40,12 @@ struct DigestText {
 
     var length: Int { lines.reduce(0) { $0 + $1.utf16.count + 1 } }
 
-    /// The lines that the limit has room for; the first always fits.
+    /// The first lines that fit the limit; the headline always does.
     var fitted: String {
-        var room = digest.settings.textBudget
+        var remaining = limit
         return lines.prefix { line in
-            room -= line.utf16.count + 1
-            return room >= 0
+            remaining -= line.utf16.count + 1
+            return remaining >= 0
         }.joined(separator: "\n")
     }
 
@@ -84,12 +88,12 @@ struct DigestText {
     /// `HostDown: 7 firing, 2 resolved; DiskFull: 5 firing; and 3 more kinds: 12 firing`.
     static func list(_ counts: [String: Digest.Count], _ escape: Escaper, limit: Int) -> String {
         var parts: [String] = []
-        var room = limit - 80
+        var remaining = limit - 80
         let ranked = ranked(counts)
         for (name, count) in ranked {
             let part = escape(name, 100).string.replacing("\n", with: " ") + ": " + phrase(count)
-            guard part.utf16.count + 2 <= room else { break }
-            room -= part.utf16.count + 2
+            guard part.utf16.count + 2 <= remaining else { break }
+            remaining -= part.utf16.count + 2
             parts.append(part)
         }
         let left = ranked.dropFirst(parts.count)
@@ -98,14 +102,14 @@ struct DigestText {
         return (parts + ["and \(left.count) more kinds: \(phrase(sum))"]).joined(separator: "; ")
     }
 
-    /// How many alerts of each name there are, for those that are not shown.
+    /// The number of alerts by name.
     static func counts(of alerts: some Sequence<Alert>) -> [String: Digest.Count] {
         alerts.reduce(into: [:]) { counts, alert in
             counts[alert.displayName, default: Digest.Count()].add(alert.status == .firing ? .firing : .resolved)
         }
     }
 
-    /// The block that stands for all that is not shown.
+    /// The attachment that counts the alerts that are not shown.
     static func rest(
         _ total: Int, _ counts: [String: Digest.Count], externalURL: String, limit: Int
     ) -> Message.Attachment {
@@ -128,18 +132,31 @@ struct DigestText {
     }
 }
 
-/// A digest as a message: what matters most in full, the next as lines, the rest as numbers.
-extension Digest {
-    /// Alerts shown in full where there are no more than these.
+/// Renders a digest as one message: the most important alerts in full, the next as lines, the rest as counts.
+package struct DigestRenderer {
+    private typealias Key = Digest.Key
+    private typealias Entry = Digest.Entry
+
+    /// Up to this number, all alerts are shown in full.
     private static let fullLimit = 20
-    /// Alerts shown in full where there are more.
+    /// The number of alerts shown in full if there are more.
     private static let leadLimit = 5
-    /// Lines for each state: what a person still scans.
+    /// The most lines for each state: a reader does not scan more.
     private static let lineLimit = 40
 
-    /// Exactly one message, within the limits of its settings.
+    let digest: Digest
+    private let settings: RenderSettings
+
+    package init(_ digest: Digest, settings: RenderSettings) {
+        self.digest = digest
+        self.settings = settings
+    }
+
+    /// Exactly one message within the limits of the settings.
     package func message(now: Timestamp, banner: MessageBanner) -> Message {
-        let (ranked, text) = (ranked(), DigestText(digest: self, banner: banner, now: now))
+        let (ranked, text) = (
+            ranked(), DigestText(digest: digest, limit: settings.textBudget, banner: banner, now: now)
+        )
         var full = ranked.count <= Self.fullLimit ? ranked.count : Self.leadLimit
         while true {
             let message = message(ranked, text, full: full)
@@ -148,24 +165,24 @@ extension Digest {
         }
     }
 
-    /// The same without attachments: lines as far as the text reaches, and the rest as numbers.
+    /// The same without attachments: as many lines as fit the text, and the rest as counts.
     package func plainMessage(now: Timestamp, banner: MessageBanner) -> Message {
-        let text = DigestText(digest: self, banner: banner, now: now)
-        let shown = fitting(ranked(), text, Escape.text, room: settings.textBudget - text.length - 400)
+        let text = DigestText(digest: digest, limit: settings.textBudget, banner: banner, now: now)
+        let shown = fitting(ranked(), text, Escape.text, limit: settings.textBudget - text.length - 400)
         var lines = text.lines + shown.lines
         let rest = rest(without: Set(shown.keys))
         if rest.total > 0 { lines.append("\(rest.total) more alerts are counted above and not shown one by one") }
         return Message(text: lines.joined(separator: "\n"))
     }
 
-    // MARK: Choosing
+    // MARK: Selection
 
     private typealias Ranked = (key: Key, entry: Entry)
 
-    /// Groups with something firing first, then the newest; inside a group the same.
+    /// Groups with a firing alert first, then the newest; the same order inside a group.
     private func ranked() -> [Ranked] {
         var groups: [Int: (rank: Int, sequence: Int)] = [:]
-        for entry in entries.values {
+        for entry in digest.entries.values {
             let known = groups[entry.group] ?? (entry.state.rank, entry.sequence)
             groups[entry.group] = (min(known.rank, entry.state.rank), max(known.sequence, entry.sequence))
         }
@@ -173,7 +190,7 @@ extension Digest {
             let group = groups[entry.group] ?? (0, 0)
             return (group.rank, -group.sequence, entry.state.rank, -entry.sequence)
         }
-        return entries.map { (order: order($0.value), key: $0.key, entry: $0.value) }
+        return digest.entries.map { (order: order($0.value), key: $0.key, entry: $0.value) }
             .sorted { $0.order < $1.order }.map { ($0.key, $0.entry) }
     }
 
@@ -181,11 +198,11 @@ extension Digest {
         var shown: Set<Key> = []
         var attachments: [Message.Attachment] = []
         for (key, entry) in ranked where attachments.count < full {
-            guard entry.state != .flapped, let detail = details[key] else { continue }
+            guard entry.state != .flapped, let detail = digest.details[key] else { continue }
             attachments.append(attachment(detail, now: text.now))
             shown.insert(key)
         }
-        for state in [State.firing, .flapped, .resolved] {
+        for state in [Digest.State.firing, .flapped, .resolved] {
             let left = ranked.filter { $0.entry.state == state && !shown.contains($0.key) }
             guard let (attachment, keys) = list(left, state, text) else { continue }
             attachments.append(attachment)
@@ -195,61 +212,55 @@ extension Digest {
         return Message(text: text.fitted, attachments: attachments, emoji: settings.emoji, alias: settings.alias)
     }
 
-    // MARK: Blocks
+    // MARK: Attachments
 
-    private func attachment(_ detail: Detail, now: Timestamp) -> Message.Attachment {
-        let labels = LabelTable(alerts: [detail.alert], severity: severity, settings: settings)
-        let renderer = AttachmentRenderer(severity: severity, labels: labels, externalURL: detail.externalURL, now: now)
+    private func attachment(_ detail: Digest.Detail, now: Timestamp) -> Message.Attachment {
+        let labels = LabelTable(alerts: [detail.alert], severity: digest.severity, settings: settings)
+        let renderer = AttachmentRenderer(
+            severity: digest.severity, labels: labels, externalURL: detail.externalURL, now: now)
         return renderer.render(
             detail.alert, limits: AttachmentLimits(text: settings.textBudget), size: settings.maxBodyBytes / 8)
     }
 
-    /// One block of lines; nil where there is nothing of that state.
-    private func list(_ ranked: [Ranked], _ state: State, _ text: DigestText) -> (Message.Attachment, [Key])? {
+    /// One attachment of lines; nil if no alert has that state.
+    private func list(_ ranked: [Ranked], _ state: Digest.State, _ text: DigestText) -> (Message.Attachment, [Key])? {
         let (lines, keys) = fitting(
-            ranked.prefix(Self.lineLimit), text, Escape.attachment, room: settings.textBudget)
+            ranked.prefix(Self.lineLimit), text, Escape.attachment, limit: settings.textBudget)
         guard !lines.isEmpty else { return nil }
         let count = keys.count == ranked.count ? "\(keys.count)" : "\(keys.count) of \(ranked.count)"
         let attachment = Message.Attachment(
-            color: severity.color(of: state == .firing ? .firing : .resolved),
+            color: digest.severity.color(of: state == .firing ? .firing : .resolved),
             title: "\(count) \(keys.count == ranked.count ? "" : "more ")\(state.word)",
             text: lines.joined(separator: "\n"))
         return (attachment, keys)
     }
 
-    /// The lines of the first entries, as many as have room.
+    /// The lines of the first entries, as many as fit.
     private func fitting(
-        _ ranked: some Sequence<Ranked>, _ text: DigestText, _ escape: DigestText.Escaper, room: Int
+        _ ranked: some Sequence<Ranked>, _ text: DigestText, _ escape: DigestText.Escaper, limit: Int
     ) -> (lines: [String], keys: [Key]) {
-        var room = room
+        var remaining = limit
         var fitting: (lines: [String], keys: [Key]) = ([], [])
         for (key, entry) in ranked {
             let line = text.line(entry, escape)
-            guard line.utf16.count < room else { break }
-            room -= line.utf16.count + 1
+            guard line.utf16.count < remaining else { break }
+            remaining -= line.utf16.count + 1
             fitting.lines.append(line)
             fitting.keys.append(key)
         }
         return fitting
     }
 
-    /// What is left, by name, with the way to it.
+    /// The counts of the alerts that are not shown, with a link to Alertmanager.
     private func restAttachment(without shown: Set<Key>) -> Message.Attachment? {
         let (total, counts) = rest(without: shown)
         guard total > 0 else { return nil }
-        return DigestText.rest(total, counts, externalURL: externalURL, limit: settings.textBudget)
+        return DigestText.rest(total, counts, externalURL: digest.externalURL, limit: settings.textBudget)
     }
 
-    private func rest(without shown: Set<Key>) -> (total: Int, counts: [String: Count]) {
-        let counts = counts { !shown.contains($0) }
+    private func rest(without shown: Set<Key>) -> (total: Int, counts: [String: Digest.Count]) {
+        let counts = digest.counts { !shown.contains($0) }
         return (counts.values.reduce(0) { $0 + $1.total }, counts)
-    }
-
-    /// By alert name, all or some of them; what has no entry is always counted.
-    package func counts(where isCounted: (Key) -> Bool = { _ in true }) -> [String: Count] {
-        var counts = overflow
-        for (key, entry) in entries where isCounted(key) { counts[entry.name, default: Count()].add(entry.state) }
-        return counts
     }
 }
 

@@ -32,11 +32,6 @@ enum Escape {
         escape(raw, as: .title, limit: limit)
     }
 
-    /// Whether nothing of it would be visible.
-    static func isBlank(_ raw: String) -> Bool {
-        SanitizedText(raw, keepsLines: false, limit: 0).scalars.isEmpty
-    }
-
     private static func escape(_ raw: String, as dialect: MarkdownEscaper.Dialect, limit: Int) -> Escaped {
         let clean = SanitizedText(raw, keepsLines: dialect == .attachment, limit: limit)
         var writer = MarkdownEscaper(dialect: dialect, source: clean, limit: limit)
@@ -192,12 +187,6 @@ extension MarkdownEscaper {
 }
 
 extension Unicode.Scalar {
-    /// ASCII only.
-    package var isDigit: Bool { ("0"..."9").contains(self) }
-    /// ASCII only.
-    package var isLetter: Bool { ("a"..."z").contains(self) || ("A"..."Z").contains(self) }
-    /// ASCII only.
-    var isLetterOrDigit: Bool { isLetter || isDigit }
     fileprivate var isWord: Bool { isLetterOrDigit || self == "_" }
     fileprivate var isShortNameScalar: Bool { isWord || self == "-" || self == "+" || self == "." }
 }

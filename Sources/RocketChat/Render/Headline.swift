@@ -1,4 +1,5 @@
 package import Alerts
+package import Posting
 import Support
 
 /// The `text` of a message: what a phone shows at 3 a.m., the most important first.

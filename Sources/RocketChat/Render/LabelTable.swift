@@ -65,7 +65,9 @@ package struct LabelTable: Sendable {
     }
 
     private static func isShown(_ pair: Labels.Pair, _ severity: Severity, _ settings: RenderSettings) -> Bool {
-        guard !Escape.isBlank(pair.value), !Escape.isBlank(pair.name), pair.name != "alertname" else { return false }
+        guard !SanitizedText.isBlank(pair.value), !SanitizedText.isBlank(pair.name), pair.name != "alertname" else {
+            return false
+        }
         // The tier's word stands in the text; another word for it (`page`) is news.
         if pair.name == "severity", pair.value.lowercased() == severity.rawValue { return false }
         if !settings.shownLabels.isEmpty { return settings.shownLabels.contains(pair.name) }

@@ -1,34 +1,10 @@
 package import Alerts
+import Posting
 import Support
 
-/// What a message says of itself, beside its alerts.
-package struct MessageBanner: Sendable, Equatable {
-    /// Why it is posted to another room than its own.
-    package enum Reroute: Sendable, Equatable {
-        case hookDoesNotWork
-        case roomRefusesIt
-    }
-
-    /// The severity or receiver in whose place it stands here.
-    package var rerouted: String?
-    package var reroute = Reroute.hookDoesNotWork
-    /// When it was accepted, of a dead letter that was put back.
-    package var replayed: Timestamp?
-    /// It was sent by hand to try a hook out.
-    package var isTest = false
-
-    package init(
-        rerouted: String? = nil, reroute: Reroute = Reroute.hookDoesNotWork, replayed: Timestamp? = nil,
-        isTest: Bool = false
-    ) {
-        self.rerouted = rerouted
-        self.reroute = reroute
-        self.replayed = replayed
-        self.isTest = isTest
-    }
-
-    /// What follows the tier's word; empty where there is nothing to say.
-    package var words: String {
+extension MessageBanner {
+    /// The text after the severity's word; empty if the banner is.
+    var words: String {
         var words = isTest ? " TEST" : ""
         if let rerouted {
             let why = reroute == .hookDoesNotWork ? "whose hook does not work" : "whose room refuses it"
@@ -39,9 +15,9 @@ package struct MessageBanner: Sendable, Equatable {
     }
 }
 
-/// Messages of the relay's own, about what it could not put into a room. Nothing in them can offend a server.
+/// Messages about deliveries instead of alerts. They contain nothing that a server could refuse.
 package enum RoomNotes {
-    /// Finds out whether a room refuses one notification or everything.
+    /// The notice about a refused notification. The room's response shows whether it refuses that one or everything.
     package static func refused(_ id: String, severity: Severity) -> Message {
         Message(
             text: "\(severity.icon(isFiring: true, isTruncated: false)) \(severity.word) this room refuses "
@@ -49,15 +25,17 @@ package enum RoomNotes {
                 + "the dead letters: relay dead-letters show \(id)")
     }
 
+    /// The message about groups whose resolves were posted to another room.
+    ///
     /// - Parameters:
-    ///   - subjects: of the groups that are resolved, as far as they are known.
-    ///   - count: how many there are.
+    ///   - subjects: descriptions of the groups, as far as they are known.
+    ///   - count: the number of groups.
     package static func resolvedElsewhere(_ subjects: [String], of count: Int, limit: Int) -> Message {
         var lines = ["✅ Resolved meanwhile, as another room was told:"]
-        var room = limit - lines[0].utf16.count - 40
-        for subject in subjects where room > subject.utf16.count + 3 {
+        var remaining = limit - lines[0].utf16.count - 40
+        for subject in subjects where remaining > subject.utf16.count + 3 {
             lines.append("- " + subject)
-            room -= subject.utf16.count + 3
+            remaining -= subject.utf16.count + 3
         }
         let left = count - lines.count + 1
         let groups = left == 1 ? "group" : "groups"

@@ -1,4 +1,5 @@
 package import Alerts
+package import Posting
 import Support
 
 /// Turns the alerts of one severity into Rocket.Chat messages: usually one, several numbered ones when there are too

@@ -3,6 +3,7 @@ import Glibc
 @testable import Alerts
 @testable import Journaling
 @testable import Libevent
+@testable import Posting
 @testable import Relay
 @testable import RocketChat
 @testable import SQLiteJournal

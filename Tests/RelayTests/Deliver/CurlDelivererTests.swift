@@ -3,6 +3,7 @@ import Testing
 
 @testable import Alerts
 @testable import Journaling
+@testable import Posting
 @testable import Relay
 @testable import RocketChat
 @testable import SQLiteJournal
@@ -241,7 +242,7 @@ import Testing
 
     @Test func completeSuccessCountsDespiteABrokenConnection() throws {
         let answer = try Self.answer(to: "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"success\":true}")
-        #expect(try Self.failure(answer).partialAnswer?.body == Self.successBody)
+        #expect(try Self.failure(answer).partialResponse?.body == Self.successBody)
         #expect(try Self.outcomeClass(answer) == .delivered)
     }
 
@@ -250,7 +251,7 @@ import Testing
         let failure = try Self.failure(Self.answer(to: "", reset: reset))
         #expect(failure.kind == .reset)
         #expect(failure.sentRequest)
-        #expect(failure.partialAnswer == nil)
+        #expect(failure.partialResponse == nil)
     }
 
     /// The proxy itself answers a CONNECT, and libcurl has one code for all its refusals.
@@ -277,7 +278,7 @@ import Testing
 
     @Test func nonHTTPResponseIsABadAnswer() throws {
         let failure = try Self.failure(Self.answer(to: "SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"))
-        #expect(failure.kind == .badAnswer)
+        #expect(failure.kind == .badResponse)
         #expect(failure.sentRequest)
     }
 

@@ -3,6 +3,7 @@ import Testing
 
 @testable import Alerts
 @testable import Journaling
+@testable import Posting
 @testable import Relay
 @testable import RocketChat
 @testable import SQLiteJournal
@@ -10,9 +11,10 @@ import Testing
 
 @Suite struct HookClientTests {
     private func report(_ answer: DeliveryResult) throws -> PostReport {
+        let hook = try HookURL("https://chat.example.com/hooks/id/token")
         let route = QueueSettings.Route(
-            hook: try HookURL("https://chat.example.com/hooks/id/token"), room: "warning",
-            renderer: MessageRenderer(settings: RenderSettings()), posting: DelivererSettings())
+            hook: hook, room: "warning", target: RocketChatTarget(hook: hook, settings: RenderSettings()),
+            posting: DelivererSettings())
         return HookClient(route, abort: DeliveryAbort()).report(answer)
     }
 
@@ -65,7 +67,7 @@ import Testing
 
     @Test func brokenConnectionMayHaveDelivered() throws {
         let partial = HookResponse(status: 200, body: Array(#"{"success":true}"#.utf8))
-        let failure = TransportFailure(kind: .reset, sentRequest: true, message: "reset", partialAnswer: partial)
+        let failure = TransportFailure(kind: .reset, sentRequest: true, message: "reset", partialResponse: partial)
         #expect(try report(.failure(failure)).result == .delivered(messageID: nil))
     }
 

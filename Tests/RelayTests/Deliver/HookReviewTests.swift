@@ -2,6 +2,7 @@ import Testing
 
 @testable import Alerts
 @testable import Journaling
+@testable import Posting
 @testable import Relay
 @testable import RocketChat
 @testable import SQLiteJournal
@@ -20,6 +21,8 @@ import Testing
         good, "HTTPS://chat.example.org/hooks/a1/b2", "https://chat.example.org:8443/chat/hooks/a1/b2",
         "https://[fe80::1%25eth0]:3000/hooks/a1/b2", "http://127.0.0.1:3000/hooks/a1/b2",
         "http://localhost/hooks/a1/b2", "http://[::1]:3000/hooks/a1/b2",
+        // libcurl connects to 127.0.0.1.
+        "http://127.1/hooks/a1/b2",
         // The form of old servers: with a user's ID, and the token as percent-encoded Base64.
         "https://chat.example.org/hooks/a1/user/q9W8%2Fe7R6t5%3D", "https://chat.example.org/hooks/a1/b2/",
         "https://m\u{FC}nchen.example/hooks/a1/b2",
@@ -47,6 +50,8 @@ import Testing
         ("https://chat..example.org/hooks/a1/b2", .host), ("https://chat.example.org;/hooks/a1/b2", .host),
         ("https://*/hooks/a1/b2", .host), ("https://[::zz]/hooks/a1/b2", .host), ("https://%41/hooks/a1/b2", .host),
         ("https://chat.\u{200B}example.org/hooks/a1/b2", .host),
+        // libcurl refuses it.
+        ("https://me@work:pass@chat.example.org/hooks/a1/b2", .host),
         ("https://hooks.slack.com/services/T0/B0/x", .otherService("Slack")),
         ("https://discord.com/api/webhooks/1/x", .otherService("Discord")),
         ("https://contoso.webhook.office.com/webhookb2/x", .otherService("Microsoft Teams")),

@@ -2,6 +2,7 @@ import Testing
 
 @testable import Alerts
 @testable import Journaling
+@testable import Posting
 @testable import Relay
 @testable import RocketChat
 @testable import SQLiteJournal
@@ -129,20 +130,20 @@ import Testing
         let found = classifier.outcome(of: .failure(failure), now: now)
         #expect(OutcomeClass(found) == wanted)
         let reasons: [TransportFailure.Kind: FailureReason] = [
-            .timeout: .timeout, .badAnswer: .badResponse, .url: .clientError, .proxy: .authError,
+            .timeout: .timeout, .badResponse: .badResponse, .url: .clientError, .proxy: .authError,
         ]
         #expect(found.reason == reasons[kind] ?? .network)
     }
 
     @Test func aWholeSuccessBeforeTheConnectionBrokeIsADelivery() {
         let partial = HookResponse(status: 200, body: Array(#"{"success":true}"#.utf8))
-        let failure = TransportFailure(kind: .reset, sentRequest: true, message: "", partialAnswer: partial)
+        let failure = TransportFailure(kind: .reset, sentRequest: true, message: "", partialResponse: partial)
         #expect(classifier.outcome(of: .failure(failure), now: now) == .delivered(.init()))
     }
 
     @Test func truncatedSuccessBeforeTheConnectionBrokeIsNoDelivery() {
         let partial = HookResponse(status: 200, body: Array(#"{"success":true"#.utf8))
-        let failure = TransportFailure(kind: .badAnswer, sentRequest: true, message: "", partialAnswer: partial)
+        let failure = TransportFailure(kind: .badResponse, sentRequest: true, message: "", partialResponse: partial)
         #expect(OutcomeClass(classifier.outcome(of: .failure(failure), now: now)) == .transientMaybe)
     }
 }

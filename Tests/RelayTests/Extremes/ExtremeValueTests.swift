@@ -6,6 +6,7 @@ import Testing
 
 @testable import Alerts
 @testable import Journaling
+@testable import Posting
 @testable import Relay
 @testable import RocketChat
 @testable import SQLiteJournal
@@ -61,7 +62,7 @@ import Testing
             Timestamp(seconds: 253_402_300_799, nanoseconds: 999_999_999), Timestamp(nanosecondsSince1970: .min),
             Timestamp(nanosecondsSince1970: .max),
         ]
-        var digest = Digest(settings: RenderSettings(), severity: .critical)
+        var digest = Digest(severity: .critical)
         var rendered = 0
         for body in Self.bodies {
             guard let batch = try? parser.parse(Array(body.utf8), acceptedAt: .now()) else { continue }
@@ -80,9 +81,10 @@ import Testing
             }
         }
         #expect(rendered > 150, "too few bodies were accepted for a meaningful test")
+        let folded = DigestRenderer(digest, settings: RenderSettings())
         for now in moments {
-            #expect(!digest.message(now: now, banner: MessageBanner()).text.isEmpty)
-            #expect(!digest.plainMessage(now: now, banner: MessageBanner()).text.isEmpty)
+            #expect(!folded.message(now: now, banner: MessageBanner()).text.isEmpty)
+            #expect(!folded.plainMessage(now: now, banner: MessageBanner()).text.isEmpty)
         }
     }
 
@@ -90,13 +92,14 @@ import Testing
         let body = webhookBody(alerts: "[\(alertJSON())]", more: [("truncatedAlerts", "9223372036854775807")])
         let payload = try WebhookParser().decode(Array(body.utf8))
         #expect(payload.truncatedAlerts == Payload.truncatedLimit)
-        var digest = Digest(settings: RenderSettings(textLimit: .max), severity: .critical)
+        var digest = Digest(severity: .critical)
         for _ in 0..<4 { digest.add(payload) }
         #expect(digest.truncatedAlerts == 4 * Payload.truncatedLimit)
         var raw = payload
         raw.truncatedAlerts = .max
         for _ in 0..<4 { digest.add(raw) }
-        #expect(digest.message(now: .now(), banner: MessageBanner()).text.contains("CRITICAL"))
+        let folded = DigestRenderer(digest, settings: RenderSettings(textLimit: .max))
+        #expect(folded.message(now: .now(), banner: MessageBanner()).text.contains("CRITICAL"))
     }
 
     @Test func everyResponseHeaderGivesAWaitInRange() throws {

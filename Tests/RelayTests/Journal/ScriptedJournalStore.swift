@@ -3,6 +3,7 @@ import Libevent
 
 @testable import Alerts
 @testable import Journaling
+@testable import Posting
 @testable import Relay
 @testable import RocketChat
 @testable import SQLiteJournal

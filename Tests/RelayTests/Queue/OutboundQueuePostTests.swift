@@ -4,6 +4,7 @@ import Testing
 
 @testable import Alerts
 @testable import Journaling
+@testable import Posting
 @testable import Relay
 @testable import RocketChat
 @testable import SQLiteJournal
@@ -135,7 +136,7 @@ import Testing
     private func post(_ text: String, _ change: (inout PostingSettings) -> Void = { _ in }) async -> PostReport {
         let route = QueueBench.route(to: room, change)
         return await withCheckedContinuation { continuation in
-            queue.post(Message(text: text), to: route, HookRow(key: [3], value: [4])) {
+            queue.post(Message(text: text).json(), to: route, HookRow(key: [3], value: [4])) {
                 continuation.resume(returning: $0)
             }
         }

@@ -3,6 +3,7 @@ import Testing
 
 @testable import Alerts
 @testable import Journaling
+@testable import Posting
 @testable import Relay
 @testable import RocketChat
 @testable import SQLiteJournal
@@ -31,7 +32,7 @@ struct QueueBench {
         var posting = PostingSettings(noProxy: "*")
         change(&posting)
         return QueueSettings.Route(
-            hook: room.hook, room: "warning", renderer: MessageRenderer(settings: posting.renderSettings),
+            hook: room.hook, room: "warning", target: posting.target(for: room.hook),
             posting: posting.delivererSettings)
     }
 

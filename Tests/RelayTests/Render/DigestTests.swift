@@ -2,6 +2,7 @@ import Testing
 
 @testable import Alerts
 @testable import Journaling
+@testable import Posting
 @testable import Relay
 @testable import RocketChat
 @testable import SQLiteJournal
@@ -10,10 +11,10 @@ import Testing
 @Suite struct DigestTests {
     private let now = Timestamp.start.plus(600)
 
-    private func digest(_ payloads: [Payload], settings: RenderSettings = RenderSettings()) -> Digest {
-        var digest = Digest(settings: settings, severity: .critical)
+    private func digest(_ payloads: [Payload], settings: RenderSettings = RenderSettings()) -> DigestRenderer {
+        var digest = Digest(severity: .critical)
         for payload in payloads { digest.add(payload) }
-        return digest
+        return DigestRenderer(digest, settings: settings)
     }
 
     /// A payload with its own group for each number.
@@ -125,7 +126,7 @@ import Testing
             return alert
         }
         let small = RenderSettings(textLimit: 2_500, maxBodyBytes: 16_384)
-        let digest = digest([group(1, alerts)]).limited(by: small)
+        let digest = digest([group(1, alerts)], settings: small)
         let message = digest.message(now: now, banner: .init())
         #expect(message.json().count <= 16_384)
         #expect(countAlerts(message) == 20)
@@ -139,4 +140,10 @@ import Testing
             .render(group(1, [alert(1)]), severity: .critical, now: now, banner: banner)
         #expect(single.first?.text.contains(words) == true)
     }
+}
+
+extension DigestRenderer {
+    fileprivate var entries: [Digest.Key: Digest.Entry] { digest.entries }
+    fileprivate var alerts: Int { digest.alerts }
+    fileprivate var notifications: Int { digest.notifications }
 }

@@ -2,6 +2,7 @@ import Testing
 
 @testable import Alerts
 @testable import Journaling
+@testable import Posting
 @testable import Relay
 @testable import RocketChat
 @testable import SQLiteJournal
@@ -109,6 +110,6 @@ import Testing
 
     @Test(arguments: ["", " ", "\n\t", "\u{200B}", "\u{FEFF} \u{2060}", "\u{202E}"])
     func invisibleTextIsBlank(value: String) {
-        #expect(Escape.isBlank(value))
+        #expect(SanitizedText.isBlank(value))
     }
 }

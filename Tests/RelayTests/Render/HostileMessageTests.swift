@@ -3,6 +3,7 @@ import Testing
 
 @testable import Alerts
 @testable import Journaling
+@testable import Posting
 @testable import Relay
 @testable import RocketChat
 @testable import SQLiteJournal
@@ -43,14 +44,15 @@ import Testing
 
     private func expectHarmless(_ payload: Payload) throws {
         let renderer = MessageRenderer(settings: RenderSettings())
-        var digest = Digest(settings: RenderSettings(), severity: .fallback)
+        var digest = Digest(severity: .fallback)
         digest.add(payload)
         digest.add(payload)
         let now = Timestamp.start.plus(600)
+        let folded = DigestRenderer(digest, settings: RenderSettings())
         let messages =
             renderer.render(payload, severity: .fallback, now: now)
             + renderer.renderPlain(payload, severity: .fallback, now: now)
-            + [digest.message(now: now, banner: .init()), digest.plainMessage(now: now, banner: .init())]
+            + [folded.message(now: now, banner: .init()), folded.plainMessage(now: now, banner: .init())]
         for message in messages {
             expectNothing(in: message.text, as: .messageParser)
             #expect(!message.text.hasPrefix("[") && message.text.utf16.count <= 4_500)

@@ -8,7 +8,7 @@ struct ImportTests {
     static let allowedFolders: [String: [String]] = [
         "CCrypt": ["Relay/Authenticate/"],
         "CCrypto": ["Alerts/", "Relay/Authenticate/"],
-        "CLibcurl": ["RocketChat/Deliver/"],
+        "CLibcurl": ["Posting/"],
         "CLibevent": ["Libevent/"],
         "CLinux": ["Relay/ServiceManager/"],
         "CRE2": ["Alerts/"],
@@ -22,6 +22,11 @@ struct ImportTests {
     /// Each of these brings all of Foundation and ICU into the program; FoundationEssentials does not.
     static let heavyModules: Set<String> = [
         "Foundation", "FoundationInternationalization", "FoundationNetworking", "FoundationXML",
+    ]
+
+    /// The files of the relay that may import a target: one makes targets, the other prints their messages.
+    static let targetFiles: Set<String> = [
+        "Relay/Commands/RenderCommand.swift", "Relay/Configuration/PostingSettings.swift",
     ]
 
     static let lineLimit = 300
@@ -39,6 +44,11 @@ struct ImportTests {
 
     @Test func everyCModuleHasAllowedFolders() throws {
         #expect(try SourceFile.cModules() == Set(Self.allowedFolders.keys))
+    }
+
+    @Test func targetIsImportedOnlyWhereItIsMade() throws {
+        let files = try SourceFile.all(withExtensions: ["swift"]).filter { $0.importedModules.contains("RocketChat") }
+        #expect(Set(files.map(\.path)) == Self.targetFiles)
     }
 
     @Test func nothingImportsFoundation() throws {

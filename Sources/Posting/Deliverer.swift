@@ -2,98 +2,110 @@ import Alerts
 import CLibcurl
 import Synchronization
 
-/// What one delivery attempt brought back: an answer, or the reason why there is none.
+/// The result of one request: a response, or the reason why there is none.
 package typealias DeliveryResult = Result<HookResponse, TransportFailure>
 
 /// Posts one message to one hook.
 package protocol Deliverer {
-    /// Makes exactly one HTTP request and waits for its end; blocks, so it belongs on an outbound queue.
+    /// Makes exactly one HTTP request. Blocks until it has ended, so it must be called on an outbound queue.
     ///
     /// - Parameter body: a JSON object, not empty.
     func deliver(_ body: [UInt8]) -> DeliveryResult
 }
 
-/// A switch, thrown once, that cuts the posts under way and refuses new ones: a drain deadline has passed.
+/// Cancels posts in progress and prevents new ones. Used once, when the drain timeout has passed.
 ///
-/// A post notices it within about a second.
+/// A post ends within about a second.
 package final class DeliveryAbort: Sendable {
-    private let isThrown = Atomic(false)
+    private let flag = Atomic(false)
 
     package init() {}
 
-    var isAborted: Bool { isThrown.load(ordering: .relaxed) }
+    var isAborted: Bool { flag.load(ordering: .relaxed) }
 
     package func abort() {
-        isThrown.store(true, ordering: .relaxed)
+        flag.store(true, ordering: .relaxed)
     }
 }
 
-/// The parts of an HTTP answer that decide what becomes of a message. Header values stand as they were sent.
+/// The parts of an HTTP response that targets classify. Header values are unparsed.
 package struct HookResponse: Sendable, Equatable {
     package var status: Int
     package var contentType: String?
-    /// The server's own clock; what it says about times is measured against this.
+    /// The server's clock, to which its other times refer.
     package var date: String?
     /// Seconds or an HTTP-date (RFC 9110 section 10.2.3); proxies send it, Rocket.Chat does not.
     package var retryAfter: String?
     package var rateLimit: RateLimit = RateLimit()
-    /// At most as many bytes as the settings allow.
+    /// At most `DelivererSettings.bodyLimit` bytes.
     package var body: [UInt8] = []
-    /// The body was longer than the settings allow, and the rest was not read.
-    var isBodyCut = false
+    /// The body exceeded that limit, and the rest was not read.
+    package var isBodyCut = false
 
-    /// Rocket.Chat's `X-RateLimit-*` headers (docs/rocketchat.md section 2).
+    package init(
+        status: Int, contentType: String? = nil, date: String? = nil, retryAfter: String? = nil,
+        rateLimit: RateLimit = RateLimit(), body: [UInt8] = [], isBodyCut: Bool = false
+    ) {
+        self.status = status
+        self.contentType = contentType
+        self.date = date
+        self.retryAfter = retryAfter
+        self.rateLimit = rateLimit
+        self.body = body
+        self.isBodyCut = isBodyCut
+    }
+
+    /// The `X-RateLimit-*` headers of Rocket.Chat and others (docs/rocketchat.md section 2).
     package struct RateLimit: Sendable, Equatable {
         package var limit: String?
-        /// `Infinity` on servers whose limiter does not work.
+        /// `Infinity` on Rocket.Chat servers whose limiter is broken.
         package var remaining: String?
         /// Milliseconds since 1970.
         package var reset: String?
     }
 }
 
-/// Why a delivery attempt ended without a whole HTTP answer.
+/// Why a request ended without a complete HTTP response.
 package struct TransportFailure: Error, Sendable, Equatable {
-    enum Kind: Sendable, Equatable, CaseIterable {
+    package enum Kind: Sendable, Equatable, CaseIterable {
         /// The name of the server or of the proxy was not resolved.
         case resolve
         /// No connection to the server or through the proxy.
         case connect
-        /// The proxy will not let us through, by its configuration or ours.
+        /// The proxy refuses the connection.
         case proxy
-        /// The TLS handshake broke off, as it does when a server restarts.
+        /// The TLS handshake broke off, for example because the server restarts.
         case handshake
-        /// The certificate, or our own TLS settings, will not do: trying again does not help.
+        /// A certificate or the relay's TLS settings are invalid; a retry does not help.
         case certificate
-        /// Libcurl cannot use the URL.
+        /// libcurl refuses the URL.
         case url
         case timeout
-        /// The connection broke after it stood.
+        /// An established connection broke.
         case reset
-        /// What came back was not a whole HTTP answer, or its header was too large.
-        case badAnswer
-        /// The relay itself gave up because its time to drain ran out.
+        /// The response is incomplete, is not HTTP, or has too large a header.
+        case badResponse
+        /// The drain timeout has passed.
         case aborted
         case other
     }
 
-    var kind: Kind
-    /// A request had begun to leave, so Rocket.Chat may have posted the message.
+    package var kind: Kind
+    /// Sending the request had begun, so the server may have posted the message.
     package var sentRequest: Bool
-    /// What libcurl says, without the hook's secrets.
+    /// libcurl's error text without the hook's secrets.
     package var message: String
-    /// What had arrived of an answer before it broke off.
-    var partialAnswer: HookResponse?
+    /// The part of the response that arrived.
+    package var partialResponse: HookResponse?
 }
 
 extension TransportFailure.Kind {
-    /// The kind of a CURLcode; codes that an HTTP transfer cannot end with, and unknown ones, are `other`.
+    /// The kind of a CURLcode; `other` for unknown codes and those that HTTP transfers do not return.
     ///
-    /// - Parameter sentRequest: tells a URL that libcurl refuses from an answer that is no HTTP/1, which has the
-    ///   same code.
+    /// - Parameter sentRequest: distinguishes a refused URL from a response that is not HTTP/1, which has the same code.
     init(curlCode: UInt32, sentRequest: Bool) {
         switch CURLcode(curlCode) {
-        case CURLE_UNSUPPORTED_PROTOCOL: self = sentRequest ? .badAnswer : .url
+        case CURLE_UNSUPPORTED_PROTOCOL: self = sentRequest ? .badResponse : .url
         case CURLE_URL_MALFORMAT: self = .url
         case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY: self = .resolve
         case CURLE_COULDNT_CONNECT, CURLE_PROXY, CURLE_INTERFACE_FAILED, CURLE_NO_CONNECTION_AVAILABLE:
@@ -106,7 +118,7 @@ extension TransportFailure.Kind {
             self = .reset
         case CURLE_WEIRD_SERVER_REPLY, CURLE_PARTIAL_FILE, CURLE_BAD_CONTENT_ENCODING, CURLE_WRITE_ERROR,
             CURLE_FILESIZE_EXCEEDED:
-            self = .badAnswer
+            self = .badResponse
         case CURLE_ABORTED_BY_CALLBACK: self = .aborted
         default: self = .other
         }
@@ -124,17 +136,14 @@ extension TransportFailure.Kind {
     }
 }
 
-/// At most so many posts in any stretch of time of that length.
+/// At most `posts` in any interval of length `window`.
 package struct RateLimit: Sendable, Hashable {
     package let posts: Int
     package let window: Duration
 
     package init(posts: Int, per window: Duration) {
-        precondition(posts > 0 && window > .zero, "a limit that lets nothing through")
+        precondition(posts > 0 && window > .zero, "a rate limit of zero")
         self.posts = posts
         self.window = window
     }
-
-    /// Rocket.Chat's default (docs/rocketchat.md section 2).
-    package static let rocketChat = RateLimit(posts: 10, per: .seconds(60))
 }

@@ -1,9 +1,8 @@
-package import Alerts
 import Support
 
-/// What a message calls an alert and says of it: the raw values, to be escaped for the place they go to.
+/// How messages name and describe an alert, unescaped: a target escapes the texts.
 extension Alert {
-    /// The alert's name; without one its summary or its labels, so that every alert can be told from others.
+    /// The alert's name; without one its summary or its labels, so that alerts can be distinguished.
     package var displayName: String {
         if let name = labels.visible("alertname") { return name }
         return summary ?? labelList ?? "Alert without a name"
@@ -14,21 +13,13 @@ extension Alert {
         ["summary", "title", "message", "description"].lazy.compactMap { annotations.visible($0) }.first
     }
 
-    /// The longer text, unless the summary says it already.
+    /// The longer text, unless it is the summary.
     package var details: String? {
         ["description", "message"].lazy.compactMap { annotations.visible($0) }.first { $0 != summary }
     }
 
-    /// The annotations that have no place of their own in a message.
-    var otherAnnotations: [Labels.Pair] {
-        annotations.pairs.filter { pair in
-            pair.value != summary && pair.value != details && !Escape.isBlank(pair.value)
-                && AlertLinks.label(ofAnnotation: pair.name, value: pair.value) == nil
-        }
-    }
-
     private var labelList: String? {
-        let pairs = labels.pairs.filter { $0.name != "severity" && !Escape.isBlank($0.value) }.prefix(4)
+        let pairs = labels.pairs.filter { $0.name != "severity" && !SanitizedText.isBlank($0.value) }.prefix(4)
         return pairs.isEmpty ? nil : pairs.map { "\($0.name)=\($0.value)" }.joined(separator: ", ")
     }
 }
@@ -36,13 +27,13 @@ extension Alert {
 extension Labels {
     /// The value, if a person could see it.
     package func visible(_ name: String) -> String? {
-        self[name].flatMap { Escape.isBlank($0) ? nil : $0 }
+        self[name].flatMap { SanitizedText.isBlank($0) ? nil : $0 }
     }
 }
 
 extension Timestamp {
-    /// Nil for what no person would believe: before 1970, as the zero time `0001-01-01` is, or after the year 9999.
-    var validated: Timestamp? {
+    /// Nil for an implausible time: before 1970, as the zero time `0001-01-01` is, or after the year 9999.
+    package var validated: Timestamp? {
         (1..<253_402_300_800).contains(seconds) ? self : nil
     }
 
@@ -55,7 +46,7 @@ extension Timestamp {
         return "\((minute / 60).padded(to: 2)):\((minute % 60).padded(to: 2))"
     }
 
-    /// The time from a start to an end; nil where either is not told or the end comes first.
+    /// The time from a start to an end; nil if either is missing or the end comes first.
     package static func span(from start: Timestamp?, to end: Timestamp?) -> Duration? {
         guard let start = start?.validated, let end = end?.validated, end >= start else { return nil }
         return end.since(start)
@@ -63,7 +54,7 @@ extension Timestamp {
 }
 
 extension Duration {
-    /// Its two largest units, as a person says it: `3 d 4 h`, `2 h 13 m`, `12 m`, `45 s`.
+    /// The two largest units: `3 d 4 h`, `2 h 13 m`, `12 m`, `45 s`.
     package var humanized: String {
         let seconds = components.seconds
         switch seconds {
@@ -80,10 +71,10 @@ extension Duration {
 }
 
 extension Alert {
-    /// Clocks of two machines differ: a start so little ahead of ours is now.
+    /// The clocks of two machines differ: a start this little in the future counts as now.
     private static let clockSkew = Duration.seconds(60)
 
-    /// How long a firing alert fires, or how long a resolved one fired; nil when its times do not tell.
+    /// How long a firing alert has fired, or how long a resolved one fired; nil if its times are missing or implausible.
     package func duration(now: Timestamp) -> Duration? {
         switch status {
         case .firing:
@@ -95,7 +86,7 @@ extension Alert {
     }
 
     /// Since when and for how long, in words; never empty.
-    func history(now: Timestamp) -> String {
+    package func history(now: Timestamp) -> String {
         switch status {
         case .firing: firingHistory(now: now)
         case .resolved: resolvedHistory

@@ -4,7 +4,7 @@ package import Support
 
 /// Posts to one hook over one kept-alive connection.
 ///
-/// Not Sendable: it lives on the outbound queue of its hook, one request at a time.
+/// Not Sendable: its outbound queue owns it and posts one request at a time.
 package final class CurlDeliverer: Deliverer {
     private let hook: HookURL
     private let settings: DelivererSettings
@@ -38,8 +38,8 @@ package final class CurlDeliverer: Deliverer {
 
     /// Libcurl's and its TLS library's names and versions.
     ///
-    /// Not by `curl_version()`: Debian's libcurl asks OpenLDAP there, which looks the machine's own name up and waits for
-    /// a resolver that does not answer.
+    /// Does not call `curl_version()`: in Debian's libcurl that initializes OpenLDAP, which resolves the host name and
+    /// blocks while the resolver does not respond.
     package static var libraryVersion: String {
         guard let info = relay_curl_version()?.pointee, let version = info.version else {
             return "libcurl of unknown version"
@@ -55,8 +55,8 @@ package final class CurlDeliverer: Deliverer {
         guard transfer.mayContinue() else { return .failure(failure(of: CURLE_ABORTED_BY_CALLBACK, transfer)) }
         let code = perform(transfer, body)
         transfer.finish(status: handle.responseCode)
-        // A body beyond the limit still has a status that says enough.
-        if code == CURLE_OK || transfer.stop == .bodyLimit { return .success(transfer.answer) }
+        // The status is sufficient if the body is over the limit.
+        if code == CURLE_OK || transfer.stop == .bodyLimit { return .success(transfer.response) }
         return .failure(failure(of: code, transfer))
     }
 
@@ -79,17 +79,17 @@ package final class CurlDeliverer: Deliverer {
         let kind: TransportFailure.Kind =
             switch transfer.stop {
             case .resend: .reset
-            case .headerLimit: .badAnswer
+            case .headerLimit: .badResponse
             case .aborted: .aborted
             case .bodyLimit, nil:
                 isRefusedByProxy(transfer) ? .proxy : .init(curlCode: code.rawValue, sentRequest: transfer.sentRequest)
             }
         return TransportFailure(
             kind: kind, sentRequest: transfer.sentRequest, message: message(of: code, transfer.stop),
-            partialAnswer: transfer.answer.status == 0 ? nil : transfer.answer)
+            partialResponse: transfer.response.status == 0 ? nil : transfer.response)
     }
 
-    /// A proxy that cannot reach the server says so with a 5xx, and that it has no time with 408 or 429: those pass.
+    /// A proxy responds with 5xx if it cannot reach the server, and with 408 or 429 if it is busy. These are temporary.
     private func isRefusedByProxy(_ transfer: CurlTransfer) -> Bool {
         let code = handle.connectCode
         return !transfer.sentRequest && (400..<500).contains(code) && code != 408 && code != 429
@@ -119,17 +119,16 @@ extension CurlDeliverer {
         handle.set(CURLOPT_USERAGENT, settings.userAgent)
         // HTTP/2 gains nothing with one request at a time, and libcurl would repeat refused streams by itself.
         handle.set(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
-        // A redirected POST becomes a GET, which Rocket.Chat answers with success (docs/rocketchat.md section 1.1).
+        // A redirected POST becomes a GET, to which Rocket.Chat responds with success (docs/rocketchat.md section 1.1).
         handle.set(CURLOPT_FOLLOWLOCATION, false)
         handle.set(CURLOPT_TCP_KEEPALIVE, true)
         handle.set(CURLOPT_MAXCONNECTS, 1)
         handle.set(CURLOPT_NOSIGNAL, true)
-        // Some servers pack their answers though nobody asked; with this libcurl unpacks them, and asks that they do not.
+        // Some servers compress responses without being asked. With this option libcurl decompresses them.
         handle.set(CURLOPT_ACCEPT_ENCODING, "identity")
-        // A name is looked up when a connection is made, which is seldom: an address that is kept could be one that
-        // fails.
+        // Connections are rare, so each one resolves the name again: a cached address may be one that fails.
         handle.set(CURLOPT_DNS_CACHE_TIMEOUT, 0)
-        // Without it a name server that hangs holds the transfer beyond its timeout, to join the resolver's thread.
+        // Otherwise libcurl joins the resolver's thread and exceeds the timeout while a name server does not respond.
         handle.set(CURLOPT_QUICK_EXIT, true)
         handle.set(milliseconds: CURLOPT_CONNECTTIMEOUT_MS, settings.connectTimeout)
         handle.set(milliseconds: CURLOPT_TIMEOUT_MS, settings.timeout)
@@ -141,7 +140,7 @@ extension CurlDeliverer {
         handle.set(CURLOPT_PROTOCOLS_STR, "http,https")
         handle.set(CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2)
         handle.set(CURLOPT_SSL_VERIFYPEER, true)
-        // 2: the certificate must name the host; 1 checks nothing more than 0.
+        // 2: the certificate must name the host. 1 checks no more than 0.
         handle.set(CURLOPT_SSL_VERIFYHOST, 2)
         handle.set(CURLOPT_SUPPRESS_CONNECT_HEADERS, true)
         if let proxy = settings.proxy { handle.set(CURLOPT_PROXY, proxy.revealed) }
@@ -183,31 +182,31 @@ extension CurlTransfer {
     }
 }
 
-/// How posts leave: times, limits and the way to the server.
+/// The transport settings of posts: timeouts, limits, proxy and TLS.
 package struct DelivererSettings: Sendable, Equatable {
     /// `relay/<version>`.
     package var userAgent = "relay"
-    /// From the start to a connection that stands, TLS included.
+    /// From the start until the connection is established, including TLS.
     package var connectTimeout: Duration = .seconds(5)
-    /// From the start to the last byte of the answer. Rocket.Chat answers after it has notified the room, which
-    /// takes seconds in large ones (docs/rocketchat.md section 5).
+    /// From the start to the last byte of the response. Rocket.Chat responds after it has notified the room, which takes
+    /// seconds in large rooms (docs/rocketchat.md section 5).
     package var timeout: Duration = .seconds(20)
-    /// The bytes of an answer's body that are read, unpacked: enough for the largest message and its parsed text, which
-    /// Rocket.Chat sends back where ids are asked for.
+    /// The most bytes of a response's decompressed body. Rocket.Chat returns the message and its parsed text if the
+    /// message requested its ID.
     package var bodyLimit = 4 << 20
-    /// The bytes that all header lines of an answer may have together.
+    /// The most bytes of all header lines of a response.
     var headerLimit = 32 * 1024
-    /// A proxy's URL, which may hold a password; nil for what `http_proxy`, `https_proxy` and `no_proxy` say.
+    /// A proxy's URL, which may hold a password; nil uses `http_proxy`, `https_proxy` and `no_proxy`.
     package var proxy: Secret?
-    /// Hosts that are reached without the proxy, separated by commas; nil for what `no_proxy` says.
+    /// Hosts that are reached without the proxy, separated by commas; nil uses `no_proxy`.
     package var noProxy: String?
-    /// A Unix socket to connect to, in place of the URL's host.
+    /// A Unix socket to connect to instead of the URL's host.
     package var unixSocket: String?
-    /// A file with the certificates to trust, in place of the system's.
+    /// A file with the trusted certificates; nil uses the system's.
     package var caFile: String?
-    /// A folder with the certificates to trust, in place of the system's.
+    /// A folder with the trusted certificates; nil uses the system's.
     var caFolder: String?
-    /// What to show a server that asks for a certificate.
+    /// The certificate for servers that request one.
     package var clientCertificate: ClientCertificate?
 
     package init(

@@ -1,14 +1,14 @@
 package import Alerts
 
-/// What waits for one hook, gathered notification by notification, to become one message.
+/// The waiting notifications of one destination, folded into one message.
 ///
-/// Bodies are not kept: an alert is a line here, and only those that came last are known in full. Beyond `entryLimit`
-/// alerts only the counts go on; nothing is left out of them.
+/// A digest keeps one entry for each alert, and only the latest alerts in full. Beyond `entryLimit` alerts it only
+/// counts; the counts are always complete.
 package struct Digest: Sendable {
-    /// What an alert has come to while it waited.
+    /// The state of an alert after all waiting notifications.
     package enum State: Sendable, Equatable {
         case firing
-        /// It began to fire and was resolved, both while it waited: the room never heard of it.
+        /// The alert started to fire and was resolved while it waited, so the room never showed it.
         case flapped
         case resolved
     }
@@ -16,17 +16,17 @@ package struct Digest: Sendable {
     /// An alert of a group.
     package struct Entry: Sendable {
         package var name: String
-        var target: String?
+        package var target: String?
         package var state: State
         package var startsAt: Timestamp?
         package var endsAt: Timestamp?
         package var group: Int
-        /// The place in the order of the last news.
+        /// The position of the latest notification in the order of acceptance.
         package var sequence: Int
-        /// How often it was told of, once for each notification.
+        /// How many notifications held the alert.
         package var notifications = 1
-        /// How often it has begun to fire and ended while it waited.
-        var flaps = 0
+        /// How often the alert started to fire and was resolved while it waited.
+        package var flaps = 0
 
         package init(
             name: String, target: String? = nil, state: State, startsAt: Timestamp? = nil, endsAt: Timestamp? = nil,
@@ -44,10 +44,10 @@ package struct Digest: Sendable {
         }
     }
 
-    /// An alert as it came, with the address of the Alertmanager that sent it.
+    /// An alert in full, with the address of the Alertmanager that sent it.
     package struct Detail: Sendable {
-        var alert: Alert
-        var externalURL: String
+        package var alert: Alert
+        package var externalURL: String
     }
 
     package struct Key: Hashable, Sendable {
@@ -55,51 +55,48 @@ package struct Digest: Sendable {
         package var fingerprint: String
     }
 
-    /// How many of one name there are.
+    /// The number of alerts with one name.
     package struct Count: Sendable, Equatable {
         package var firing = 0
-        var flapped = 0
+        package var flapped = 0
         package var resolved = 0
+
+        package init(firing: Int = 0, flapped: Int = 0, resolved: Int = 0) {
+            self.firing = firing
+            self.flapped = flapped
+            self.resolved = resolved
+        }
 
         package var total: Int { firing + flapped + resolved }
     }
 
-    /// Alerts that are told apart; some 300 bytes each.
+    /// The most entries; some 300 bytes each.
     private static let entryLimit = 20_000
-    /// Alerts that are known in full, the newest.
+    /// The most alerts that are kept in full.
     private static let detailLimit = 64
 
     package let severity: Severity
-    package private(set) var settings: RenderSettings
-    /// How many were added.
+    /// How many notifications were added.
     package private(set) var notifications = 0
-    /// How many alerts they held, each time counted anew.
+    /// The number of alerts in all notifications; repeated alerts count each time.
     package private(set) var alerts = 0
-    /// What Alertmanager itself had cut.
+    /// The number of alerts that Alertmanager cut (`max_alerts`).
     package private(set) var truncatedAlerts = 0
     package private(set) var entries: [Key: Entry] = [:]
-    /// By alert name: what came after `entryLimit` was reached.
+    /// By alert name: the alerts beyond `entryLimit`.
     package private(set) var overflow: [String: Count] = [:]
     package private(set) var details: [Key: Detail] = [:]
     package private(set) var externalURL = ""
     private var detailOrder: [Key] = []
     private var groups: [String: Int] = [:]
 
-    package init(settings: RenderSettings, severity: Severity) {
-        self.settings = settings
+    package init(severity: Severity) {
         self.severity = severity
     }
 
-    var groupCount: Int { groups.count }
+    package var groupCount: Int { groups.count }
 
-    /// The same for a room with other limits.
-    package func limited(by settings: RenderSettings) -> Digest {
-        var digest = self
-        digest.settings = settings
-        return digest
-    }
-
-    /// Adds a notification; they come in the order of their acceptance.
+    /// Adds a notification. Must be called in the order of acceptance.
     package mutating func add(_ payload: Payload) {
         notifications += 1
         let (sum, isTooLarge) = truncatedAlerts.addingReportingOverflow(payload.truncatedAlerts)
@@ -115,7 +112,7 @@ package struct Digest: Sendable {
         alerts += 1
         let key = Key(group: group, fingerprint: alert.fingerprint)
         if entries[key] != nil {
-            entries[key]?.take(alert, sequence: alerts)
+            entries[key]?.update(alert, sequence: alerts)
         } else if entries.count < Self.entryLimit {
             entries[key] = Entry(alert, group: group, sequence: alerts)
         } else {
@@ -128,6 +125,13 @@ package struct Digest: Sendable {
         if details.updateValue(detail, forKey: key) == nil { detailOrder.append(key) }
         guard detailOrder.count > Self.detailLimit else { return }
         details[detailOrder.removeFirst()] = nil
+    }
+
+    /// The number of alerts by name, for all entries or some of them; alerts without an entry are always included.
+    package func counts(where isCounted: (Key) -> Bool = { _ in true }) -> [String: Count] {
+        var counts = overflow
+        for (key, entry) in entries where isCounted(key) { counts[entry.name, default: Count()].add(entry.state) }
+        return counts
     }
 }
 
@@ -142,8 +146,8 @@ extension Digest.Entry {
         self.sequence = sequence
     }
 
-    /// A later notification tells of the same alert.
-    fileprivate mutating func take(_ alert: Alert, sequence: Int) {
+    /// Applies the alert's state in a later notification.
+    fileprivate mutating func update(_ alert: Alert, sequence: Int) {
         switch (state, alert.status) {
         case (.firing, .resolved):
             state = .flapped

@@ -1,10 +1,8 @@
-import Alerts
-
-/// The scalars of a text from outside without controls, invisible tricks and long runs of brackets, trimmed and
-/// bounded.
+/// The scalars of an untrusted text, trimmed and bounded: without control characters, invisible formatting characters
+/// and long runs of brackets.
 package struct SanitizedText {
     package private(set) var scalars: [Unicode.Scalar] = []
-    /// Whether the input went on beyond what is kept.
+    /// The input was longer than the limit.
     package private(set) var isCut = false
 
     /// A bracket repeated more often is cut to an ellipsis: 5,000 `[` cost the server 6-10 s (docs/rocketchat.md
@@ -15,7 +13,7 @@ package struct SanitizedText {
     private let keepsLines: Bool
     private var run = 0
     private var repeated: Unicode.Scalar?
-    /// The scalar before, as it came in.
+    /// The previous scalar of the input.
     private var last: Unicode.Scalar?
 
     /// Keeps at most `limit` scalars; with `keepsLines` also line breaks, but no more than one empty line in a row.
@@ -26,15 +24,20 @@ package struct SanitizedText {
                 isCut = true
                 break
             }
-            take(scalar)
+            append(scalar)
         }
         while let end = scalars.last, end == " " || end == "\n" { scalars.removeLast() }
     }
 
-    private mutating func take(_ scalar: Unicode.Scalar) {
+    /// Whether nothing of a text would be visible.
+    package static func isBlank(_ raw: String) -> Bool {
+        SanitizedText(raw, keepsLines: false, limit: 0).scalars.isEmpty
+    }
+
+    private mutating func append(_ scalar: Unicode.Scalar) {
         switch scalar {
         case "\n", "\r", "\u{0B}", "\u{0C}", "\u{85}", "\u{2028}", "\u{2029}":
-            takeLineBreak(after: last == "\r" && scalar == "\n")
+            appendLineBreak(after: last == "\r" && scalar == "\n")
         case _ where scalar.properties.isWhitespace:
             if !scalars.isEmpty { keep(" ") }
         case "\u{200B}", "\u{2060}", "\u{FEFF}", "\u{200E}", "\u{200F}", "\u{202A}"..."\u{202E}",
@@ -49,7 +52,7 @@ package struct SanitizedText {
         last = scalar
     }
 
-    private mutating func takeLineBreak(after carriageReturn: Bool) {
+    private mutating func appendLineBreak(after carriageReturn: Bool) {
         guard !carriageReturn, !scalars.isEmpty else { return }
         guard keepsLines else { return keep(" ") }
         while scalars.last == " " { scalars.removeLast() }

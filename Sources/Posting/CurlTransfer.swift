@@ -1,15 +1,15 @@
 import Alerts
 import Support
 
-/// What arrives during one request, and why it was ended early if it was.
+/// The response to one request, and the reason if a callback ended the transfer early.
 ///
-/// Libcurl's callbacks run on the thread that is inside `curl_easy_perform`, so nothing here is shared.
+/// Not Sendable: libcurl calls back on the thread that runs `curl_easy_perform`.
 final class CurlTransfer {
     /// Why a callback ended the transfer.
     enum Stop {
         case bodyLimit
         case headerLimit
-        /// Libcurl wanted to send the request a second time.
+        /// libcurl was about to send the request a second time.
         case resend
         case aborted
     }
@@ -19,7 +19,7 @@ final class CurlTransfer {
     private let abort: DeliveryAbort
     private var headerBytes = 0
 
-    private(set) var answer = HookResponse(status: 0)
+    private(set) var response = HookResponse(status: 0)
     private(set) var stop: Stop?
     private(set) var sentRequest = false
 
@@ -29,9 +29,8 @@ final class CurlTransfer {
         self.abort = abort
     }
 
-    /// Whether the request may leave. Libcurl repeats a request by itself when a kept-alive connection breaks
-    /// before the first byte of the answer; Rocket.Chat may have posted by then, so that is for the retry policy
-    /// to decide and to count.
+    /// Whether the request may be sent. libcurl repeats a request if a kept-alive connection breaks before the first byte
+    /// of the response. The server may have posted by then, so the delivery machine must decide on a retry.
     func mayStartRequest() -> Bool {
         if sentRequest { stop = .resend }
         sentRequest = true
@@ -43,19 +42,19 @@ final class CurlTransfer {
         return stop == nil
     }
 
-    /// Takes a piece of the body; false when it is more than may be read.
+    /// Appends a part of the body; returns false if it exceeds the limit.
     func receive(body piece: UnsafeRawBufferPointer) -> Bool {
-        let room = bodyLimit - answer.body.count
-        answer.body.append(contentsOf: piece.prefix(room))
-        guard piece.count <= room else {
-            answer.isBodyCut = true
+        let remaining = bodyLimit - response.body.count
+        response.body.append(contentsOf: piece.prefix(remaining))
+        guard piece.count <= remaining else {
+            response.isBodyCut = true
             stop = .bodyLimit
             return false
         }
         return true
     }
 
-    /// Takes one header line, the status line included; false when the header is too large.
+    /// Reads one header line or the status line; returns false if the header exceeds the limit.
     func receive(header line: UnsafeRawBufferPointer) -> Bool {
         headerBytes += line.count
         guard headerBytes <= headerLimit else {
@@ -64,8 +63,8 @@ final class CurlTransfer {
         }
         let text = String(decoding: line, as: UTF8.self)
         if text.hasPrefix("HTTP/") {
-            // An interim answer (1xx) came first: its fields are not the final answer's.
-            answer = HookResponse(status: 0)
+            // The fields before belong to an interim response (1xx).
+            response = HookResponse(status: 0)
         } else if let colon = text.firstIndex(of: ":") {
             let value = text[text.index(after: colon)...].trimmed
             keep(field: text[..<colon].lowercased(), value: value)
@@ -75,17 +74,17 @@ final class CurlTransfer {
 
     private func keep(field: String, value: String) {
         switch field {
-        case "content-type": answer.contentType = value
-        case "date": answer.date = value
-        case "retry-after": answer.retryAfter = value
-        case "x-ratelimit-limit": answer.rateLimit.limit = value
-        case "x-ratelimit-remaining": answer.rateLimit.remaining = value
-        case "x-ratelimit-reset": answer.rateLimit.reset = value
+        case "content-type": response.contentType = value
+        case "date": response.date = value
+        case "retry-after": response.retryAfter = value
+        case "x-ratelimit-limit": response.rateLimit.limit = value
+        case "x-ratelimit-remaining": response.rateLimit.remaining = value
+        case "x-ratelimit-reset": response.rateLimit.reset = value
         default: break
         }
     }
 
     func finish(status: Int) {
-        answer.status = status
+        response.status = status
     }
 }

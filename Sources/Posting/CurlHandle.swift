@@ -4,14 +4,14 @@ import Glibc
 
 /// A libcurl easy handle that belongs to one owner, with the options in Swift's types.
 ///
-/// A refused option is our own mistake (a constant that this libcurl does not know), hence the preconditions.
+/// libcurl refuses an option only after a programming error, hence the preconditions.
 struct CurlHandle: ~Copyable {
     private let curl: UnsafeMutableRawPointer
 
-    // curl_global_init is not safe beside other threads in older versions; a static is initialised once.
+    // curl_global_init is not thread-safe in older versions; a static is initialized once.
     private static let isReady: Bool = {
-        // CURLOPT_NOSIGNAL leaves SIGPIPE to the program, and OpenSSL writes to sockets without MSG_NOSIGNAL: a server
-        // that hangs up must be an error of the post and not the end of the process.
+        // CURLOPT_NOSIGNAL leaves SIGPIPE to the program, and OpenSSL writes to sockets without MSG_NOSIGNAL. A server
+        // that closes the connection must not end the process.
         signal(SIGPIPE, SIG_IGN)
         return curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
     }()
@@ -38,7 +38,7 @@ struct CurlHandle: ~Copyable {
         check(relay_curl_set_string(curl, option, value), option)
     }
 
-    /// A length of time in whole milliseconds, at least one, since libcurl takes zero for none, and at most a day.
+    /// A duration in whole milliseconds: at least one, because zero disables the limit, and at most a day.
     func set(milliseconds option: CURLoption, _ value: Duration) {
         set(option, Int(min(max(value, .milliseconds(1)), .seconds(86_400)) / .milliseconds(1)))
     }
@@ -47,12 +47,12 @@ struct CurlHandle: ~Copyable {
         check(relay_curl_set_size(curl, option, curl_off_t(value)), option)
     }
 
-    /// The memory is not copied: it must outlive its use by `perform`.
+    /// libcurl does not copy the memory, which must outlive `perform`.
     func set(pointer option: CURLoption, _ value: UnsafeRawPointer?) {
         check(relay_curl_set_pointer(curl, option, value), option)
     }
 
-    /// The list is not copied: it must outlive the handle.
+    /// libcurl does not copy the list, which must outlive the handle.
     func set(list option: CURLoption, _ value: UnsafeMutablePointer<curl_slist>?) {
         check(relay_curl_set_list(curl, option, value), option)
     }
@@ -73,10 +73,10 @@ struct CurlHandle: ~Copyable {
         curl_easy_perform(curl)
     }
 
-    /// The status of the last answer, 0 when there was none.
+    /// The status of the last response; 0 if there was none.
     var responseCode: Int { number(CURLINFO_RESPONSE_CODE) }
 
-    /// The status with which a proxy answered the last CONNECT, 0 when there was none.
+    /// The status of a proxy's response to the last CONNECT; 0 if there was none.
     var connectCode: Int { number(CURLINFO_HTTP_CONNECTCODE) }
 
     /// Whether the last transfer's TLS handshake was completed, as far as the client can tell.
@@ -96,7 +96,7 @@ struct CurlHandle: ~Copyable {
     }
 }
 
-/// One GET whose answer's status is all that matters.
+/// One GET request of which only the status is read.
 package enum CurlProbe {
     package enum Outcome: Equatable {
         case status(Int)
@@ -109,7 +109,7 @@ package enum CurlProbe {
         handle.set(CURLOPT_URL, url)
         handle.set(CURLOPT_PROTOCOLS_STR, "http,https")
         handle.set(CURLOPT_NOSIGNAL, true)
-        // What is asked is this machine: a proxy that the environment names has no part in it.
+        // The request goes to this machine, so proxies of the environment do not apply.
         handle.set(CURLOPT_NOPROXY, "*")
         handle.set(milliseconds: CURLOPT_TIMEOUT_MS, timeout)
         if !verifiesCertificate {
@@ -124,7 +124,7 @@ package enum CurlProbe {
             let code = handle.perform()
             guard code != CURLE_OK else { return .status(handle.responseCode) }
             let reason = curl_easy_strerror(code).map { String(cString: $0) } ?? "no answer"
-            // What it says beyond that, such as OpenSSL's reason.
+            // Details, such as OpenSSL's reason.
             let more = detail.baseAddress.map { String(cString: $0) } ?? ""
             return .failed(more.isEmpty ? reason : "\(reason): \(more)", handshake: handle.hasCompletedHandshake)
         }

@@ -1,19 +1,18 @@
-import Alerts
 import Support
 
-/// Where alerts happen, read from the labels that monitoring commonly has for it.
-struct AlertLocation: Sendable, Equatable {
-    /// The thing itself: a host, a pod; up to two when the alerts differ.
-    var targets: [String]
-    /// How many more things there are.
-    var more: Int
-    /// What it is part of: a cluster, a namespace.
-    var scopes: [String]
+/// Where alerts happen, according to common location labels.
+package struct AlertLocation: Sendable, Equatable {
+    /// The affected objects, such as a host or a pod; up to two if the alerts differ.
+    package var targets: [String]
+    /// The number of further objects.
+    package var more: Int
+    /// The enclosing cluster, namespace and so on.
+    package var scopes: [String]
 
-    private static let thingLabels = [
+    private static let targetLabels = [
         "instance", "host", "hostname", "node", "nodename", "pod", "container", "device", "service", "job",
     ]
-    /// For alerts on what kube-state-metrics reports, whose `instance` and `pod` may be its own.
+    /// For alerts on metrics of kube-state-metrics, whose `instance` and `pod` may be those of the exporter.
     private static let objectLabels = [
         "pod", "node", "deployment", "statefulset", "daemonset", "job_name", "persistentvolumeclaim", "namespace",
     ]
@@ -21,8 +20,8 @@ struct AlertLocation: Sendable, Equatable {
         "cluster", "namespace", "environment", "env", "region", "datacenter", "site",
     ]
 
-    init(of alerts: [Alert]) {
-        let target = Self.thingLabel(of: alerts)
+    package init(of alerts: [Alert]) {
+        let target = Self.targetLabel(of: alerts)
         let names = target.map { label in alerts.compactMap { $0.labels.visible(label) }.distinct } ?? []
         targets = Array(names.prefix(2))
         more = names.count - targets.count
@@ -31,21 +30,21 @@ struct AlertLocation: Sendable, Equatable {
     }
 
     /// The first label that every alert has.
-    private static func thingLabel(of alerts: [Alert]) -> String? {
+    private static func targetLabel(of alerts: [Alert]) -> String? {
         let reportsObjects = alerts.contains { $0.labels["job"]?.hasSuffix("kube-state-metrics") == true }
-        return (reportsObjects ? objectLabels : thingLabels).first { label in
+        return (reportsObjects ? objectLabels : targetLabels).first { label in
             alerts.allSatisfy { $0.labels.visible(label) != nil }
         }
     }
 
-    /// The label's value, where all alerts have the same.
+    /// The label's value if all alerts have the same one.
     private static func common(_ label: String, of alerts: [Alert]) -> String? {
         guard let value = alerts.first?.labels.visible(label) else { return nil }
         return alerts.allSatisfy { $0.labels[label] == value } ? value : nil
     }
 
     /// ` on web-1:9100, web-2:9100 and 3 more in prod-eu`, escaped; empty when nothing is known.
-    func phrase(_ escape: (String) -> String) -> String {
+    package func phrase(_ escape: (String) -> String) -> String {
         var phrase = ""
         if !targets.isEmpty { phrase += " on " + targets.map(escape).joined(separator: ", ") }
         if more > 0 { phrase += " and \(more) more" }

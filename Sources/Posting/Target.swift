@@ -1,0 +1,106 @@
+package import Alerts
+package import DeliveryCore
+
+/// A kind of chat server: renders request bodies for one room and classifies the server's responses.
+///
+/// The journal, the delivery machine and the queues know targets by this protocol only. Implementations are values
+/// without I/O; `CurlDeliverer` posts the bodies to the hook.
+package protocol Target: Sendable {
+    /// Renders a batch into request bodies, in the order in which to post them. Returns at least one body.
+    func render(_ batch: RenderBatch) -> RenderedBatch
+
+    /// Describes the alerts of a resolved group in one line for `followUp`.
+    func subject(of alerts: [Alert]) -> String
+
+    /// Renders one message: these groups were resolved, but their resolves went to another room.
+    ///
+    /// - Parameters:
+    ///   - subjects: texts of `subject(of:)`, as far as they are known.
+    ///   - count: the number of resolved groups.
+    func followUp(_ subjects: [String], count: Int) -> [UInt8]
+
+    /// Classifies the result of a post.
+    ///
+    /// - Parameter now: the wall clock. It replaces the server's clock if the response has no `Date`.
+    func classify(_ result: DeliveryResult, now: Timestamp) -> PostReport
+
+    /// What an operator can do about an outcome; one sentence.
+    func advice(for outcome: DeliveryOutcome) -> String
+}
+
+/// The input of `Target.render`.
+package struct RenderBatch: Sendable {
+    package enum Content: Sendable {
+        case single(Payload)
+        case fold(Digest)
+    }
+
+    /// The thread in which the room shows a batch.
+    package enum Thread: Sendable, Equatable {
+        case none
+        /// The messages may start a thread: the server should return the ID of the first one.
+        case start
+        /// The messages are repeated in the thread of the message with this ID.
+        case reply(String)
+    }
+
+    package var content: Content
+    package var form: Form
+    package var severity: Severity
+    package var banner: MessageBanner
+    package var thread: Thread
+    /// The ID of the first notification. A notice names it.
+    package var firstID: String
+    package var now: Timestamp
+
+    package init(
+        _ content: Content, form: Form = .full, severity: Severity, banner: MessageBanner = MessageBanner(),
+        thread: Thread = .none, firstID: String = "", now: Timestamp
+    ) {
+        self.content = content
+        self.form = form
+        self.severity = severity
+        self.banner = banner
+        self.thread = thread
+        self.firstID = firstID
+        self.now = now
+    }
+}
+
+/// Request bodies. The last `copies` are copies in a thread.
+package struct RenderedBatch: Sendable {
+    package var bodies: [[UInt8]]
+    package var copies: Int
+
+    package init(bodies: [[UInt8]], copies: Int = 0) {
+        self.bodies = bodies
+        self.copies = copies
+    }
+}
+
+/// What a message states about its own delivery.
+package struct MessageBanner: Sendable, Equatable {
+    /// Why a message is posted to another room than its own.
+    package enum Reroute: Sendable, Equatable {
+        case hookDoesNotWork
+        case roomRefusesIt
+    }
+
+    /// The severity or receiver whose room the message was for; nil if it is posted there.
+    package var rerouted: String?
+    package var reroute = Reroute.hookDoesNotWork
+    /// When the notification was accepted; nil unless it was requeued from the dead letters.
+    package var replayed: Timestamp?
+    /// The message is a test of the hook by `relay send-test`.
+    package var isTest = false
+
+    package init(
+        rerouted: String? = nil, reroute: Reroute = Reroute.hookDoesNotWork, replayed: Timestamp? = nil,
+        isTest: Bool = false
+    ) {
+        self.rerouted = rerouted
+        self.reroute = reroute
+        self.replayed = replayed
+        self.isTest = isTest
+    }
+}
