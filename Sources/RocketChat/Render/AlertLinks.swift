@@ -1,7 +1,7 @@
 import Alerts
 import Support
 
-/// The links below an alert's text: only our own words as labels, only safe URLs as targets.
+/// The links below an alert's text. Their labels are fixed words and their targets safe URLs.
 struct AlertLinks {
     private struct Link {
         var label: String
@@ -13,7 +13,9 @@ struct AlertLinks {
     private(set) var isShortened = false
     private let limit: Int
 
-    /// A silence of a resolved alert would be of no use, so only firing ones offer it. `limit` is in bytes of a URL.
+    /// Only firing alerts get a link to a silence.
+    ///
+    /// - Parameter limit: the most bytes of a URL.
     init(alert: Alert, externalURL: String, limit: Int) {
         self.limit = limit
         for label in ["Runbook", "Dashboard", "Panel", "Logs"] {
@@ -30,7 +32,7 @@ struct AlertLinks {
         }
     }
 
-    /// `[Runbook](https://…) · [Silence](https://…)` in at most `limit` UTF-16 units; nil when there is no link.
+    /// `[Runbook](https://…) · [Silence](https://…)` in at most `limit` UTF-16 units; nil if there is no link.
     mutating func line(limit: Int) -> String? {
         var line = ""
         for link in links {
@@ -44,8 +46,8 @@ struct AlertLinks {
         return line.isEmpty ? nil : line
     }
 
-    /// The link that an annotation is, by the names that rule collections use; nil for other names and for values
-    /// that are no safe URL, which stay visible as text.
+    /// The label of an annotation's link, by the names in common rule collections. Nil for other names and for values
+    /// that are not a safe URL, which are shown as text.
     static func label(ofAnnotation name: String, value: String) -> String? {
         guard let label = names[name.lowercased()], SafeURL(value, limit: .max) != nil else { return nil }
         return label
@@ -69,11 +71,11 @@ struct AlertLinks {
 
 /// The address of Alertmanager's form for a new silence, filled with the matchers of one alert.
 enum SilenceForm {
-    /// What Alertmanager's page ends a matcher's name at (ui/app/src/Utils/Filter.elm); such a name cannot be
-    /// written, and one matcher less would silence more than the alert.
+    /// The characters that end a matcher's name in Alertmanager's form (ui/app/src/Utils/Filter.elm). A name with one of
+    /// them has no matcher, and a filter without it would silence other alerts.
     private static let reserved = Set("{}!=~,\\\"'` \t\n\u{0B}\u{0C}\r\u{85}\u{A0}".unicodeScalars)
 
-    /// Nil when `base` is no safe URL, a label's name cannot be written, or it gets too long.
+    /// Nil if `base` is not a safe URL, a label's name cannot be written, or the URL is over the limit.
     static func url(base: String, labels: Labels, limit: Int) -> String? {
         let pairs = labels.pairs.filter { !$0.value.isEmpty }
         guard !pairs.isEmpty, let base = SafeURL(base, limit: limit)?.string else { return nil }
@@ -82,7 +84,7 @@ enum SilenceForm {
         return url.utf8.count <= limit ? url : nil
     }
 
-    /// `{alertname="X",instance="a\"b"}`: the page reads each value as a JSON string.
+    /// `{alertname="X",instance="a\"b"}`: the form parses each value as a JSON string.
     private static func filter(_ pairs: [Labels.Pair]) -> [UInt8] {
         var filter = Array("{".utf8)
         for pair in pairs {
@@ -98,7 +100,7 @@ enum SilenceForm {
         !name.isEmpty && !name.unicodeScalars.contains(where: reserved.contains)
     }
 
-    /// The base without query, fragment and closing slashes.
+    /// The base without query, fragment and trailing slashes.
     private static func page(_ base: String) -> Substring {
         var page = base.prefix { $0 != "?" && $0 != "#" }
         while page.last == "/" { page.removeLast() }
@@ -106,13 +108,13 @@ enum SilenceForm {
     }
 }
 
-/// A URL from outside that is safe in `title_link` and in a `[label](url)`: absolute, http or https, and with
-/// everything percent-encoded that would end a link or start markup (docs/rocketchat.md sections 3.2 and 3.7).
+/// An untrusted URL that is safe in `title_link` and in `[label](url)`: absolute, http or https, and with all characters
+/// percent-encoded that would end a link or start markup (docs/rocketchat.md sections 3.2 and 3.7).
 struct SafeURL: Sendable, Equatable {
     let string: String
 
-    /// Nil when it is not an absolute lower-case http or https URL with a host, hides the host behind a user name, or
-    /// becomes longer than `limit`.
+    /// Nil if the text is not an absolute lower-case http or https URL with a host, has a user name, or is longer than
+    /// `limit`.
     init?(_ raw: String, limit: Int) {
         let trimmed = raw.trimmed
         guard let scheme = ["https://", "http://"].first(where: trimmed.hasPrefix), trimmed.utf8.count <= limit else {
@@ -125,14 +127,14 @@ struct SafeURL: Sendable, Equatable {
         guard string.utf8.count <= limit else { return nil }
     }
 
-    /// Encodes all but letters, digits, `-`, `.` and `_`: fit for a value inside a query.
+    /// Encodes all but letters, digits, `-`, `.` and `_`: for a value in a query.
     fileprivate static func encodedComponent(_ bytes: [UInt8]) -> String {
         encoded(bytes, keeping: [])
     }
 
     private static let kept = Set(":/?#&=%+,;".utf8)
 
-    /// A host and perhaps a port. Letters beyond ASCII pass, since browsers turn them into punycode.
+    /// Whether the bytes are a host with an optional port. Browsers convert letters outside ASCII to punycode.
     private static func isHost(_ bytes: ArraySlice<UInt8>) -> Bool {
         guard let first = bytes.first, first != UInt8(ascii: ":") else { return false }
         return bytes.allSatisfy { isPlain($0) || $0 == UInt8(ascii: ":") || $0 >= 0x80 }
@@ -157,7 +159,7 @@ struct SafeURL: Sendable, Equatable {
         Unicode.Scalar(byte).isLetterOrDigit || "-._".utf8.contains(byte)
     }
 
-    /// Whether two hex digits follow, so that the percent sign before them is an encoding already.
+    /// Whether two hex digits follow a percent sign, so that it is already an encoding.
     private static func isEscape(_ rest: ArraySlice<UInt8>) -> Bool {
         rest.count >= 2 && rest.prefix(2).allSatisfy { Unicode.Scalar($0).properties.isASCIIHexDigit }
     }

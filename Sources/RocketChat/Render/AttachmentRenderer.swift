@@ -1,17 +1,17 @@
 import Alerts
 import Support
 
-/// Renders one alert as an attachment: what, where, since when, and where to click.
+/// Renders one alert as an attachment: name, location, times and links.
 struct AttachmentRenderer: Sendable {
     let severity: Severity
     let labels: LabelTable
-    /// Alertmanager's own address; untrusted.
+    /// Alertmanager's address; untrusted.
     let externalURL: String
     let now: Timestamp
 
     private static let shortenedMarker = "(shortened, full text in Prometheus/Alertmanager)"
 
-    /// An attachment of at most `size` bytes of JSON, or the smallest that still says which alert it is.
+    /// An attachment of at most `size` bytes of JSON, or the smallest that identifies the alert.
     func render(_ alert: Alert, limits: AttachmentLimits, size: Int) -> Message.Attachment {
         let attachment = render(alert, limits: limits)
         guard attachment.jsonSize > size, limits.tightened != limits else { return attachment }
@@ -32,7 +32,7 @@ struct AttachmentRenderer: Sendable {
     /// `HighCPUUsage on web-1:9100 - firing`.
     private func title(of alert: Alert, limit: Int) -> String {
         let name = Escape.title(alert.displayName, limit: limit).string
-        // A name made of the summary or the labels says the place already.
+        // A name derived from the summary or the labels contains the location.
         let place = alert.labels.visible("alertname") == nil ? nil : AlertLocation(of: [alert]).targets.first
         let phrase = place.map { " on " + Escape.title($0, limit: limit).string } ?? ""
         return "\(name)\(phrase) - \(alert.status.rawValue)"
@@ -68,7 +68,7 @@ struct AttachmentRenderer: Sendable {
         }
     }
 
-    /// Nil where Rocket.Chat 8.0 would refuse the message.
+    /// Nil if Rocket.Chat 8.0 would refuse the message because of the field.
     private static func field(_ title: String, _ value: String) -> Message.Field? {
         guard !title.isEmpty, !value.isEmpty else { return nil }
         let isShort = value.utf16.count <= 40 && title.utf16.count <= 40 && !value.contains("\n")
@@ -76,7 +76,7 @@ struct AttachmentRenderer: Sendable {
     }
 }
 
-/// How much of an alert an attachment shows, in UTF-16 units and counts.
+/// The limits of an attachment, in UTF-16 units and counts.
 struct AttachmentLimits: Sendable, Equatable {
     var text: Int
     var title: Int
@@ -84,10 +84,10 @@ struct AttachmentLimits: Sendable, Equatable {
     var details: Int
     var value: Int
     var fields: Int
-    /// Bytes of one URL; browsers and proxies take about as much.
+    /// The bytes of one URL, near the limits of browsers and proxies.
     var url: Int
 
-    /// The limits for an attachment whose text has `text` units.
+    /// The limits for an attachment with a text of `text` units.
     init(text: Int) {
         self.text = text
         title = 160
@@ -98,7 +98,7 @@ struct AttachmentLimits: Sendable, Equatable {
         url = 2_000
     }
 
-    /// Half of everything but the title: for an alert that alone exceeds a message.
+    /// Half of all limits but the title's, for an alert that alone exceeds a message.
     fileprivate var tightened: AttachmentLimits {
         var half = self
         half.text = max(200, text / 2)
@@ -122,14 +122,14 @@ extension Alert {
 }
 
 extension Array {
-    /// The elements in their order, in parts as full as `room` and `most` allow; an element larger than the room has a
-    /// part of its own.
-    package func packed(room: Int, most: Int = .max, size: (Element) -> Int) -> [[Element]] {
+    /// Splits the elements, in order, into parts of at most `capacity` and `most` elements. An element over the capacity
+    /// gets its own part.
+    package func packed(capacity: Int, most: Int = .max, size: (Element) -> Int) -> [[Element]] {
         var parts: [[Element]] = []
         var used = 0
         for element in self {
             let more = size(element)
-            if let last = parts.indices.last, parts[last].count < most, used + more <= room {
+            if let last = parts.indices.last, parts[last].count < most, used + more <= capacity {
                 parts[last].append(element)
                 used += more
             } else {

@@ -1,33 +1,33 @@
 import Alerts
 import Support
 
-/// Text from outside, made harmless for one place of a message.
+/// An untrusted text escaped for one part of a message.
 struct Escaped: Sendable, Equatable {
     var string: String
-    /// Whether it ends in an ellipsis because the limit cut it.
+    /// The text was cut at the limit and ends with an ellipsis.
     var isShortened: Bool
 }
 
-/// Makes label and annotation values harmless for the places of a message that treat them differently
-/// (docs/rocketchat.md sections 3.4, 3.7 and 9).
+/// Escapes label and annotation values for the parts of a message, which have different markup (docs/rocketchat.md
+/// sections 3.4, 3.7 and 9).
 ///
-/// Every function bounds its result to `limit` UTF-16 units and works on no more of the input than that needs. The
-/// result is safe between a space or a line break before it and a space, a comma or a line break behind it.
+/// Each function limits its result to `limit` UTF-16 units and reads no more input than necessary. The result is safe
+/// after a space or a line break, and before a space, a comma or a line break.
 enum Escape {
-    /// For a message's `text` (dialect A), on one line: it is parsed for mentions and shown raw in notifications, so
-    /// invisible U+200B is preferred to a backslash wherever it works.
+    /// For a message's `text` (dialect A), on one line. Notifications show it unparsed, so U+200B, which is invisible, is
+    /// preferred to a backslash.
     static func text(_ raw: String, limit: Int) -> Escaped {
         escape(raw, as: .text, limit: limit)
     }
 
-    /// For an attachment's `text` and field values (dialect B), line breaks kept: the web client reads them with
-    /// `marked`, mobile with the parser of `text`, so only what both understand is used.
+    /// For an attachment's `text` and field values (dialect B), with line breaks. The web client parses them with `marked`,
+    /// mobile clients with the parser of `text`, so the escapes work in both.
     static func attachment(_ raw: String, limit: Int) -> Escaped {
         escape(raw, as: .attachment, limit: limit)
     }
 
-    /// For titles of attachments and fields, on one line: plain text on the web, where a backslash would show, parsed
-    /// by some mobile versions; what U+200B cannot defuse becomes its look-alike.
+    /// For titles of attachments and fields, on one line. The web client shows them unparsed, with backslashes, and some
+    /// mobile versions parse them. Characters that U+200B does not escape are replaced by similar ones.
     static func title(_ raw: String, limit: Int) -> Escaped {
         escape(raw, as: .title, limit: limit)
     }
@@ -39,19 +39,19 @@ enum Escape {
     }
 }
 
-/// Writes clean text with every construct of one dialect broken, until a limit.
+/// Escapes every construct of one dialect in a sanitized text, up to a limit.
 struct MarkdownEscaper {
     enum Dialect { case text, attachment, title }
 
-    /// Zero width, no space: ends a name, a URL or a marker without being seen (docs/rocketchat.md section 3.4).
+    /// Invisibly ends a name, a URL or a marker (docs/rocketchat.md section 3.4).
     static let zeroWidthSpace: Unicode.Scalar = "\u{200B}"
 
     let dialect: Dialect
     let source: SanitizedText
-    /// UTF-16 units the result may have.
+    /// The most UTF-16 units of the result.
     let limit: Int
-    private let seams: Set<Int>
-    /// Where the last bar stands: a `<` before it could begin a Slack link, whose URL may hold a breaker.
+    private let breaks: Set<Int>
+    /// The index of the last bar. A `<` before it could start a Slack link, whose URL may contain U+200B.
     private let lastBar: Int
     private var output = String.UnicodeScalarView()
     private var units = 0
@@ -61,7 +61,7 @@ struct MarkdownEscaper {
         self.source = source
         self.limit = limit
         lastBar = source.scalars.lastIndex(of: "|") ?? -1
-        seams = WordBreaks.find(in: source.scalars, breaksAddresses: dialect != .title)
+        breaks = WordBreaks.find(in: source.scalars, breaksAddresses: dialect != .title)
     }
 
     mutating func write() -> Escaped {
@@ -80,7 +80,7 @@ struct MarkdownEscaper {
         return Escaped(string: String(output), isShortened: isShortened)
     }
 
-    /// Appends the whole piece or nothing, so that the limit never parts a backslash from what it escapes.
+    /// Appends the whole piece or nothing, so that the limit never splits an escape.
     private mutating func append(_ piece: [Unicode.Scalar], reserving reserve: Int) -> Bool {
         let length = piece.reduce(0) { $0 + UTF16.width($1) }
         guard units + length + reserve <= limit else { return false }
@@ -92,9 +92,9 @@ struct MarkdownEscaper {
     private func piece(at index: Int) -> [Unicode.Scalar] {
         var piece = inline(at: index)
         if startsBlock(at: index) { piece.insert(Self.zeroWidthSpace, at: 0) }
-        if seams.contains(index), piece.last != Self.zeroWidthSpace {
+        if breaks.contains(index), piece.last != Self.zeroWidthSpace {
             if source.scalars[index] == ".", dialect == .attachment {
-                // docs/rocketchat.md section 3.7 B: both clients take `\.` for a dot, so a copied address stays whole.
+                // Both clients show `\.` as a dot, so a copied address is intact (docs/rocketchat.md section 3.7 B).
                 piece = ["\\", "."]
             } else {
                 piece.append(Self.zeroWidthSpace)
@@ -128,8 +128,8 @@ struct MarkdownEscaper {
         }
     }
 
-    /// Whether the scalar begins something by what follows it: an escape or KaTeX, a tag or Slack link, a URL or
-    /// emoji, a spoiler, a formula, a phone number.
+    /// Whether the scalar and those after it start an escape or KaTeX, a tag or Slack link, a URL or emoji, a spoiler, a
+    /// formula or a phone number.
     private func opensConstruct(at index: Int) -> Bool {
         let next = scalar(index + 1)
         switch source.scalars[index] {
@@ -141,20 +141,20 @@ struct MarkdownEscaper {
         }
     }
 
-    /// Whether a second colon makes `:name:` of what follows this one.
+    /// Whether a short name and a second colon follow, as in `:name:`.
     private func isShortName(after colon: Int) -> Bool {
         var end = colon + 1
         while let scalar = scalar(end), scalar.isShortNameScalar { end += 1 }
         return end > colon + 1 && scalar(end) == ":"
     }
 
-    /// Whether an underscore of `text` is safe bare: between letters or digits of a word that nothing but a space
-    /// precedes. After other characters newer grammars see the start of an italic in it.
+    /// Whether an underscore of `text` needs no escape: inside a word that starts after a space. After other characters,
+    /// newer grammars parse it as the start of italics.
     private func isInsideWord(_ index: Int) -> Bool {
         guard dialect != .attachment, let next = scalar(index + 1), next.isLetterOrDigit else { return false }
         guard let previous = scalar(index - 1), previous.isLetterOrDigit else { return false }
         var start = index
-        while let scalar = scalar(start - 1), scalar.isWord, !seams.contains(start - 1) { start -= 1 }
+        while let scalar = scalar(start - 1), scalar.isWord, !breaks.contains(start - 1) { start -= 1 }
         return start == 0 ? source.scalars[0] != "_" : source.scalars[start - 1] == " " && source.scalars[start] != "_"
     }
 
@@ -164,7 +164,7 @@ struct MarkdownEscaper {
 }
 
 extension MarkdownEscaper {
-    /// Whether the line that begins here would become a heading, quote, list, table, rule or code block.
+    /// Whether the line that starts here would become a heading, quote, list, table, rule or code block.
     private func startsBlock(at index: Int) -> Bool {
         guard index == 0 || source.scalars[index - 1] == "\n" else { return false }
         switch source.scalars[index] {
@@ -176,7 +176,7 @@ extension MarkdownEscaper {
         }
     }
 
-    /// Whether digits, a dot or parenthesis, and a space stand here.
+    /// Whether digits, a dot or parenthesis, and a space follow.
     private func startsNumberedItem(at index: Int) -> Bool {
         var end = index
         while let scalar = scalar(end), scalar.isDigit { end += 1 }
@@ -191,20 +191,20 @@ extension Unicode.Scalar {
     fileprivate var isShortNameScalar: Bool { isWord || self == "-" || self == "+" || self == "." }
 }
 
-/// Finds the places in a text that only a look at the whole word shows to need breaking.
+/// Finds the positions where a word needs a break to be shown unchanged.
 enum WordBreaks {
-    /// The indices after which a breaker must stand: in emoticons and, where asked for, the dots of what the clients
-    /// would turn into a link because it looks like a domain or an address (`node1.prod.com`, `10.0.0.1`).
+    /// The indices after which a break is required: in emoticons and, optionally, at the dots of domains and addresses,
+    /// which clients turn into links (`node1.prod.com`, `10.0.0.1`).
     static func find(in scalars: [Unicode.Scalar], breaksAddresses: Bool) -> Set<Int> {
-        var seams: Set<Int> = []
+        var breaks: Set<Int> = []
         for token in tokens(of: scalars) {
-            if isEmoticon(scalars[token]) { seams.insert(token.lowerBound) }
+            if isEmoticon(scalars[token]) { breaks.insert(token.lowerBound) }
             guard breaksAddresses, isAddress(scalars[token]) else { continue }
             for index in token.dropLast() where scalars[index] == "." && continuesName(scalars[index + 1]) {
-                seams.insert(index)
+                breaks.insert(index)
             }
         }
-        return seams
+        return breaks
     }
 
     private static func tokens(of scalars: [Unicode.Scalar]) -> [Range<Int>] {
@@ -217,14 +217,14 @@ enum WordBreaks {
         return tokens
     }
 
-    /// Whether it could be one of the emoticons that are replaced when they stand alone: `:)`, `8)`, `</3`, `-_-`.
+    /// Whether the word could be an emoticon, which clients replace: `:)`, `8)`, `</3`, `-_-`.
     private static func isEmoticon(_ token: ArraySlice<Unicode.Scalar>) -> Bool {
         (2...5).contains(token.count) && token.allSatisfy(emoticonScalars.contains)
             && token.contains(where: emoticonMarks.contains) && !token.allSatisfy(comparisonScalars.contains)
     }
 
     private static let emoticonScalars = Set(":;=8BXxDPpOobL03yÞ()[]{}<>/\\|*$#@%^'.-_".unicodeScalars)
-    /// Of these alone are comparisons and arrows, `<=` and `->`.
+    /// Words of only these are comparisons and arrows, `<=` and `->`.
     private static let comparisonScalars = Set("<>=-".unicodeScalars)
     private static let emoticonMarks = Set(":;=()[]<>_*\\".unicodeScalars)
 
@@ -232,7 +232,7 @@ enum WordBreaks {
         hasTopLevel(token) || hasFourNumbers(token)
     }
 
-    /// Whether a dot with something before it is followed by two letters, the least that a top-level domain has.
+    /// Whether a dot inside the word precedes two letters, the shortest top-level domain.
     private static func hasTopLevel(_ token: ArraySlice<Unicode.Scalar>) -> Bool {
         token.indices.dropFirst().dropLast(2).contains { index in
             token[index] == "." && isNameLetter(token[index + 1]) && isNameLetter(token[index + 2])

@@ -2,9 +2,9 @@ package import Alerts
 package import Posting
 import Support
 
-/// The `text` of a message: what a phone shows at 3 a.m., the most important first.
+/// The `text` of a message, which notifications on phones show. It starts with the most important facts.
 package struct Headline: Sendable {
-    /// One of several messages for the same payload.
+    /// The number of a message if a payload has several.
     package struct Part: Sendable, Equatable {
         var number: Int
         var count: Int
@@ -18,8 +18,8 @@ package struct Headline: Sendable {
     private let limit: Int
     private let firing: [Alert]
     private let resolved: [Alert]
-    /// What every part says: kept, since counting thousands of alerts again for each part would be quadratic.
-    private var news = ""
+    /// The common text of all parts. Cached, because computing it counts all alerts.
+    private var description = ""
     private let sharedLine: String?
 
     package init(
@@ -33,18 +33,18 @@ package struct Headline: Sendable {
         firing = payload.firing
         resolved = payload.resolved
         sharedLine = labels.sharedLine(count: payload.alerts.count)
-        news = what + reasonWhy
+        description = stateText + summaryText
     }
 
-    /// The text of one part; the line on what Alertmanager cut stands in the first.
+    /// The text of one part. The first part has the line about alerts that Alertmanager cut.
     package func text(part: Part? = nil) -> String {
-        var lines = [lead(part) + news]
+        var lines = [lead(part) + description]
         if let sharedLine { lines.append(sharedLine) }
         if payload.truncatedAlerts > 0, (part?.number ?? 1) == 1 { lines.append(truncation) }
         return Self.fitted(lines, limit: limit)
     }
 
-    /// The text of each part, numbered where there are several; one without content where there is none.
+    /// The messages of all parts, numbered if there are several; one message with `empty` if there are no parts.
     package func messages<Part>(_ parts: [Part], empty: Part, _ make: (_ text: String, Part) -> Message) -> [Message] {
         guard parts.count > 1 else { return [make(text(), parts.first ?? empty)] }
         return parts.enumerated().map { index, part in
@@ -59,7 +59,7 @@ package struct Headline: Sendable {
         return "\(icon) \(severity.word)\(banner.words)\(number) "
     }
 
-    private var what: String {
+    private var stateText: String {
         if payload.alerts.isEmpty { return "no alerts in this notification" }
         if resolved.isEmpty { return state("\(isRepeat ? "still " : "")firing", of: firing) }
         if firing.isEmpty { return state("resolved", of: resolved) }
@@ -79,7 +79,7 @@ package struct Headline: Sendable {
     /// `HighCPUUsage on web-1:9100`, `HighCPUUsage (4), DiskFull (2)`.
     package static func subject(of alerts: [Alert]) -> String { kinds(of: alerts) + place(of: alerts) }
 
-    /// How long a single alert has fired, once it is no news.
+    /// How long a single alert has fired, from 5 minutes on, or fired until it was resolved.
     private func span(of alerts: [Alert]) -> String {
         guard alerts.count == 1, let alert = alerts.first, let duration = alert.duration(now: now) else { return "" }
         if alert.status == .resolved { return " after \(duration.humanized)" }
@@ -105,7 +105,7 @@ package struct Headline: Sendable {
 
     private static func place(of alerts: [Alert]) -> String {
         var place = AlertLocation(of: alerts)
-        // A name made of the summary often says the place already.
+        // A name derived from the summary often contains the location.
         if let name = alerts.first?.displayName, let target = place.targets.first, alerts.count == 1,
             name.contains(target)
         {
@@ -114,8 +114,8 @@ package struct Headline: Sendable {
         return place.phrase { Escape.text($0, limit: 80).string }
     }
 
-    /// The summary, where it speaks of every alert and was not already taken for the name.
-    private var reasonWhy: String {
+    /// The summary if all alerts share it and none uses it as its name.
+    private var summaryText: String {
         let summaries = payload.alerts.map { $0.summary ?? "" }.distinct
         guard summaries.count == 1, let summary = summaries.first, !summary.isEmpty else { return "" }
         guard !payload.alerts.contains(where: { $0.displayName == summary }) else { return "" }
@@ -131,7 +131,7 @@ package struct Headline: Sendable {
         payload.isRepeat
     }
 
-    /// The lines that fit, the first one shortened if it alone does not.
+    /// The first lines that fit; the first one is shortened if necessary.
     private static func fitted(_ lines: [String], limit: Int) -> String {
         var lines = lines
         while lines.count > 1, lines.joined(separator: "\n").utf16.count > limit { lines.removeLast() }
@@ -139,7 +139,7 @@ package struct Headline: Sendable {
         return text.utf16.count <= limit ? text : shortened(text, limit: limit)
     }
 
-    /// Cut between scalars, and not behind a backslash whose escaped character is gone.
+    /// Cuts between scalars, and never after the backslash of an escape.
     private static func shortened(_ text: String, limit: Int) -> String {
         var scalars = String.UnicodeScalarView()
         var units = 1
@@ -153,9 +153,9 @@ package struct Headline: Sendable {
     }
 }
 
-/// How a tier looks: readable on Rocket.Chat's light and dark theme.
+/// A severity's word, icon and color, readable in Rocket.Chat's light and dark themes.
 extension Severity {
-    /// The word at the head of a message.
+    /// The word at the start of a message.
     package var word: String {
         switch self {
         case .critical: "CRITICAL"
@@ -165,9 +165,9 @@ extension Severity {
         }
     }
 
-    /// Marks a message by the worst that is in it.
+    /// The icon for the most severe state in a message.
     ///
-    /// - Parameter isTruncated: Alertmanager left something out, which may still fire: no all-clear.
+    /// - Parameter isTruncated: Alertmanager cut alerts, which may still fire, so the icon is not the one for resolved.
     package func icon(isFiring: Bool, isTruncated: Bool) -> String {
         if isFiring { return firingIcon }
         return isTruncated ? "⚠️" : "✅"
@@ -182,7 +182,7 @@ extension Severity {
         }
     }
 
-    /// The colour of an alert's block, `#RRGGBB`: the name of a colour would be the client's to interpret.
+    /// The color of an alert's attachment as `#RRGGBB`, because clients interpret names of colors differently.
     package func color(of status: AlertStatus) -> String {
         switch (status, self) {
         case (.resolved, _): "#2E9E4F"

@@ -1,8 +1,7 @@
 import Alerts
 import Support
 
-/// Which labels a message shows, and where: those that all its alerts share stand once in the text, the others in the
-/// fields of each alert.
+/// Selects the labels of a message: shared labels appear once in the text, the others in the fields of each alert.
 package struct LabelTable: Sendable {
     /// The labels with one value in all alerts; empty for a single alert.
     let shared: [Labels.Pair]
@@ -10,9 +9,9 @@ package struct LabelTable: Sendable {
     private let severity: Severity
     private let sharedNames: Set<String>
 
-    /// UTF-16 units the line of shared labels may have.
+    /// The most UTF-16 units of the line of shared labels.
     private static let lineLimit = 600
-    /// First what is wrong and where, then the rest as Alertmanager sorts it.
+    /// The labels of the location, before the others in Alertmanager's order.
     private static let order = [
         "instance", "host", "hostname", "node", "pod", "container", "namespace", "cluster", "service", "job", "device",
         "mountpoint",
@@ -33,7 +32,7 @@ package struct LabelTable: Sendable {
         return Self.sorted(pairs, by: settings.shownLabels.isEmpty ? Self.order : settings.shownLabels)
     }
 
-    /// `All 50 alerts have cluster = prod-eu · job = node`; nil when they share nothing.
+    /// `All 50 alerts have cluster = prod-eu · job = node`; nil if they share no label.
     func sharedLine(count: Int) -> String? {
         guard !shared.isEmpty else { return nil }
         return "All \(count) alerts have " + shared.map(Self.phrase).joined(separator: " · ")
@@ -53,14 +52,14 @@ package struct LabelTable: Sendable {
         return sorted(pairs, by: order)
     }
 
-    /// Only what the line shows whole: the others stay in the fields.
+    /// The labels that fit the line in full; the others stay in the fields.
     private static func fitting(_ pairs: [Labels.Pair]) -> [Labels.Pair] {
-        var room = lineLimit
+        var remaining = lineLimit
         return pairs.filter { pair in
             guard !Escape.text(pair.name, limit: 60).isShortened, !Escape.text(pair.value, limit: 120).isShortened
             else { return false }
-            room -= phrase(pair).utf16.count + 3
-            return room >= 0
+            remaining -= phrase(pair).utf16.count + 3
+            return remaining >= 0
         }
     }
 
@@ -68,7 +67,7 @@ package struct LabelTable: Sendable {
         guard !SanitizedText.isBlank(pair.value), !SanitizedText.isBlank(pair.name), pair.name != "alertname" else {
             return false
         }
-        // The tier's word stands in the text; another word for it (`page`) is news.
+        // The text has the severity's word. An alias such as `page` is shown.
         if pair.name == "severity", pair.value.lowercased() == severity.rawValue { return false }
         if !settings.shownLabels.isEmpty { return settings.shownLabels.contains(pair.name) }
         return !settings.hiddenLabels.contains(pair.name)

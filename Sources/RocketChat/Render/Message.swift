@@ -3,43 +3,43 @@ import Support
 
 /// One post to a Rocket.Chat incoming webhook (docs/rocketchat.md section 3).
 package struct Message: Sendable, Equatable {
-    /// What the room's line and a phone's notification show; the only part that can ping or exceed the size limit.
+    /// The text in the room and in notifications. Only this part can mention users or exceed the size limit.
     package var text: String
     package var attachments: [Attachment] = []
-    /// The avatar as a short name, `:fire:`; the room's own when nil.
+    /// The avatar as a short name, `:fire:`; nil uses that of the integration.
     package var emoji: String?
-    /// The name that it is shown under; the hook's own when nil.
+    /// The sender's name; nil uses that of the integration.
     package var alias: String?
-    /// The message whose thread it goes to, and nowhere else (docs/rocketchat.md section 4).
+    /// The ID of the message whose thread shows this message; the room does not (docs/rocketchat.md section 4).
     package var threadID: String?
-    /// Asks for the id of the message; servers before 7.9 pass it over.
+    /// Requests the message's ID; servers before 7.9 ignore it.
     package var wantsID = false
 
-    /// A coloured block below the text. Nested because the testing library has an `Attachment` too.
+    /// A colored block below the text. Nested because the testing library has an `Attachment` too.
     package struct Attachment: Sendable, Equatable {
         /// `#RRGGBB`.
         package var color: String
         package var title: String
-        /// A URL that begins with lower-case `http://` or `https://`: any other has the whole message refused.
+        /// A URL with lower-case `http://` or `https://`; the server refuses a message with any other.
         var titleLink: String?
-        /// Never empty, since mobile clients parse the title in place of an empty text.
+        /// Never empty, because mobile clients parse the title instead of an empty text.
         package var text: String
         package var fields: [Field] = []
     }
 
     /// A label and its value, shown in an attachment's table.
     package struct Field: Sendable, Equatable {
-        /// Never empty: Rocket.Chat 8.0 refuses the whole message otherwise.
+        /// Never empty: Rocket.Chat 8.0 refuses the message otherwise.
         package var title: String
         /// Never empty, as for `title`.
         package var value: String
-        /// Two short fields stand side by side.
+        /// The client shows two short fields in one row.
         var isShort: Bool
     }
 }
 
 extension Message {
-    /// The request body. What is not set has no key: Rocket.Chat refuses empty URLs and field values.
+    /// The request body. Unset values have no key, because Rocket.Chat refuses empty URLs and field values.
     package func json() -> [UInt8] {
         var writer = JSONWriter()
         writer.object { writer in
@@ -61,7 +61,7 @@ extension Message {
                 writer.key("separateResponse")
                 writer.bool(true)
             }
-            // docs/rocketchat.md section 3.6: else the server fetches every link it finds.
+            // Otherwise the server fetches every link (docs/rocketchat.md section 3.6).
             writer.key("parseUrls")
             writer.bool(false)
             if !attachments.isEmpty {
@@ -74,7 +74,7 @@ extension Message {
 }
 
 extension Message.Attachment {
-    /// How many bytes the attachment adds to a message's JSON, its comma included.
+    /// The bytes that the attachment adds to the request body, including a comma.
     var jsonSize: Int {
         var writer = JSONWriter()
         write(to: &writer)

@@ -2,8 +2,8 @@ package import Alerts
 package import Posting
 import Support
 
-/// Turns the alerts of one severity into Rocket.Chat messages: usually one, several numbered ones when there are too
-/// many alerts or too many bytes. Pure: the same input gives the same messages.
+/// Renders the alerts of one severity as Rocket.Chat messages: usually one, several numbered ones if there are too many
+/// alerts or bytes. The same input gives the same messages.
 package struct MessageRenderer: Sendable {
     package let settings: RenderSettings
 
@@ -11,8 +11,8 @@ package struct MessageRenderer: Sendable {
         self.settings = settings
     }
 
-    /// The messages in the order in which to post them, never none; firing alerts before resolved ones, else in the
-    /// payload's order, each in exactly one message or counted in the last one.
+    /// The messages in the order in which to post them, at least one. Firing alerts precede resolved ones, otherwise the
+    /// payload's order applies. Each alert is in exactly one message or counted in the last one.
     package func render(
         _ payload: Payload, severity: Severity, now: Timestamp, banner: MessageBanner = MessageBanner()
     ) -> [Message] {
@@ -22,10 +22,10 @@ package struct MessageRenderer: Sendable {
             payload: payload, severity: severity, labels: labels, banner: banner, now: now, limit: settings.textBudget)
         let blocks = AttachmentRenderer(
             severity: severity, labels: labels, externalURL: payload.externalURL, now: now)
-        let room = settings.maxBodyBytes - frameSize(headline)
+        let capacity = settings.maxBodyBytes - frameSize(headline)
         let limits = AttachmentLimits(text: settings.textBudget)
-        let parts = alerts.map { blocks.render($0, limits: limits, size: room) }
-            .packed(room: room, most: settings.maxAlertsPerMessage, size: \.jsonSize)
+        let parts = alerts.map { blocks.render($0, limits: limits, size: capacity) }
+            .packed(capacity: capacity, most: settings.maxAlertsPerMessage, size: \.jsonSize)
         let capped = settings.capped(parts, of: alerts) { left in
             DigestText.rest(
                 left.count, DigestText.counts(of: left), externalURL: payload.externalURL, limit: settings.textBudget)
@@ -33,7 +33,7 @@ package struct MessageRenderer: Sendable {
         return headline.messages(capped, empty: [], message)
     }
 
-    /// The same as text alone.
+    /// The same without attachments.
     package func renderPlain(
         _ payload: Payload, severity: Severity, now: Timestamp, banner: MessageBanner = MessageBanner()
     ) -> [Message] {
@@ -44,14 +44,14 @@ package struct MessageRenderer: Sendable {
         Message(text: text, attachments: attachments, emoji: settings.emoji, alias: settings.alias)
     }
 
-    /// The bytes of a message before its first attachment, with the longest part number and the keys around.
+    /// The bytes of a message without attachments, with the longest part number.
     private func frameSize(_ headline: Headline) -> Int {
         message(headline.text(part: .init(number: 1, count: 99_999)), []).json().count + 64
     }
 
 }
 
-/// A notification as text alone, for a room that refuses the full message: numbered parts, every alert a few lines.
+/// Renders a notification without attachments, for a room that refuses the full message.
 struct PlainMessages {
     let payload: Payload
     let severity: Severity
@@ -59,7 +59,7 @@ struct PlainMessages {
     let banner: MessageBanner
     let now: Timestamp
 
-    /// UTF-16 units of one alert's lines.
+    /// The most UTF-16 units of one alert.
     private static let alertLimit = 1_200
 
     func render() -> [Message] {
@@ -69,9 +69,9 @@ struct PlainMessages {
             payload: payload, severity: severity, labels: labels, banner: banner, now: now,
             limit: settings.textBudget / 2
         )
-        let parts = alerts.map { paragraph($0, labels) }.packed(room: room - 1) { $0.utf16.count + 1 }
+        let parts = alerts.map { paragraph($0, labels) }.packed(capacity: capacity - 1) { $0.utf16.count + 1 }
         let capped = settings.capped(parts, of: alerts) { left in
-            let kinds = DigestText.list(DigestText.counts(of: left), Escape.text, limit: room - 80)
+            let kinds = DigestText.list(DigestText.counts(of: left), Escape.text, limit: capacity - 80)
             return "\(DigestText.restTitle(left.count)): \(kinds)"
         }
         return headline.messages(capped, empty: []) { text, paragraphs in
@@ -79,12 +79,12 @@ struct PlainMessages {
         }
     }
 
-    /// UTF-16 units beside the headline's half.
-    private var room: Int { settings.textBudget - settings.textBudget / 2 }
+    /// The UTF-16 units for alerts; the headline has the other half.
+    private var capacity: Int { settings.textBudget - settings.textBudget / 2 }
 
     /// `HighCPUUsage on web-1:9100, firing since …: CPU above 90 % (job = node)`, on one line.
     private func paragraph(_ alert: Alert, _ labels: LabelTable) -> String {
-        let limit = min(Self.alertLimit, room - 2)
+        let limit = min(Self.alertLimit, capacity - 2)
         var text = Escape.text(alert.displayName, limit: limit / 4).string
         text += AlertLocation(of: [alert]).phrase { Escape.text($0, limit: limit / 12).string }
         text += ". " + alert.history(now: now)

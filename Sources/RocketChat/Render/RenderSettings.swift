@@ -1,22 +1,22 @@
 package import Alerts
 
-/// What of the rendering an operator can choose.
+/// The limits and options of rendering.
 package struct RenderSettings: Sendable, Equatable {
     /// Rocket.Chat's `Message_MaxAllowedSize`, in UTF-16 units; the renderer stays a tenth below it.
     package var textLimit: Int
-    /// A group of more alerts becomes several numbered messages.
+    /// A group with more alerts becomes several numbered messages.
     package var maxAlertsPerMessage: Int
-    /// What a larger group has beyond so many messages is counted in the last of them.
+    /// The last of these messages counts the alerts beyond them.
     var maxMessagesPerNotification: Int
-    /// The JSON body's limit; below 1 MiB, where nginx answers 413 by default.
+    /// The limit of a request body. Less than 1 MiB, above which nginx responds with 413 by default.
     package var maxBodyBytes: Int
-    /// The labels to show, in this order; all labels when empty.
+    /// The labels to show, in this order; all labels if empty.
     package var shownLabels: [String]
-    /// Labels that only say which of several Prometheus servers saw the alert.
+    /// Labels to hide. The defaults only identify one of several Prometheus servers.
     package var hiddenLabels: [String]
     /// The avatar as a short name, `:fire:`.
     package var emoji: String?
-    /// The name that messages are shown under; the hook's own when nil.
+    /// The sender's name; nil uses that of the integration.
     package var alias: String?
 
     package init(
@@ -27,7 +27,7 @@ package struct RenderSettings: Sendable, Equatable {
     ) {
         precondition(
             textLimit >= 100 && maxBodyBytes >= 4_096 && maxAlertsPerMessage >= 1, "limits too small to render")
-        // No text comes near it, and nine tenths of it do not overflow.
+        // More than any text has, and nine tenths of it do not overflow.
         self.textLimit = min(textLimit, 1 << 30)
         self.maxAlertsPerMessage = maxAlertsPerMessage
         self.maxMessagesPerNotification = max(2, maxMessagesPerNotification)
@@ -38,14 +38,14 @@ package struct RenderSettings: Sendable, Equatable {
         self.alias = alias
     }
 
-    /// UTF-16 units a text may have: a tenth below the server's limit, and small beside the body.
+    /// The most UTF-16 units of a text: a tenth below the server's limit, and at most an eighth of the body.
     package var textBudget: Int { min(textLimit * 9 / 10, maxBodyBytes / 8) }
 
-    /// No more parts than a room can bear: what they leave out, the last of them counts.
+    /// Limits the number of parts. The last one counts the alerts of the omitted parts.
     ///
     /// - Parameters:
-    ///   - parts: the alerts in their order, each in whatever it is shown as.
-    ///   - rest: makes what is shown for those that are left.
+    ///   - parts: the rendered alerts in order.
+    ///   - rest: renders the counts of the omitted alerts.
     package func capped<Shown>(
         _ parts: [[Shown]], of alerts: [Alert], rest: (_ left: ArraySlice<Alert>) -> Shown
     ) -> [[Shown]] {
