@@ -14,7 +14,7 @@ package final class SHA256 {
 
     package init() {
         guard let algorithm = EVP_MD_fetch(nil, "SHA256", nil), let context = EVP_MD_CTX_new() else {
-            fatalError("no SHA-256 in libcrypto")
+            bug("libcrypto does not provide SHA-256")
         }
         self.algorithm = algorithm
         self.context = context
@@ -33,19 +33,19 @@ package final class SHA256 {
 
     /// Begins a digest whose bytes come in pieces; ends the one under way.
     package func begin() {
-        guard EVP_DigestInit_ex2(context, algorithm, nil) == 1 else { fatalError("libcrypto failed to digest") }
+        guard EVP_DigestInit_ex2(context, algorithm, nil) == 1 else { bug("libcrypto failed to digest") }
     }
 
     package func update(_ bytes: UnsafeRawBufferPointer) {
         guard EVP_DigestUpdate(context, bytes.baseAddress, bytes.count) == 1 else {
-            fatalError("libcrypto failed to digest")
+            bug("libcrypto failed to digest")
         }
     }
 
     package func finish() -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: Self.size) { digest, count in
             guard EVP_DigestFinal_ex(context, digest.baseAddress, nil) == 1 else {
-                fatalError("libcrypto failed to digest")
+                bug("libcrypto failed to digest")
             }
             count = Self.size
         }

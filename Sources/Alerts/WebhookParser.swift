@@ -21,7 +21,7 @@ package final class WebhookParser {
 
     /// - Parameter router: tells which alerts are for another room than their severity's.
     package init(severities: SeverityMap = SeverityMap(), router: AlertRouter = AlertRouter()) {
-        guard let parser = webhook_parser_create() else { fatalError("no memory for a parser") }
+        guard let parser = webhook_parser_create() else { bug("out of memory for a webhook parser") }
         self.parser = parser
         self.severities = severities
         self.router = router

@@ -88,7 +88,7 @@ extension ParseError.Reason {
         case WEBHOOK_DUPLICATE_NAME: self = .duplicateName
         case WEBHOOK_TOO_MANY: self = .tooMany
         case WEBHOOK_OUT_OF_MEMORY: self = .outOfMemory
-        default: preconditionFailure("a fault without a reason: \(fault.rawValue)")
+        default: bug("fault \(fault.rawValue) of the parser has no reason")
         }
     }
 }

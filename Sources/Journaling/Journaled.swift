@@ -104,7 +104,7 @@ package struct JournalID: RawRepresentable, Hashable, Comparable, Sendable {
 
     /// - precondition: `sequence` is above 0 and below 2^51: ten thousand a second for seven thousand years.
     package init(sequence: Int64, destination: Destination) {
-        precondition(sequence > 0 && sequence < 1 << 51)
+        expect(sequence > 0 && sequence < 1 << 51, "sequence \(sequence) is out of range")
         let severity = destination.severity.spoolNumber
         if destination.receiver == .severityRooms {
             rawValue = sequence << 4 | severity

@@ -36,11 +36,11 @@ final class EventLoop: SerialExecutor, @unchecked Sendable {
         let flags = EVENT_BASE_FLAG_NOLOCK.rawValue | EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST.rawValue
         event_config_set_flag(configuration, Int32(flags))
         guard let base = event_base_new_with_config(configuration) else {
-            preconditionFailure("libevent cannot make an event base")
+            bug("event_base_new_with_config failed")
         }
         self.base = base
         wakeUpDescriptor = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
-        precondition(wakeUpDescriptor >= 0, "eventfd failed: errno \(errno)")
+        expect(wakeUpDescriptor >= 0, "eventfd failed: errno \(errno)")
         // A disconnected client or a file at its size limit must fail the system call, not end the process.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
@@ -62,7 +62,7 @@ final class EventLoop: SerialExecutor, @unchecked Sendable {
     }
 
     func checkIsolated() {
-        precondition(isCurrentThread, "code of the loop runs off the loop")
+        expect(isCurrentThread, "must be called on the loop")
     }
 
     func isIsolatingCurrentContext() -> Bool? {
@@ -99,14 +99,14 @@ final class EventLoop: SerialExecutor, @unchecked Sendable {
                 Unmanaged<EventLoop>.fromOpaque(context).takeUnretainedValue().run()
                 return nil
             }, context)
-        precondition(code == 0, "pthread_create failed: \(code)")
+        expect(code == 0, "pthread_create failed: \(code)")
     }
 
     private func run() {
         // The thread stores its own ID before it runs loop code. Other threads compare unequal before and after.
         thread.store(pthread_self(), ordering: .relaxed)
         event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY)
-        preconditionFailure("the event loop ended by itself")
+        bug("event_base_loop returned")
     }
 
     /// Runs all work that is in the inbox now. Work posted meanwhile waits for the next iteration, so that sockets are

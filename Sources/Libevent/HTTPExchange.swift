@@ -53,7 +53,7 @@ public final class HTTPExchange {
     public func headers(_ name: String) -> [String] { fields.all(name) }
 
     public var bodySize: Int {
-        precondition(isAwaitingReply, "the request is gone once it is replied to")
+        expect(isAwaitingReply, "the request is already answered")
         return evbuffer_get_length(evhttp_request_get_input_buffer(request))
     }
 
@@ -90,7 +90,7 @@ public final class HTTPExchange {
     ///
     /// - precondition: the exchange awaits its reply.
     public func reply(status: Int, headers: [(name: String, value: String)] = [], body: some Collection<UInt8>) {
-        precondition(isAwaitingReply, "replied twice")
+        expect(isAwaitingReply, "the request is already answered")
         let fields = evhttp_request_get_output_headers(request)
         for header in headers { evhttp_add_header(fields, header.name, header.value) }
         // Also for HEAD, whose reply has no body (RFC 9110 §9.3.2).
@@ -141,7 +141,7 @@ public final class HTTPExchange {
     ///
     /// - precondition: the exchange awaits its reply.
     public func drop(reset: Bool) {
-        precondition(isAwaitingReply, "replied twice")
+        expect(isAwaitingReply, "the request is already answered")
         // evhttp shuts the socket down before it closes it, which is orderly. Connecting a TCP socket to AF_UNSPEC
         // resets it at once (connect(2)).
         if reset, let descriptor = connection?.descriptor {

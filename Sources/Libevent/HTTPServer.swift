@@ -1,4 +1,5 @@
 import CLibevent
+import Support
 
 /// An HTTP server: libevent's evhttp behind a gate (`HTTPConnection`) that adds strict framing, limits, screening
 /// before the body is read and deferred replies.
@@ -77,7 +78,7 @@ public final class HTTPServer {
     public var failedHandshakes: Int { table.failedHandshakes }
 
     public init(limits: HTTPLimits, handler: @escaping Handler) {
-        guard let http = evhttp_new(LoopActor.loop.base) else { preconditionFailure("evhttp_new failed") }
+        guard let http = evhttp_new(LoopActor.loop.base) else { bug("evhttp_new failed") }
         self.http = http
         self.limits = limits
         self.handler = handler
@@ -110,7 +111,7 @@ public final class HTTPServer {
     }
 
     isolated deinit {
-        precondition(unfinished == 0, "freeing the server would free requests that still await a reply")
+        expect(unfinished == 0, "the server is released while requests await a reply")
         stopListening()
         evhttp_free(http)
         table.removeAll()

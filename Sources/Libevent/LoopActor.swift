@@ -1,3 +1,5 @@
+import Support
+
 /// The libevent thread as an actor: `@LoopActor` objects are made, used and freed on that thread only.
 ///
 /// Code on Dispatch queues enters with `LoopActor.post`, async code with `await`.
@@ -21,8 +23,8 @@ public actor LoopActor {
     ///
     /// - precondition: the caller runs on the loop's thread.
     nonisolated static func assumeIsolated(_ work: @escaping @LoopActor () -> Void) {
-        precondition(loop.isCurrentThread, "loop code called off the loop")
-        // The isolation does not change the closure's representation, and the precondition above has checked it.
+        expect(loop.isCurrentThread, "must be called on the loop")
+        // The isolation does not change the closure's representation, and the check above has verified it.
         // MainActor.assumeIsolated is implemented the same way. The closure is escaping because withoutActuallyEscaping
         // compiles the length of the source file's path into the program, which would not be reproducible.
         unsafeBitCast(work, to: (() -> Void).self)()

@@ -1,5 +1,6 @@
 import CLibevent
 import Glibc
+import Support
 
 /// A timer or a signal handler on the loop. It is cancelled when the object is released.
 @LoopActor
@@ -55,7 +56,7 @@ public final class LoopEvent {
             LoopActor.assumeIsolated(callback.action)
         }
         guard let event = event_new(LoopActor.loop.base, descriptor, kind, function, context) else {
-            preconditionFailure("event_new failed")
+            bug("event_new failed")
         }
         self.event = event
     }

@@ -38,7 +38,7 @@ public enum SmugglingProbe {
     ///
     /// - precondition: not called on the loop, which must respond.
     public static func run() -> Verdict {
-        precondition(!LoopActor.loop.isCurrentThread, "the loop cannot wait for itself")
+        expect(!LoopActor.loop.isCurrentThread, "the probe must not run on the loop")
         do {
             let verdict = try attackBareEvhttp()
             return verdict == .safe ? try attackGate() : verdict

@@ -1,5 +1,6 @@
 import CLibevent
 import Glibc
+import Support
 
 /// Unix domain sockets (unix(7)).
 public enum UnixSocket {
@@ -86,7 +87,7 @@ public enum UnixSocket {
     private static func withAddress<Result>(
         _ name: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
     ) -> Result {
-        precondition(name.utf8.count <= pathLimit, "too long for a socket's address")
+        expect(name.utf8.count <= pathLimit, "the name is too long for a Unix socket address")
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name.utf8) }

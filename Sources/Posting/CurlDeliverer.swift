@@ -50,7 +50,7 @@ package final class CurlDeliverer: Deliverer {
 
     package func deliver(_ body: [UInt8]) -> DeliveryResult {
         // Without a body libcurl would read one from standard input.
-        precondition(!body.isEmpty, "an empty body")
+        expect(!body.isEmpty, "the body is empty")
         let transfer = CurlTransfer(settings: settings, abort: abort)
         guard transfer.mayContinue() else { return .failure(failure(of: CURLE_ABORTED_BY_CALLBACK, transfer)) }
         let code = perform(transfer, body)
@@ -177,7 +177,7 @@ extension CurlDeliverer {
 extension CurlTransfer {
     /// The transfer behind a callback's context; `perform` keeps it alive while libcurl can call.
     fileprivate static func at(_ context: UnsafeMutableRawPointer?) -> CurlTransfer {
-        guard let context else { preconditionFailure("libcurl calls without a context") }
+        guard let context else { bug("libcurl called a callback without a context") }
         return Unmanaged<CurlTransfer>.fromOpaque(context).takeUnretainedValue()
     }
 }

@@ -1,6 +1,7 @@
 import Alerts
 import CLibcurl
 import Glibc
+import Support
 
 /// A libcurl easy handle that belongs to one owner, with the options in Swift's types.
 ///
@@ -17,8 +18,8 @@ struct CurlHandle: ~Copyable {
     }()
 
     init() {
-        precondition(Self.isReady, "libcurl cannot be initialised")
-        guard let curl = curl_easy_init() else { preconditionFailure("no memory for a libcurl handle") }
+        expect(Self.isReady, "libcurl cannot be initialised")
+        guard let curl = curl_easy_init() else { bug("no memory for a libcurl handle") }
         self.curl = curl
     }
 
@@ -87,12 +88,12 @@ struct CurlHandle: ~Copyable {
 
     private func number(_ info: CURLINFO) -> Int {
         var value = 0
-        precondition(relay_curl_get_long(curl, info, &value) == CURLE_OK)
+        expect(relay_curl_get_long(curl, info, &value) == CURLE_OK, "libcurl does not know info \(info.rawValue)")
         return value
     }
 
     private func check(_ code: CURLcode, _ option: CURLoption) {
-        precondition(code == CURLE_OK, "libcurl refuses option \(option.rawValue): code \(code.rawValue)")
+        expect(code == CURLE_OK, "libcurl rejects option \(option.rawValue): code \(code.rawValue)")
     }
 }
 

@@ -1,5 +1,6 @@
 import Alerts
 import CLibcurl
+import Support
 import Synchronization
 
 /// The result of one request: a response, or the reason why there is none.
@@ -142,7 +143,7 @@ package struct RateLimit: Sendable, Hashable {
     package let window: Duration
 
     package init(posts: Int, per window: Duration) {
-        precondition(posts > 0 && window > .zero, "a rate limit of zero")
+        expect(posts > 0 && window > .zero, "the limit and its window must be positive")
         self.posts = posts
         self.window = window
     }

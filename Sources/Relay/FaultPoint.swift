@@ -6,7 +6,7 @@ import Support
 
 /// Points at which tests can crash the program, to exercise recovery.
 ///
-/// Debug builds only. `.ci/check-release` checks that a release build contains neither the variable name nor the trap.
+/// Debug builds only. `.ci/check-release` checks that a release build contains neither the variable name nor the crash.
 enum FaultPoint: String {
     case decode
     case render
@@ -14,7 +14,7 @@ enum FaultPoint: String {
     /// While a webhook is parsed.
     case parse
 
-    /// Traps if `TRAP_AT` is the name of this point, a colon, and a text that `bytes` contain.
+    /// Crashes if `TRAP_AT` is the name of this point, a colon, and a text that `bytes` contain.
     @inline(__always)
     func reach(_ bytes: @autoclosure () -> [UInt8]) {
         #if DEBUG
@@ -25,7 +25,7 @@ enum FaultPoint: String {
             let bytes = bytes()
             guard bytes.count >= needle.count, !needle.isEmpty else { return }
             for start in 0...(bytes.count - needle.count) where bytes[start...].starts(with: needle) {
-                fatalError("ordered by TRAP_AT")
+                bug("requested by TRAP_AT")
             }
         #endif
     }

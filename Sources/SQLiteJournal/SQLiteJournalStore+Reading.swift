@@ -6,7 +6,7 @@ extension SQLiteJournalStore {
     package func pending(
         _ destination: Destination, after: JournalID?, limit: Int, byteLimit: Int, at now: Timestamp
     ) throws(JournalStoreError) -> StoredWindow {
-        precondition(limit > 0 && byteLimit > 0)
+        expect(limit > 0 && byteLimit > 0, "the read limits must be positive")
         var window = StoredWindow()
         var damaged: [Int64] = []
         try use { (statements) throws(SQLiteError) in
@@ -36,7 +36,7 @@ extension SQLiteJournalStore {
     package func rows(
         _ destination: Destination, after: JournalID?, limit: Int, at now: Timestamp
     ) throws(JournalStoreError) -> (rows: PendingRows, damaged: Int) {
-        precondition(limit > 0)
+        expect(limit > 0, "the read limit must be positive")
         var window = PendingRows()
         var damaged: [Int64] = []
         try use { (statements) throws(SQLiteError) in

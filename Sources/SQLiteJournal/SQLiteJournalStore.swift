@@ -51,7 +51,7 @@ package final class SQLiteJournalStore: JournalStore {
 
     /// - precondition: The limit is at least 1 MiB.
     package init(_ settings: SpoolSettings, schema: SQLiteSchema = .current) {
-        precondition(settings.limitBytes >= 1 << 20)
+        expect(settings.limitBytes >= 1 << 20, "the size limit is below 1 MiB")
         self.settings = settings
         self.schema = schema
         folder = SpoolFolder(path: settings.folder)
@@ -109,7 +109,7 @@ package final class SQLiteJournalStore: JournalStore {
 
     /// Runs `body` with the statements and translates what SQLite says went wrong.
     package func use<Value>(_ body: (SpoolStatements) throws(SQLiteError) -> Value) throws(JournalStoreError) -> Value {
-        guard let statements else { preconditionFailure("the journal's store is used while it is not open") }
+        guard let statements else { bug("the journal store is used while it is not open") }
         do throws(SQLiteError) {
             return try body(statements)
         } catch {

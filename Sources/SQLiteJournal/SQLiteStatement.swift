@@ -13,7 +13,7 @@ package final class SQLiteStatement {
         var prepared: OpaquePointer?
         let code = sqlite3_prepare_v3(connection.handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &prepared, nil)
         guard code == SQLITE_OK else { throw connection.lastError(sql) }
-        guard let prepared else { preconditionFailure("no statement in \(sql)") }
+        guard let prepared else { bug("the SQL contains no statement: \(sql)") }
         handle = prepared
         self.sql = sql
         self.connection = connection

@@ -2,8 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Notifications that crash the process: a fault point of debug builds (`FaultPoint`) traps, and the test restarts the
-/// program as a service manager would.
+/// Notifications that crash the process: a fault point of debug builds (`FaultPoint`) aborts it, and the test restarts
+/// the program as a service manager would.
 @Suite(.serialized, .timeLimit(.minutes(5)))
 struct PoisonTests {
     /// A killed relay with these critical notifications on disk.

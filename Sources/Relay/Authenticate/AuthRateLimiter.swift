@@ -1,5 +1,6 @@
 import Alerts
 import Journaling
+import Support
 
 /// Decides which passwords are checked with bcrypt, and when.
 ///
@@ -120,7 +121,7 @@ struct AuthRateLimiter<Key: Hashable & Sendable>: Sendable {
     ///   - time: how long an empty bucket takes to fill.
     ///   - capacity: the maximum number of keys.
     init(limit: Int = 10, per time: Duration = .seconds(60), capacity: Int = 4096) {
-        precondition(limit > 0 && time > .zero, "a limit that lets nobody through")
+        expect(limit > 0 && time > .zero, "the limit and its window must be positive")
         interval = time / limit
         window = interval * limit
         buckets = GenerationalCache(capacity: capacity)

@@ -49,7 +49,7 @@ struct BcryptHash: Sendable, Equatable {
     ///
     /// - Precondition: the password contains no NUL.
     func matches(_ password: [UInt8]) throws(Failure) -> Bool {
-        precondition(!password.contains(0), "a NUL would cut the password short")
+        expect(!password.contains(0), "the password contains a NUL")
         let phrase = (password.prefix(Self.passwordLimit) + [0]).map { CChar(bitPattern: $0) }
         let setting = (text + [0]).map { CChar(bitPattern: $0) }
         var work: UnsafeMutableRawPointer?

@@ -1,4 +1,5 @@
 import SQLiteJournal
+import Support
 
 /// A cache with a fixed capacity that evicts the entries that were unused longest.
 ///
@@ -12,7 +13,7 @@ struct GenerationalCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     /// - Parameter capacity: the maximum number of keys; at least half of it is kept.
     init(capacity: Int) {
-        precondition(capacity >= 2, "a memory for nothing")
+        expect(capacity >= 2, "the capacity is below 2")
         generationSize = capacity / 2
     }
 

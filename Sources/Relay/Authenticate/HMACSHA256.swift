@@ -35,7 +35,7 @@ struct HMACSHA256: Sendable {
         let message = length + first + second
         return [UInt8](unsafeUninitializedCapacity: Self.size) { digest, count in
             guard HMAC(EVP_sha256(), key, Int32(key.count), message, message.count, digest.baseAddress, nil) != nil
-            else { fatalError("libcrypto failed to digest") }
+            else { bug("libcrypto failed to digest") }
             count = Self.size
         }
     }

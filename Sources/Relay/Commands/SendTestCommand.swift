@@ -3,6 +3,7 @@ import ArgumentParser
 import Journaling
 import Posting
 import SQLiteJournal
+import Support
 
 /// `relay send-test`: posts one message to one room and prints the outcome.
 struct SendTestCommand: ParsableCommand {
@@ -41,7 +42,7 @@ struct SendTestCommand: ParsableCommand {
         let rendered = target.render(RenderBatch(.single(payload), severity: severity, banner: banner, now: .now()))
         let deliverer = CurlDeliverer(hook: hook, settings: posting.delivererSettings, abort: DeliveryAbort())
         guard let outcome = target.classify(deliverer.deliver(rendered.bodies[0]), now: .now()).outcome else {
-            preconditionFailure("a post without an outcome")
+            bug("a post has no outcome")
         }
         StandardStreams.print("\(chosen?.name ?? severity.rawValue): \(hook)\n")
         guard let detail = outcome.detail else { return StandardStreams.print("delivered\n") }

@@ -52,7 +52,7 @@ struct RelayConfiguration: Sendable {
     /// as urgent, else to the nearest below. An accepted alert always has a room.
     func hook(for severity: Severity) -> HookURL {
         guard let hook = rooms(for: severity).first.flatMap({ hooks[$0] }) else {
-            preconditionFailure("a configuration without any hook is refused when it is read")
+            bug("the configuration has no hook")
         }
         return hook
     }

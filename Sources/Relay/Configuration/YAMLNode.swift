@@ -57,7 +57,7 @@ indirect enum YAMLNode: Sendable {
         _ bytes: [UInt8], _ body: (inout yaml_parser_t) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         var parser = yaml_parser_t()
-        guard yaml_parser_initialize(&parser) == 1 else { fatalError("no memory for a YAML parser") }
+        guard yaml_parser_initialize(&parser) == 1 else { bug("out of memory for a YAML parser") }
         defer { yaml_parser_delete(&parser) }
         return try bytes.withUnsafeBufferPointer { (buffer) throws(Failure) in
             yaml_parser_set_input_string(&parser, buffer.baseAddress, buffer.count)

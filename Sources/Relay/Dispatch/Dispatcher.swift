@@ -50,7 +50,7 @@ final class Dispatcher {
     func dispatch(_ notifications: [Journaled<Notification>]) {
         for notification in notifications {
             guard let queue = map.queue(notification.value.destination) else {
-                preconditionFailure("every destination has a queue")
+                bug("the destination has no queue")
             }
             apply(.available(queue, through: EntryID(notification.id)))
         }

@@ -2,6 +2,7 @@ import Alerts
 import Journaling
 import Libevent
 import Logging
+import Support
 
 /// Limits similar log lines per time window: per sender, and in total. Suppressed lines are counted, and the counts are
 /// reported when the window ends.
@@ -49,7 +50,7 @@ struct LogLimiter<Sender: Hashable & Sendable>: Sendable {
     init(
         limit: Int = 10, total: Int = 200, per window: Duration = .seconds(60), capacity: Int = 1024, named: Int = 10
     ) {
-        precondition(limit > 0 && total >= limit && window > .zero, "a limit that writes nothing")
+        expect(limit > 0 && total >= limit && window > .zero, "the limits must be positive, and total at least limit")
         self.limit = limit
         self.total = total
         self.window = window

@@ -97,7 +97,7 @@ final class MetricFamily<Kind: Metric>: MetricFamilyText {
 
     /// Trailing labels may be omitted. They are empty then, which equals absent in the exposition format.
     subscript(_ given: String...) -> Kind {
-        precondition(given.count <= labels.count, "\(name) has \(labels.count) labels")
+        expect(given.count <= labels.count, "\(name) has only \(labels.count) labels")
         let values = Self.padded(given, to: labels.count)
         return metrics.withLock { metrics in
             if let metric = metrics[values] { return metric }

@@ -1,4 +1,5 @@
 package import Alerts
+import Support
 
 /// The limits and options of rendering.
 package struct RenderSettings: Sendable, Equatable {
@@ -25,9 +26,9 @@ package struct RenderSettings: Sendable, Equatable {
         shownLabels: [String] = [], hiddenLabels: [String] = ["prometheus", "prometheus_replica"],
         emoji: String? = nil, alias: String? = nil
     ) {
-        precondition(
-            textLimit >= 100 && maxBodyBytes >= 4_096 && maxAlertsPerMessage >= 1, "limits too small to render")
-        // More than any text has, and nine tenths of it do not overflow.
+        expect(
+            textLimit >= 100 && maxBodyBytes >= 4_096 && maxAlertsPerMessage >= 1, "the render limits are too small")
+        // No text comes near it, and nine tenths of it do not overflow.
         self.textLimit = min(textLimit, 1 << 30)
         self.maxAlertsPerMessage = maxAlertsPerMessage
         self.maxMessagesPerNotification = max(2, maxMessagesPerNotification)
