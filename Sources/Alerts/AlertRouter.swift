@@ -1,11 +1,12 @@
-/// Chooses whose room an alert is for, by its labels: the first receiver whose matchers it all meets, else its
-/// severity's own room.
+/// Chooses the receivers of an alert by its labels: the first entry whose matchers all match, else the room of the
+/// alert's severity.
 package struct AlertRouter: Sendable {
+    /// One receiver with its matchers.
     package struct Entry: Sendable {
         package var receiver: ReceiverID
         /// All of them must match.
         package var matchers: [LabelMatcher]
-        /// The search goes on as though the receiver had not taken the alert.
+        /// Whether the entries after a match are tried too, as `continue` in an Alertmanager route.
         package var continues: Bool
 
         package init(receiver: ReceiverID, matchers: [LabelMatcher], continues: Bool) {
@@ -17,18 +18,18 @@ package struct AlertRouter: Sendable {
 
     private let entries: [Entry]
 
-    /// - Parameter entries: in the order in which they are tried.
+    /// - Parameter entries: The entries in the order in which they are tried.
     package init(_ entries: [Entry] = []) {
         self.entries = entries
     }
 
-    /// Every alert goes to its severity's room.
+    /// Whether there are no entries, so that each alert goes to the room of its severity.
     package var isEmpty: Bool { entries.isEmpty }
 
-    /// Never empty, and none twice.
+    /// Returns the receivers of an alert: at least one, without duplicates.
     package func receivers(for labels: Labels) -> [ReceiverID] { receivers(in: labels) }
 
-    /// Never empty, and none twice.
+    /// Returns the receivers of an alert: at least one, without duplicates.
     package func receivers(in labels: some LabelSource) -> [ReceiverID] {
         var receivers: [ReceiverID] = []
         for entry in entries where entry.matchers.allSatisfy({ $0.matches(in: labels) }) {
@@ -39,9 +40,9 @@ package struct AlertRouter: Sendable {
     }
 }
 
-/// Which outbound queue a notification is for: whose room, and how urgent.
+/// The outbound queue of a notification: its receiver and severity.
 package struct Destination: Sendable, Hashable {
-    /// `.tiers` for the room of the severity itself.
+    /// `.severityRooms` for the room of the severity.
     package var receiver = ReceiverID.severityRooms
     package var severity: Severity
 
@@ -57,29 +58,28 @@ extension Destination {
     package static let info = Destination(severity: .info)
     package static let fallback = Destination(severity: .fallback)
 
-    /// The severities' own.
+    /// The destinations of the severity rooms, most urgent first.
     package static let severityRooms = Severity.allCases.map { Destination(severity: $0) }
 
-    /// A receiver's, one for each severity.
+    /// The destinations of a receiver, one for each severity.
     package static func all(of receiver: ReceiverID) -> [Destination] {
         Severity.allCases.map { Destination(receiver: receiver, severity: $0) }
     }
 
-    /// The severities' own first, then those of the receivers.
+    /// The destinations of the severity rooms, then those of the receivers.
     package static func all(with receivers: some Sequence<ReceiverID>) -> [Destination] {
         severityRooms + receivers.flatMap { all(of: $0) }
     }
 }
 
 extension Destination: Comparable {
-    /// Worst first; at the same severity the tier's own queue before those of receivers.
+    /// Most urgent first. Within a severity, the severity room is before receivers.
     package static func < (left: Destination, right: Destination) -> Bool {
         (left.severity.rank, left.receiver.rawValue) < (right.severity.rank, right.receiver.rawValue)
     }
 }
 
-/// The number that stands for a receiver's name in the spool. It keeps its meaning for as long as anything there is for
-/// the receiver.
+/// The number of a receiver in the spool. It is not reused while the spool holds notifications for the receiver.
 package struct ReceiverID: RawRepresentable, Sendable, Hashable {
     package let rawValue: UInt8
 
@@ -87,6 +87,6 @@ package struct ReceiverID: RawRepresentable, Sendable, Hashable {
         self.rawValue = rawValue
     }
 
-    /// The four severities' own rooms, which are no receiver of the configuration.
+    /// The rooms of the four severities, which are not a configured receiver.
     package static let severityRooms = ReceiverID(rawValue: 0)
 }

@@ -1,7 +1,8 @@
 import CRE2
 import Support
 
-/// A condition on one label, as in an Alertmanager route: `team="db"`, `service=~"pg|mysql"`, `env!=dev`, `host!~"test.*"`.
+/// A condition on one label, as in an Alertmanager route: `team="db"`, `service=~"pg|mysql"`, `env!=dev`,
+/// `host!~"test.*"`.
 package struct LabelMatcher: Sendable, Hashable {
     package enum Condition: Sendable, Hashable {
         case equal(String)
@@ -13,15 +14,17 @@ package struct LabelMatcher: Sendable, Hashable {
     package var name: String
     package var condition: Condition
 
+    /// Whether the labels match. A missing label counts as empty, as in Alertmanager.
     package func matches(_ labels: Labels) -> Bool { matches(in: labels) }
 
+    /// Whether the labels match. A missing label counts as empty, as in Alertmanager.
     package func matches(in labels: some LabelSource) -> Bool {
         labels.withValue(of: name) { matches(value: $0) }
     }
 
-    /// Compares bytes, as Alertmanager does. A pattern that gives up on a value is not met, negated or not.
+    /// Compares bytes, as Alertmanager does. Returns false if a pattern reaches its step limit, also a negated one.
     ///
-    /// - Parameter value: UTF-8; empty for a label that the alert does not have.
+    /// - Parameter value: The label's value in UTF-8; empty if the alert does not have the label.
     package func matches(value: UnsafeRawBufferPointer) -> Bool {
         switch condition {
         case .equal(let wanted): wanted.utf8.elementsEqual(value)
@@ -32,9 +35,10 @@ package struct LabelMatcher: Sendable, Hashable {
     }
 }
 
-/// The labels of one alert, in whatever form they are held.
+/// The labels of one alert, as strings or as views of a parsed body.
 package protocol LabelSource {
-    /// Calls `body` with the bytes of a label's value, valid during the call; none if there is no such label.
+    /// Calls `body` with the bytes of a label's value, or with an empty buffer if the label does not exist. The bytes
+    /// are valid during the call only.
     func withValue<Result>(of name: String, _ body: (UnsafeRawBufferPointer) -> Result) -> Result
 }
 
@@ -46,17 +50,17 @@ extension Labels: LabelSource {
 }
 
 extension LabelMatcher: CustomStringConvertible {
-    /// Reads back to the same matcher.
+    /// The matcher in a form that `parse(_:)` reads.
     package var description: String {
         switch condition {
-        case .equal(let value): "\(writtenName)=\(Self.quoted(value))"
-        case .notEqual(let value): "\(writtenName)!=\(Self.quoted(value))"
-        case .matching(let pattern): "\(writtenName)=~\(Self.quoted(pattern.text))"
-        case .notMatching(let pattern): "\(writtenName)!~\(Self.quoted(pattern.text))"
+        case .equal(let value): "\(quotedNameIfNeeded)=\(Self.quoted(value))"
+        case .notEqual(let value): "\(quotedNameIfNeeded)!=\(Self.quoted(value))"
+        case .matching(let pattern): "\(quotedNameIfNeeded)=~\(Self.quoted(pattern.text))"
+        case .notMatching(let pattern): "\(quotedNameIfNeeded)!~\(Self.quoted(pattern.text))"
         }
     }
 
-    private var writtenName: String {
+    private var quotedNameIfNeeded: String {
         Self.isLabelName(name) ? name : Self.quoted(name)
     }
 
@@ -73,46 +77,49 @@ extension LabelMatcher: CustomStringConvertible {
     }
 }
 
-/// Reading matchers in the two forms that Alertmanager reads (prometheus.io/docs/alerting/latest/configuration,
-/// "matcher"): the classic one, and the one with label names in UTF-8 (`UTF8MatcherParser`).
+/// Parses matchers in both syntaxes of Alertmanager (prometheus.io/docs/alerting/latest/configuration, "matcher"): the
+/// classic one, and the one with UTF-8 label names (`UTF8MatcherParser`).
 extension LabelMatcher {
-    /// What is wrong with a matcher, in words.
+    /// Why a matcher cannot be parsed, as text for the user.
     package struct Invalid: Error, Equatable, CustomStringConvertible {
         package var description: String
     }
 
-    /// Reads one matcher, or several as in `{team="db",env!="dev"}`, all of which must match.
+    /// Parses one matcher, or several as in `{team="db",env!="dev"}`. Fails if the text is valid in neither syntax.
     ///
-    /// Where both forms can be read and mean different things the classic one holds, as in Alertmanager's default mode.
-    package static func list(_ text: String) throws(Invalid) -> [LabelMatcher] {
+    /// If a text is valid in both syntaxes, the classic one is used, as in Alertmanager's default mode.
+    package static func parse(_ text: String) throws(Invalid) -> [LabelMatcher] {
         do {
             return try classicList(text)
         } catch {
             var parser = UTF8MatcherParser(text)
             do {
-                return try parser.list()
+                return try parser.parse()
             } catch let other {
-                // A quoted name is meant for the second form, hence its words for what is wrong.
-                throw parser.sawQuotedName ? other : error
+                // Only the UTF-8 syntax has quoted names, so its error is the relevant one.
+                throw parser.hasQuotedName ? other : error
             }
         }
     }
 
-    /// A name that the classic form can write.
+    /// Whether the name is valid in the classic syntax.
     static func isLabelName(_ text: String) -> Bool {
         guard let first = text.utf8.first, !isDigit(first) else { return false }
         return text.unicodeScalars.allSatisfy(isLabelScalar)
     }
 
-    package static func condition(_ sign: String, _ value: String) throws(Invalid) -> Condition {
-        switch sign {
+    /// Creates a condition. Fails if `value` is not a valid regular expression.
+    ///
+    /// - Parameter operation: `=`, `!=`, `=~` or `!~`.
+    static func condition(_ operation: String, _ value: String) throws(Invalid) -> Condition {
+        switch operation {
         case "=": return .equal(value)
         case "!=": return .notEqual(value)
         default: break
         }
         do {
             let pattern = try LabelPattern(value)
-            return sign == "=~" ? .matching(pattern) : .notMatching(pattern)
+            return operation == "=~" ? .matching(pattern) : .notMatching(pattern)
         } catch {
             let shown = value.unicodeScalars.count > 100 ? String(value.unicodeScalars.prefix(100)) + "…" : value
             throw Invalid(description: "the regular expression \"\(shown)\" cannot be read: \(error)")
@@ -128,9 +135,9 @@ extension LabelMatcher {
         }
     }
 
-    // MARK: The classic form
+    // MARK: Classic syntax
 
-    // Unicode scalars, not characters: a quote with an accent after it is one character and still a quote.
+    // Not characters: a quote with a combining accent is one character, but still a quote.
     private typealias Scalars = Substring.UnicodeScalarView
 
     private static func classicList(_ text: String) throws(Invalid) -> [LabelMatcher] {
@@ -140,7 +147,7 @@ extension LabelMatcher {
             rest = rest.dropFirst().dropLast()
         }
         var matchers: [LabelMatcher] = []
-        for part in split(rest).map(trimmed) where !part.isEmpty { matchers.append(try one(part)) }
+        for part in split(rest).map(trimmed) where !part.isEmpty { matchers.append(try matcher(part)) }
         return matchers
     }
 
@@ -151,7 +158,7 @@ extension LabelMatcher {
         return text
     }
 
-    /// Parts at the commas that stand outside of quotes.
+    /// Splits the text at commas outside of quotes.
     private static func split(_ text: Scalars) -> [Scalars] {
         var parts: [Scalars] = []
         var start = text.startIndex
@@ -171,20 +178,20 @@ extension LabelMatcher {
         return parts + [text[start...]]
     }
 
-    private static func one(_ text: Scalars) throws(Invalid) -> LabelMatcher {
+    private static func matcher(_ text: Scalars) throws(Invalid) -> LabelMatcher {
         let name = String(text.prefix(while: isLabelScalar))
         guard isLabelName(name) else {
             throw Invalid(description: "a matcher begins with the name of a label, as in team=\"db\"")
         }
         let rest = trimmed(text.dropFirst(name.unicodeScalars.count))
-        guard let sign = ["=~", "!~", "!=", "="].first(where: { rest.starts(with: $0.unicodeScalars) }) else {
+        guard let operation = ["=~", "!~", "!=", "="].first(where: { rest.starts(with: $0.unicodeScalars) }) else {
             throw Invalid(description: "=, !=, =~ or !~ must follow the label \(name)")
         }
-        let value = try value(trimmed(rest.dropFirst(sign.unicodeScalars.count)))
-        return LabelMatcher(name: name, condition: try condition(sign, value))
+        let value = try value(trimmed(rest.dropFirst(operation.unicodeScalars.count)))
+        return LabelMatcher(name: name, condition: try condition(operation, value))
     }
 
-    /// Quoted or not; `\"`, `\\` and `\n` are escapes in both, as in Alertmanager.
+    /// Parses a quoted or unquoted value. `\"`, `\\` and `\n` are escapes in both, as in Alertmanager.
     private static func value(_ text: Scalars) throws(Invalid) -> String {
         let isQuoted = text.first == "\""
         var value = String.UnicodeScalarView()
@@ -214,32 +221,32 @@ extension LabelMatcher {
     }
 }
 
-/// A regular expression that a label's whole value must match, in RE2's syntax as Alertmanager has it: `^(?:…)$`.
+/// A regular expression in RE2 syntax that must match the whole value of a label, as in Alertmanager: `^(?:…)$`.
 ///
-/// RE2 compiles and matches it: time grows linearly with the value, whatever the expression.
+/// RE2 matches in time linear in the length of the value.
 package struct LabelPattern: Sendable, Hashable {
-    /// What is wrong with an expression, in RE2's words.
+    /// Why an expression is invalid, as reported by RE2.
     struct Invalid: Error, Equatable, CustomStringConvertible {
         var description: String
     }
 
     let text: String
-    private let code: Code
+    private let compiled: CompiledPattern
 
     init(_ text: String) throws(Invalid) {
         self.text = text
-        code = try Code(text)
+        compiled = try CompiledPattern(text)
     }
 
-    // Bytewise: Swift's == also equates texts that RE2 tells apart (é in one character or in two).
+    // Compares bytes: Swift's == also equates canonically equivalent texts, which RE2 distinguishes.
     package static func == (left: LabelPattern, right: LabelPattern) -> Bool {
         left.text.utf8.elementsEqual(right.text.utf8)
     }
 
     package func hash(into hasher: inout Hasher) { hasher.combine(text) }
 
-    /// Nil if the value is too long for the size of the expression; see `LABEL_PATTERN_STEP_LIMIT`.
-    func matches(_ value: UnsafeRawBufferPointer) -> Bool? { code.matches(value) }
+    /// Returns nil if the value is too long for the size of the expression (`LABEL_PATTERN_STEP_LIMIT`).
+    func matches(_ value: UnsafeRawBufferPointer) -> Bool? { compiled.matches(value) }
 
     func matches(_ value: String) -> Bool? {
         var value = value
@@ -247,9 +254,9 @@ package struct LabelPattern: Sendable, Hashable {
     }
 }
 
-/// A compiled expression.
-// @unchecked because it is never changed once compiled, and RE2 may be used by any number of threads at once (re2.h).
-private final class Code: @unchecked Sendable {
+/// An expression compiled by RE2.
+// @unchecked because it is immutable, and RE2 objects may be used by several threads at once (re2.h).
+private final class CompiledPattern: @unchecked Sendable {
     private let code: OpaquePointer
 
     init(_ text: String) throws(LabelPattern.Invalid) {
@@ -257,12 +264,12 @@ private final class Code: @unchecked Sendable {
         let (code, message) = text.withUTF8 { bytes in
             withUnsafeTemporaryAllocation(of: CChar.self, capacity: 200) { message -> (OpaquePointer?, String) in
                 message.initialize(repeating: 0)
-                // A cut may leave half a character at the end, which decodes to a replacement character.
+                // RE2's message may be truncated within a character, which decodes to U+FFFD.
                 let code = label_pattern_compile(
                     UnsafeRawPointer(bytes.baseAddress)?.assumingMemoryBound(to: CChar.self), bytes.count,
                     message.baseAddress, message.count)
-                let said = message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
-                return (code, String(decoding: said, as: UTF8.self))
+                let reason = message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+                return (code, String(decoding: reason, as: UTF8.self))
             }
         }
         guard let code else { throw LabelPattern.Invalid(description: message) }

@@ -9,6 +9,7 @@ package struct Labels: Sendable, Equatable {
 
     package var pairs: [Pair] = []
 
+    /// The value of a label; nil if it does not exist.
     package subscript(name: String) -> String? {
         pairs.first { $0.name == name }?.value
     }
@@ -25,17 +26,17 @@ package enum AlertStatus: String, Sendable, Equatable {
     case resolved
 }
 
-/// One labelled condition as Alertmanager reports it (docs/alertmanager.md, "Body").
+/// An alert in a webhook body (docs/alertmanager.md, "Body").
 package struct Alert: Sendable, Equatable {
     package var status: AlertStatus
     package var labels: Labels
     package var annotations: Labels
     package var startsAt: Timestamp?
-    /// When the alert was resolved; nil while it fires (Alertmanager sends the year 1 then).
+    /// When the alert was resolved; nil while it is firing, when Alertmanager sends year 1.
     package var endsAt: Timestamp?
-    /// The expression's page in Prometheus; untrusted, may be empty or no URL at all.
+    /// The URL of the rule's expression in Prometheus. Untrusted: it can be empty or not a URL.
     package var generatorURL: String
-    /// 16 hex digits, the hash of the labels; the identity of the alert.
+    /// The identity of the alert: the hash of its labels in 16 hex digits.
     package var fingerprint: String
 
     package init(
@@ -52,21 +53,21 @@ package struct Alert: Sendable, Equatable {
     }
 }
 
-/// A whole webhook body of version "4", decoded for rendering.
+/// A webhook body of version "4", decoded for rendering.
 package struct Payload: Sendable, Equatable {
     package var receiver: String
-    /// The status of the group over the alerts that were sent. With `max_alerts` it can say resolved while
-    /// truncated alerts still fire.
+    /// The status of the group, computed from the alerts in the body. With `max_alerts` it can be `resolved` while
+    /// truncated alerts are firing.
     package var status: AlertStatus
     package var groupKey: String
-    /// How many alerts `max_alerts` cut from this notification: from 0 to `truncatedLimit`.
+    /// The number of alerts that `max_alerts` truncated, clamped to 0...`truncatedLimit`.
     package var truncatedAlerts: Int
     package var groupLabels: Labels
     package var commonLabels: Labels
     package var commonAnnotations: Labels
-    /// Alertmanager's own address, base of the silence form; untrusted.
+    /// The URL of Alertmanager, the base of silence links. Untrusted.
     package var externalURL: String
-    /// Alertmanager >= 0.32: why it sends, for example `first notification`.
+    /// Why Alertmanager >= 0.32 sent the notification, for example `first notification`.
     package var notificationReason: String?
     package var alerts: [Alert]
 
@@ -87,19 +88,20 @@ package struct Payload: Sendable, Equatable {
         self.alerts = alerts
     }
 
-    /// A sender may state any number. What it states beyond this reads as this, also in a body that an earlier version
-    /// stored, so that sums over a backlog cannot overflow.
+    /// The maximum of `truncatedAlerts`. A sender can send any number; sums over a backlog must not overflow.
     static let truncatedLimit = 1_000_000_000
 
+    /// The firing alerts.
     package var firing: [Alert] { alerts.filter { $0.status == .firing } }
+    /// The resolved alerts.
     package var resolved: [Alert] { alerts.filter { $0.status == .resolved } }
 
-    /// Alertmanager says that nothing has changed, only its repeat interval is over.
-    package var isRepeat: Bool { notificationReason.map(Self.meansRepeat) ?? false }
+    /// Whether Alertmanager repeats an unchanged notification because `repeat_interval` is over.
+    package var isRepeat: Bool { notificationReason.map(Self.isRepeatReason) ?? false }
 
-    /// Whether a `notification_reason` speaks of a repeat, among the reasons that docs/alertmanager.md lists.
-    static func meansRepeat(_ reason: String) -> Bool {
-        // Asked of every webhook: String's own search takes a thirtieth of all that is done for one.
+    /// Whether a `notification_reason` names a repeat (docs/alertmanager.md lists the reasons).
+    static func isRepeatReason(_ reason: String) -> Bool {
+        // Called for each webhook. String's search would take 3 % of the time for a webhook.
         let word = "repeat".utf8
         var rest = Substring(reason).utf8
         while rest.count >= word.count {
@@ -115,19 +117,19 @@ package struct Payload: Sendable, Equatable {
 /// It is the unit of the journal and of the outbound queues: accepted, delivered and settled as a whole.
 package struct Notification: Sendable, Equatable {
     package var severity: Severity
-    /// Whose room it is for: the severity's own, or a receiver's.
+    /// The receiver; `.severityRooms` for the room of the severity.
     package var receiver = ReceiverID.severityRooms
-    /// The first eight bytes of SHA-256 over receiver and group key, both length-prefixed: notifications of one
-    /// group and destination have the same, and are delivered in the order in which they were accepted.
+    /// The first eight bytes of SHA-256 over the length-prefixed receiver and group key. Notifications with the same
+    /// group and destination are delivered in the order of acceptance.
     package var group: UInt64
     /// When the payload was accepted.
     package var acceptedAt: Timestamp
-    /// A webhook body of version "4" that holds this destination's alerts and no others. Alertmanager's own bytes where
-    /// the whole payload has one destination.
+    /// A webhook body of version "4" with only the alerts of this destination. It is the received body if all alerts
+    /// are for this destination.
     package var body: [UInt8]
-    /// No alert of this notification fires. False where `max_alerts` cut some off: they may still fire.
+    /// Whether all alerts are resolved. False if `max_alerts` truncated alerts, which may be firing.
     package var isResolved = false
-    /// Put back from the dead letters.
+    /// Whether it was replayed from the dead letters.
     package var isReplayed = false
 
     package init(
@@ -143,11 +145,12 @@ package struct Notification: Sendable, Equatable {
         self.isReplayed = isReplayed
     }
 
+    /// The outbound queue of the notification.
     package var destination: Destination { Destination(receiver: receiver, severity: severity) }
 }
 
-/// The identity of a payload's content: SHA-256 over length-prefixed receiver, groupKey, status, truncatedAlerts and
-/// the alerts sorted by fingerprint.
+/// The identity of a payload: SHA-256 over the length-prefixed receiver, groupKey, status, truncatedAlerts and the
+/// alerts sorted by fingerprint.
 package struct DedupeKey: Sendable, Hashable {
     /// 32 bytes.
     package var bytes: [UInt8]
@@ -157,10 +160,9 @@ package struct DedupeKey: Sendable, Hashable {
     }
 }
 
-/// The alerts of one accepted payload: at most one notification a destination, most urgent first, never empty unless
-/// the payload's `alerts` was.
+/// The notifications of one accepted payload.
 package struct AlertBatch: Sendable, Equatable {
-    /// How many alerts of one severity and status a payload held; feeds `relay_alerts_received_total`.
+    /// The number of alerts with one severity and status in a payload, for `relay_alerts_received_total`.
     package struct Count: Sendable, Equatable {
         package var severity: Severity
         package var status: AlertStatus
@@ -168,9 +170,11 @@ package struct AlertBatch: Sendable, Equatable {
     }
 
     package var dedupeKey: DedupeKey
-    /// Alertmanager (>= 0.32) says that it sends this on purpose once more, its repeat interval being over.
+    /// Whether Alertmanager (>= 0.32) repeats the notification because `repeat_interval` is over.
     package var isRepeat = false
+    /// At most one notification for each destination, most urgent first. Empty only if the payload has no alerts.
     package var notifications: [Notification]
+    /// The counts that are not zero.
     package var counts: [Count]
     /// The number of alerts in the payload.
     package var alerts: Int

@@ -1,12 +1,12 @@
 import CCrypto
 import Support
 
-/// SHA-256 (FIPS 180-4) by libcrypto. One a thread.
+/// Computes SHA-256 digests (FIPS 180-4) with libcrypto. An object must not be used by two threads at once.
 ///
-/// The algorithm is looked up once: libcrypto's one-call functions do so for every digest, which takes longer than the
-/// digest of a webhook.
+/// The algorithm is fetched once: libcrypto's one-shot functions fetch it for each digest, which takes longer than
+/// digesting a webhook.
 package final class SHA256 {
-    /// The bytes of a digest.
+    /// The size of a digest in bytes.
     package static let size = 32
 
     private let algorithm: OpaquePointer
@@ -25,23 +25,26 @@ package final class SHA256 {
         EVP_MD_free(algorithm)
     }
 
+    /// Returns the digest of `bytes`: 32 bytes.
     package func digest(of bytes: UnsafeRawBufferPointer) -> [UInt8] {
         begin()
         update(bytes)
         return finish()
     }
 
-    /// Begins a digest whose bytes come in pieces; ends the one under way.
+    /// Starts an incremental digest. Discards a digest that was started before.
     package func begin() {
         guard EVP_DigestInit_ex2(context, algorithm, nil) == 1 else { bug("libcrypto failed to digest") }
     }
 
+    /// Adds bytes to the digest. `begin()` must be called first.
     package func update(_ bytes: UnsafeRawBufferPointer) {
         guard EVP_DigestUpdate(context, bytes.baseAddress, bytes.count) == 1 else {
             bug("libcrypto failed to digest")
         }
     }
 
+    /// Ends the digest and returns it: 32 bytes.
     package func finish() -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: Self.size) { digest, count in
             guard EVP_DigestFinal_ex(context, digest.baseAddress, nil) == 1 else {

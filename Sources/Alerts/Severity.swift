@@ -1,39 +1,33 @@
 import Support
 
-/// The tier of an alert: which room hears of it, and how loudly.
+/// The severity of an alert. It selects the room and the mentions.
 ///
-/// The raw value is the name used in metrics, in the spool and in logs; the order of the cases is the order of
-/// urgency, most urgent first.
+/// The raw value is the name in metrics, logs and the spool. The cases are ordered by urgency, most urgent first.
 package enum Severity: String, CaseIterable, Sendable, Hashable {
     case critical
     case warning
     case info
-    /// The severity label is missing or names no known tier.
+    /// The severity label is missing or has an unknown value.
     case fallback
 
-    /// Names for logs and answers, in the order of urgency.
+    /// The names for logs and responses, separated by commas, most urgent first.
     package static func list(_ severities: Set<Severity>) -> String {
         allCases.filter(severities.contains).map(\.rawValue).joined(separator: ",")
     }
 }
 
-/// Which values of the label `severity` stand for which tier.
+/// Maps values of the label `severity` to severities.
 ///
-/// Values are compared with ASCII letters lower-cased and white space at both ends cut. A missing or unknown value is
-/// of the default tier.
+/// Values are compared without case (ASCII) and without leading and trailing white space. A missing or unknown value
+/// maps to the default severity.
 package struct SeverityMap: Sendable {
-    /// A value of at most 15 bytes in one number: its bytes, and its length in the lowest one.
+    /// An alias of at most 15 bytes, packed into a number: its bytes, then its length in the lowest byte.
     private struct Entry: Sendable {
         var packed: UInt128
         var severity: Severity
-
-        package init(packed: UInt128, severity: Severity) {
-            self.packed = packed
-            self.severity = severity
-        }
     }
 
-    /// The aliases of `interface.md`, "Configuration".
+    /// The default of `RELAY_SEVERITY_ALIASES_*`.
     package static let defaultAliases: [Severity: [String]] = [
         .critical: ["critical", "page", "p1", "fatal", "emergency", "disaster"],
         .warning: ["warning", "warn", "p2", "error", "high", "ticket"],
@@ -41,13 +35,13 @@ package struct SeverityMap: Sendable {
     ]
 
     private var entries: [Entry] = []
-    /// Aliases too long to pack, normalized.
-    private var long: [String: Severity] = [:]
-    private let standard: Severity
+    /// Aliases of more than 15 bytes, normalized.
+    private var longAliases: [String: Severity] = [:]
+    private let defaultSeverity: Severity
 
-    /// Where two tiers claim one alias, the more urgent has it.
-    package init(aliases: [Severity: [String]] = defaultAliases, default standard: Severity = .fallback) {
-        self.standard = standard
+    /// If two severities have the same alias, the more urgent one is used.
+    package init(aliases: [Severity: [String]] = defaultAliases, default defaultSeverity: Severity = .fallback) {
+        self.defaultSeverity = defaultSeverity
         for severity in Severity.allCases {
             for alias in aliases[severity] ?? [] { add(alias, severity) }
         }
@@ -57,31 +51,32 @@ package struct SeverityMap: Sendable {
         var alias = alias
         alias.withUTF8 { bytes in
             let trimmed = Self.trimmed(UnsafeRawBufferPointer(bytes))
-            guard known(trimmed) == nil else { return }
+            guard lookUp(trimmed) == nil else { return }
             if let packed = Self.packed(trimmed) {
                 entries.append(Entry(packed: packed, severity: severity))
             } else {
-                long[Self.lowercased(trimmed)] = severity
+                longAliases[Self.lowercased(trimmed)] = severity
             }
         }
     }
 
-    /// The tier of a label's value; nil is a missing label.
+    /// The severity for a label value; `value` is nil if the label is missing.
     package func severity(of value: UnsafeRawBufferPointer?) -> Severity {
-        guard let value else { return standard }
-        return known(Self.trimmed(value)) ?? standard
+        guard let value else { return defaultSeverity }
+        return lookUp(Self.trimmed(value)) ?? defaultSeverity
     }
 
-    private func known(_ trimmed: UnsafeRawBufferPointer) -> Severity? {
+    private func lookUp(_ trimmed: UnsafeRawBufferPointer) -> Severity? {
         guard let packed = Self.packed(trimmed) else {
-            return long.isEmpty ? nil : long[Self.lowercased(trimmed)]
+            return longAliases.isEmpty ? nil : longAliases[Self.lowercased(trimmed)]
         }
         for entry in entries where entry.packed == packed { return entry.severity }
         return nil
     }
 
+    /// The severity for a label value; `value` is nil if the label is missing.
     package func severity(of value: String?) -> Severity {
-        guard var value else { return standard }
+        guard var value else { return defaultSeverity }
         return value.withUTF8 { severity(of: UnsafeRawBufferPointer($0)) }
     }
 
@@ -113,26 +108,26 @@ package struct SeverityMap: Sendable {
     }
 }
 
-/// How many alerts of each severity and status a payload holds.
+/// The number of alerts in a payload for each severity and status.
 struct SeverityCounts {
     private var firing = InlineArray<4, Int>(repeating: 0)
     private var resolved = InlineArray<4, Int>(repeating: 0)
 
     mutating func add(_ severity: Severity, resolved isResolved: Bool) {
-        let tier = Int(severity.rank)
-        if isResolved { resolved[tier] += 1 } else { firing[tier] += 1 }
+        let index = Int(severity.rank)
+        if isResolved { resolved[index] += 1 } else { firing[index] += 1 }
     }
 
     func alerts(of severity: Severity) -> Int {
         firing[Int(severity.rank)] + resolved[Int(severity.rank)]
     }
 
-    /// Whether any alert of the severity fires.
+    /// Whether an alert of the severity is firing.
     func isFiring(_ severity: Severity) -> Bool {
         firing[Int(severity.rank)] > 0
     }
 
-    /// Those that are not zero, most urgent first, firing before resolved.
+    /// The counts that are not zero, most urgent first, firing before resolved.
     var counts: [AlertBatch.Count] {
         var counts: [AlertBatch.Count] = []
         for severity in Severity.allCases {
@@ -146,7 +141,7 @@ struct SeverityCounts {
 }
 
 extension Severity {
-    /// The place in the order of urgency, 0 being the most urgent.
+    /// The position in the order of urgency; 0 is the most urgent.
     package var rank: UInt8 {
         switch self {
         case .critical: 0

@@ -1,11 +1,11 @@
 import Glibc
 package import Support
 
-/// A moment of wall-clock time, as RFC 3339 writes it, to the nanosecond.
+/// A wall-clock time in UTC with nanosecond resolution.
 package struct Timestamp: Sendable, Hashable, Comparable {
     /// Seconds since 1970-01-01T00:00:00Z; negative before.
     package var seconds: Int64
-    /// 0..<1_000_000_000, always counted forward from `seconds`.
+    /// Nanoseconds after `seconds`: 0..<1_000_000_000.
     package var nanoseconds: Int32
 
     package init(seconds: Int64, nanoseconds: Int32) {
@@ -17,13 +17,13 @@ package struct Timestamp: Sendable, Hashable, Comparable {
         (left.seconds, left.nanoseconds) < (right.seconds, right.nanoseconds)
     }
 
-    /// How long after `earlier` this moment is; negative when it is before.
+    /// The time from `earlier` to this timestamp; negative if this one is before.
     package func since(_ earlier: Timestamp) -> Duration {
-        // A Duration holds the difference of any two: it counts in 128 bits.
+        // The difference of any two fits into a Duration, which has 128 bits.
         .seconds(seconds) - .seconds(earlier.seconds) + .nanoseconds(Int64(nanoseconds) - Int64(earlier.nanoseconds))
     }
 
-    /// The system's wall clock. It can jump: measure spans with a monotonic clock instead.
+    /// The system's wall clock. It can jump, so durations must be measured with a monotonic clock.
     package static func now() -> Timestamp {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
@@ -32,10 +32,10 @@ package struct Timestamp: Sendable, Hashable, Comparable {
 }
 
 extension Timestamp {
-    /// Reads an RFC 3339 date-time: `T`, `t`, `Z` and `z`, any offset, any number of fraction digits, of which those
-    /// after the ninth are cut. Nil for anything else.
+    /// Parses an RFC 3339 date-time, with `T` and `Z` in either case. Returns nil if the text is not one.
     ///
-    /// A leap second counts as the first of the next minute, as POSIX time has no other place for it.
+    /// Fraction digits after the ninth are ignored. A leap second becomes the first second of the next minute, because
+    /// POSIX time cannot represent it.
     package init?(rfc3339 bytes: UnsafeRawBufferPointer) {
         guard bytes.count >= 20, bytes[4] == .hyphen, bytes[7] == .hyphen, bytes[13] == .colon, bytes[16] == .colon,
             bytes[10] | 0x20 == UInt8(ascii: "t"), let date = Self.date(bytes), let time = Self.secondOfDay(bytes)
@@ -49,6 +49,7 @@ extension Timestamp {
         self.init(seconds: Int64(seconds), nanoseconds: nanoseconds)
     }
 
+    /// Parses an RFC 3339 date-time. Returns nil if the text is not one.
     package init?(rfc3339 text: String) {
         var text = text
         let parsed = text.withUTF8 { Timestamp(rfc3339: UnsafeRawBufferPointer($0)) }
@@ -56,7 +57,7 @@ extension Timestamp {
         self = parsed
     }
 
-    /// In UTC with `Z`, with as many fraction digits as are needed, none where the second is whole.
+    /// The RFC 3339 date-time in UTC with `Z`, without trailing zeros in the fraction.
     package var rfc3339: String {
         let second = secondOfDay
         let time = [second / 3600, second / 60 % 60, second % 60].map { $0.padded(to: 2) }.joined(separator: ":")
@@ -69,7 +70,7 @@ extension Timestamp {
     /// Seconds since midnight in UTC.
     package var secondOfDay: Int { ((Int(seconds) % 86_400) + 86_400) % 86_400 }
 
-    /// Whether it is the zero time of Go, which stands for no time: year 1, or the end of year 0 at an offset.
+    /// Whether it is Go's zero time, which means "not set": year 1, or the end of year 0 if it has an offset.
     var isUnset: Bool { seconds < -62_104_060_800 }
 
     private var fractionText: String {
@@ -93,7 +94,8 @@ extension Timestamp {
         return hour * 3600 + minute * 60 + second
     }
 
-    /// The nanoseconds of `.123`, none where no point stands at `position`, which moves past them.
+    /// Parses a fraction such as `.123` at `position`, in nanoseconds, and moves `position` after it. Returns 0 if
+    /// there is no decimal point, and nil if no digit follows it.
     private static func fraction(_ bytes: UnsafeRawBufferPointer, _ position: inout Int) -> Int32? {
         guard bytes[position] == UInt8(ascii: ".") else { return 0 }
         position += 1
@@ -108,7 +110,7 @@ extension Timestamp {
         return position > start ? nanoseconds : nil
     }
 
-    /// The seconds east of UTC that the rest of the text gives.
+    /// Parses the UTC offset that ends the text, in seconds east of UTC.
     private static func offset(_ bytes: UnsafeRawBufferPointer, _ position: Int) -> Int? {
         if bytes.count == position + 1 && bytes[position] | 0x20 == UInt8(ascii: "z") { return 0 }
         guard bytes.count == position + 6, bytes[position + 3] == .colon,
@@ -137,7 +139,7 @@ extension Timestamp {
 }
 
 extension Timestamp {
-    /// Nanoseconds since 1970-01-01T00:00:00Z; what lies beyond the years 1677 to 2262 becomes their edge.
+    /// Nanoseconds since 1970-01-01T00:00:00Z, clamped to 64 bits (years 1677 to 2262).
     package var nanosecondsSince1970: Int64 {
         let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
         guard !overflow else { return seconds < 0 ? .min : .max }
@@ -145,6 +147,7 @@ extension Timestamp {
         return tooLarge ? .max : sum
     }
 
+    /// - Parameter count: Nanoseconds since 1970-01-01T00:00:00Z; negative before.
     package init(nanosecondsSince1970 count: Int64) {
         let (seconds, nanoseconds) = count.quotientAndRemainder(dividingBy: 1_000_000_000)
         let borrow: Int64 = nanoseconds < 0 ? 1 : 0

@@ -1,52 +1,53 @@
 import Support
 
-/// Reads matchers whose label names may be any UTF-8 in quotes, as Alertmanager does since 0.27: `"host.name"=~"a|b"`.
+/// Parses matchers with quoted UTF-8 label names, the syntax of Alertmanager >= 0.27: `"host.name"=~"a|b"`.
 ///
-/// Names and values are quoted as in Go. An unquoted value has no white space and none of `{}!=~,\"'` and the backquote;
-/// an unquoted name is one of the classic form, where later Alertmanagers take more.
+/// Names and values are quoted as in Go. An unquoted value must not contain white space, `{}!=~,\"'` or a backquote. An
+/// unquoted name must be valid in the classic syntax; later versions of Alertmanager accept more.
 struct UTF8MatcherParser {
-    /// A name in quotes was met: the text is in this form and no other.
-    private(set) var sawQuotedName = false
+    /// Whether the text has a quoted name, which the classic syntax does not allow.
+    private(set) var hasQuotedName = false
     private var rest: Substring.UnicodeScalarView
 
     init(_ text: String) {
         rest = text[...].unicodeScalars
     }
 
-    mutating func list() throws(LabelMatcher.Invalid) -> [LabelMatcher] {
+    /// Parses the whole text. Fails if it is invalid.
+    mutating func parse() throws(LabelMatcher.Invalid) -> [LabelMatcher] {
         skipSpace()
-        let isBraced = take("{")
+        let isBraced = consume("{")
         var matchers: [LabelMatcher] = []
         while !isAtEnd(isBraced) {
-            matchers.append(try one())
+            matchers.append(try matcher())
             skipSpace()
-            if !take(",") { break }
+            if !consume(",") { break }
         }
         skipSpace()
-        if isBraced, !take("}") { throw invalid("there is a { without its }") }
+        if isBraced, !consume("}") { throw invalid("there is a { without its }") }
         skipSpace()
         guard rest.isEmpty else { throw invalid("a comma or the end must follow a matcher") }
         return matchers
     }
 
-    private mutating func one() throws(LabelMatcher.Invalid) -> LabelMatcher {
+    private mutating func matcher() throws(LabelMatcher.Invalid) -> LabelMatcher {
         skipSpace()
         let isQuoted = rest.first == "\""
-        sawQuotedName = sawQuotedName || isQuoted
+        hasQuotedName = hasQuotedName || isQuoted
         let name = try token("a matcher begins with the name of a label, as in \"host.name\"=\"a\"")
         guard !name.isEmpty else { throw invalid("the name of a label is empty") }
         guard isQuoted || LabelMatcher.isLabelName(name) else { throw invalid("the name \(name) needs quotes") }
         skipSpace()
-        guard let sign = ["=~", "!~", "!=", "="].first(where: { rest.starts(with: $0.unicodeScalars) }) else {
+        guard let operation = ["=~", "!~", "!=", "="].first(where: { rest.starts(with: $0.unicodeScalars) }) else {
             throw invalid("=, !=, =~ or !~ must follow the label \(name)")
         }
-        rest.removeFirst(sign.unicodeScalars.count)
+        rest.removeFirst(operation.unicodeScalars.count)
         skipSpace()
-        let value = try token("a value must follow \(name)\(sign), in quotes if it is empty")
-        return LabelMatcher(name: name, condition: try LabelMatcher.condition(sign, value))
+        let value = try token("a value must follow \(name)\(operation), in quotes if it is empty")
+        return LabelMatcher(name: name, condition: try LabelMatcher.condition(operation, value))
     }
 
-    /// A quoted or unquoted word; `missing` is what is wrong where there is none.
+    /// Parses a quoted or unquoted word. Fails with the text `missing` if there is none.
     private mutating func token(_ missing: String) throws(LabelMatcher.Invalid) -> String {
         if rest.first == "\"" { return try quoted() }
         let word = rest.prefix { !Self.isReserved($0) }
@@ -73,7 +74,7 @@ struct UTF8MatcherParser {
         throw invalid("a closing \" is missing")
     }
 
-    /// One escape of Go's (go.dev/ref/spec, "String literals"), after its backslash.
+    /// Parses an escape sequence after its backslash (go.dev/ref/spec, "String literals").
     private mutating func escape(into bytes: inout [UInt8]) throws(LabelMatcher.Invalid) {
         guard let scalar = rest.popFirst() else { throw invalid("a closing \" is missing") }
         switch scalar {
@@ -116,7 +117,7 @@ struct UTF8MatcherParser {
         rest = rest.drop { $0.properties.isWhitespace }
     }
 
-    private mutating func take(_ wanted: Unicode.Scalar) -> Bool {
+    private mutating func consume(_ wanted: Unicode.Scalar) -> Bool {
         guard rest.first == wanted else { return false }
         rest.removeFirst()
         return true

@@ -1,25 +1,24 @@
 package import CSimdjson
 import Support
 
-/// Reads webhook bodies of version "4" (docs/alertmanager.md, "Body").
+/// Parses webhook bodies of version "4" (docs/alertmanager.md, "Body").
 ///
-/// Not to be used by two threads at once: the memory it works in is reused from body to body. `WebhookDecoder` reads on any
-/// thread. Besides the body and its parts it takes at most one body more and 64 MiB (views, and marks of which alert is
-/// whose), whatever the body holds. Every body that `parse` takes, and every body of the notifications that it makes of
-/// it, `decode` takes too.
+/// A parser must not be used by two threads at once, because it reuses its memory. Apart from the body and its parts it
+/// uses at most the size of the body and 64 MiB for views and marks. `decode` accepts each body that `parse` accepts,
+/// and each notification body that `parse` returns.
 package final class WebhookParser {
-    /// The bytes that the parts of a webhook of `size` bytes may have together, one for each destination. Severities
-    /// alone never exceed it: there are four.
-    static func partsLimit(_ size: Int) -> Int { max(64 << 20, 4 * size) }
+    /// The maximum size in bytes of all notification bodies together, for a webhook body of `size` bytes. Without
+    /// receivers it is never exceeded, because there are four severities.
+    private static func partsLimit(_ size: Int) -> Int { max(64 << 20, 4 * size) }
 
     private let parser: OpaquePointer
     private let severities: SeverityMap
     private let router: AlertRouter
     private let sha256 = SHA256()
-    /// The tier of each alert of the body at hand.
+    /// The severity rank of each alert in the current body.
     private var ranks: [UInt8] = []
 
-    /// - Parameter router: tells which alerts are for another room than their severity's.
+    /// - Parameter router: Selects the receivers of alerts.
     package init(severities: SeverityMap = SeverityMap(), router: AlertRouter = AlertRouter()) {
         guard let parser = webhook_parser_create() else { bug("out of memory for a webhook parser") }
         self.parser = parser
@@ -31,16 +30,15 @@ package final class WebhookParser {
         webhook_parser_destroy(parser)
     }
 
-    /// Checks a body, classifies its alerts and splits it by destination.
-    ///
-    /// Where all alerts are for a destination the array itself is the notification's body, and destinations with the
-    /// same alerts share one array. What they would take on disk together is bounded by `partsLimit`.
+    /// Validates a body, classifies its alerts and splits it by destination. Fails if the body is invalid, or if the
+    /// notification bodies together exceed `partsLimit`. Destinations with the same alerts share one array, which is
+    /// `body` itself for all alerts.
     package func parse(_ body: consuming [UInt8], acceptedAt: Timestamp) throws(ParseError) -> AlertBatch {
         defer { trim() }
         var batch = try body.withUnsafeBufferPointer { (bytes) throws(ParseError) -> AlertBatch in
             let payload = try read(bytes)
-            let tally = try classify(payload)
-            return try split(payload, tally, size: bytes.count, acceptedAt: acceptedAt)
+            let counts = try classify(payload)
+            return try split(payload, counts, size: bytes.count, acceptedAt: acceptedAt)
         }
         for index in batch.notifications.indices where batch.notifications[index].body.isEmpty {
             batch.notifications[index].body = body
@@ -48,7 +46,7 @@ package final class WebhookParser {
         return batch
     }
 
-    /// Checks the body of `bytes` and gives views of it that live until the next call, at most as long as `bytes`.
+    /// Validates a body and returns views of it, which are valid until the next call and while `bytes` is valid.
     package func read(_ bytes: UnsafeBufferPointer<UInt8>) throws(ParseError) -> webhook_payload {
         var payload = webhook_payload()
         let fault = webhook_parser_parse(parser, bytes.baseAddress, bytes.count, &payload)
@@ -58,43 +56,43 @@ package final class WebhookParser {
         return payload
     }
 
-    /// Gives back the memory that a huge body took.
+    /// Frees the memory that a large body needed.
     package func trim() {
         webhook_parser_trim(parser)
     }
 
-    /// Notes the tier of every alert and counts them; looks at their times too, since a batch must decode later.
+    /// Stores the severity ranks and counts the alerts. Validates their times, so that `decode` does not fail later.
     private func classify(_ payload: webhook_payload) throws(ParseError) -> SeverityCounts {
-        var tally = SeverityCounts()
+        var counts = SeverityCounts()
         ranks.removeAll(keepingCapacity: true)
-        for (index, alert) in payload.views.enumerated() {
+        for (index, alert) in payload.alertViews.enumerated() {
             _ = try alert.starts_at.time(alert: index, "startsAt")
             _ = try alert.ends_at.time(alert: index, "endsAt")
             let severity = severities.severity(of: alert.severity.bytes)
             ranks.append(severity.rank)
-            tally.add(severity, resolved: alert.resolved)
+            counts.add(severity, resolved: alert.resolved)
         }
-        return tally
+        return counts
     }
 
-    /// A notification that is to have the whole body has none yet.
+    /// The bodies of notifications for all alerts are empty: the caller sets them to the whole body.
     private func split(
-        _ payload: webhook_payload, _ tally: SeverityCounts, size: Int, acceptedAt: Timestamp
+        _ payload: webhook_payload, _ counts: SeverityCounts, size: Int, acceptedAt: Timestamp
     ) throws(ParseError) -> AlertBatch {
         let (key, group) = try identity()
-        let shares = router.isEmpty ? shares(tally) : shares(payload)
-        let parts = try parts(shares, size: size)
-        let notifications = zip(shares, parts).map { share, body in
+        let parts = router.isEmpty ? parts(counts) : parts(payload)
+        let bodies = try bodies(parts, size: size)
+        let notifications = zip(parts, bodies).map { part, body in
             Notification(
-                severity: share.destination.severity, receiver: share.destination.receiver, group: group,
-                acceptedAt: acceptedAt, body: body, isResolved: share.isResolved && payload.truncated_alerts == 0)
+                severity: part.destination.severity, receiver: part.destination.receiver, group: group,
+                acceptedAt: acceptedAt, body: body, isResolved: part.isResolved && payload.truncated_alerts == 0)
         }
         return AlertBatch(
-            dedupeKey: key, isRepeat: Payload.meansRepeat(payload.notification_reason.text),
-            notifications: notifications, counts: tally.counts, alerts: payload.alert_count)
+            dedupeKey: key, isRepeat: Payload.isRepeatReason(payload.notification_reason.text),
+            notifications: notifications, counts: counts.counts, alerts: payload.alert_count)
     }
 
-    /// The dedupe key of the body at hand and the hash of its group.
+    /// The dedupe key and the group hash of the current body.
     private func identity() throws(ParseError) -> (DedupeKey, group: UInt64) {
         let key = try digest(groupOnly: false)
         let group = try digest(groupOnly: true)
@@ -115,103 +113,106 @@ package final class WebhookParser {
         return digest
     }
 
-    /// The alerts that are for one destination.
-    private struct Share {
+    /// The alerts for one destination.
+    private struct Part {
         var destination: Destination
-        var alerts: Marked
-        /// None of its alerts fires.
+        var alerts: AlertSelection
+        /// Whether all its alerts are resolved.
         var isResolved: Bool
     }
 
-    /// By severity alone.
-    private func shares(_ tally: SeverityCounts) -> [Share] {
-        Severity.allCases.filter { tally.alerts(of: $0) > 0 }.map {
-            Share(
-                destination: Destination(severity: $0), alerts: Marked(marks: ranks, mark: $0.rank),
-                isResolved: !tally.isFiring($0))
+    /// Splits the alerts by severity.
+    private func parts(_ counts: SeverityCounts) -> [Part] {
+        Severity.allCases.filter { counts.alerts(of: $0) > 0 }.map {
+            Part(
+                destination: Destination(severity: $0), alerts: AlertSelection(marks: ranks, mark: $0.rank),
+                isResolved: !counts.isFiring($0))
         }
     }
 
-    /// By receiver and severity. An alert may have several.
-    private func shares(_ payload: webhook_payload) -> [Share] {
-        // By receiver and, within it, by tier: a dictionary would be asked once for each alert and receiver.
+    /// Splits the alerts by receiver and severity. An alert can have several receivers.
+    private func parts(_ payload: webhook_payload) -> [Part] {
+        // Indexed by receiver and severity. A dictionary would need a look-up for each alert and receiver.
         let severities = Severity.allCases
         var marks = [[UInt8]](repeating: [], count: (Int(UInt8.max) + 1) * severities.count)
         var isFiring = [Bool](repeating: false, count: marks.count)
-        for (index, alert) in payload.views.enumerated() {
+        for (index, alert) in payload.alertViews.enumerated() {
             for receiver in router.receivers(in: LabelViews(payload: payload, labels: alert.labels)) {
-                let place = Int(receiver.rawValue) * severities.count + Int(ranks[index])
-                if marks[place].isEmpty { marks[place] = [UInt8](repeating: 0, count: payload.alert_count) }
-                marks[place][index] = 1
-                if !alert.resolved { isFiring[place] = true }
+                let slot = Int(receiver.rawValue) * severities.count + Int(ranks[index])
+                if marks[slot].isEmpty { marks[slot] = [UInt8](repeating: 0, count: payload.alert_count) }
+                marks[slot][index] = 1
+                if !alert.resolved { isFiring[slot] = true }
             }
         }
-        var shares: [Share] = []
-        for (place, marks) in marks.enumerated() where !marks.isEmpty {
-            let receiver = ReceiverID(rawValue: UInt8(place / severities.count))
-            let destination = Destination(receiver: receiver, severity: severities[place % severities.count])
-            shares.append(
-                Share(
-                    destination: destination, alerts: Marked(marks: marks, mark: 1), isResolved: !isFiring[place]))
+        var parts: [Part] = []
+        for (slot, marks) in marks.enumerated() where !marks.isEmpty {
+            let receiver = ReceiverID(rawValue: UInt8(slot / severities.count))
+            let destination = Destination(receiver: receiver, severity: severities[slot % severities.count])
+            parts.append(
+                Part(
+                    destination: destination, alerts: AlertSelection(marks: marks, mark: 1), isResolved: !isFiring[slot]
+                ))
         }
-        return shares.sorted { $0.destination < $1.destination }
+        return parts.sorted { $0.destination < $1.destination }
     }
 
-    /// Those alerts of one body that have this mark.
-    private struct Marked: Hashable {
+    /// The alerts of a body whose mark equals `mark`.
+    private struct AlertSelection: Hashable {
+        /// One mark for each alert.
         var marks: [UInt8]
         var mark: UInt8
 
+        /// Whether it contains all alerts.
         var isWhole: Bool { marks.allSatisfy { $0 == mark } }
     }
 
-    /// A body for each share, empty where it is to be the whole one. Shares of the same alerts have the same array.
-    private func parts(_ shares: [Share], size: Int) throws(ParseError) -> [[UInt8]] {
-        let originals = originals(of: shares)
+    /// The body of each part; empty for the whole body. Parts with the same alerts have the same array.
+    private func bodies(_ parts: [Part], size: Int) throws(ParseError) -> [[UInt8]] {
+        let originals = originals(of: parts)
         var sizes: [Int] = []
         var total = 0
-        for (share, original) in zip(shares, originals) {
-            let part = original < sizes.count ? sizes[original] : self.size(of: share.alerts, whole: size)
-            guard part > 0 else { throw .outOfMemory }
-            sizes.append(part)
-            total += part
+        for (part, original) in zip(parts, originals) {
+            let partSize = original < sizes.count ? sizes[original] : self.size(of: part.alerts, whole: size)
+            guard partSize > 0 else { throw .outOfMemory }
+            sizes.append(partSize)
+            total += partSize
             guard total <= Self.partsLimit(size) else {
-                throw .tooManyCopies(shares.count, limit: Self.partsLimit(size))
+                throw .tooManyCopies(parts.count, limit: Self.partsLimit(size))
             }
         }
-        var parts: [[UInt8]] = []
-        for (index, share) in shares.enumerated() {
+        var bodies: [[UInt8]] = []
+        for (index, part) in parts.enumerated() {
             let original = originals[index]
-            parts.append(original < index ? parts[original] : body(of: share.alerts, size: sizes[index]))
+            bodies.append(original < index ? bodies[original] : body(of: part.alerts, size: sizes[index]))
         }
-        return parts
+        return bodies
     }
 
-    /// For each share the first one that has the same alerts.
-    private func originals(of shares: [Share]) -> [Int] {
-        // An alert has one severity.
-        if router.isEmpty { return Array(shares.indices) }
-        var first: [Marked: Int] = [:]
-        return shares.enumerated().map { index, share in
-            first[share.alerts] = first[share.alerts] ?? index
-            return first[share.alerts] ?? index
+    /// For each part, the index of the first part with the same alerts.
+    private func originals(of parts: [Part]) -> [Int] {
+        // Parts by severity have no alerts in common.
+        if router.isEmpty { return Array(parts.indices) }
+        var first: [AlertSelection: Int] = [:]
+        return parts.enumerated().map { index, part in
+            first[part.alerts] = first[part.alerts] ?? index
+            return first[part.alerts] ?? index
         }
     }
 
-    private func size(of marked: Marked, whole: Int) -> Int {
-        marked.isWhole ? whole : webhook_parser_subset(parser, marked.marks, marked.mark, nil)
+    private func size(of selection: AlertSelection, whole: Int) -> Int {
+        selection.isWhole ? whole : webhook_parser_subset(parser, selection.marks, selection.mark, nil)
     }
 
-    private func body(of marked: Marked, size: Int) -> [UInt8] {
-        if marked.isWhole { return [] }
+    private func body(of selection: AlertSelection, size: Int) -> [UInt8] {
+        if selection.isWhole { return [] }
         return [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
-            count = webhook_parser_subset(parser, marked.marks, marked.mark, buffer.baseAddress)
+            count = webhook_parser_subset(parser, selection.marks, selection.mark, buffer.baseAddress)
         }
     }
 }
 
 extension WebhookParser {
-    /// Reads a whole body into the model that is rendered.
+    /// Decodes a body for rendering. Fails if the body is invalid.
     package func decode(_ body: [UInt8]) throws(ParseError) -> Payload {
         defer { trim() }
         return try body.withUnsafeBufferPointer { (bytes) throws(ParseError) -> Payload in
@@ -233,7 +234,7 @@ extension Payload {
         notificationReason = view.notification_reason.start == nil ? nil : view.notification_reason.text
         alerts = []
         alerts.reserveCapacity(view.alert_count)
-        for (index, alert) in view.views.enumerated() { alerts.append(try Alert(alert, index, of: view)) }
+        for (index, alert) in view.alertViews.enumerated() { alerts.append(try Alert(alert, index, of: view)) }
     }
 }
 
@@ -251,23 +252,23 @@ extension Alert {
 }
 
 extension webhook_payload {
-    package func labels(_ range: webhook_pairs) -> Labels {
+    fileprivate func labels(_ range: webhook_pairs) -> Labels {
         let views = UnsafeBufferPointer(start: pairs, count: range.first + range.count)[range.first...]
         return Labels(pairs: views.map { Labels.Pair(name: $0.name.text, value: $0.value.text) })
     }
 }
 
-/// Why a webhook body is refused: the sender gets the message with a 400, the metric the reason.
+/// Why a webhook body is rejected. The message is the body of the HTTP response, the reason is a metric label.
 package struct ParseError: Error, Equatable {
-    /// The values of `relay_payloads_rejected_total{reason}` that parsing gives.
+    /// The values of `relay_payloads_rejected_total{reason}` for parse errors.
     package enum Reason: String, CaseIterable, Sendable {
         case empty
         case invalidUTF8
         case invalidJSON
-        /// More than 64 arrays and objects inside one another.
+        /// Arrays and objects are nested more than 64 levels deep.
         case tooDeep
         case notAnObject
-        /// Neither `version` nor `alerts`: a templated `payload:` or something else altogether.
+        /// Has neither `version` nor `alerts`, for example a templated `payload:`.
         case notAWebhook
         case wrongVersion
         case missingField
@@ -276,23 +277,23 @@ package struct ParseError: Error, Equatable {
         case duplicateName
         /// More than 65,536 alerts, or 524,288 labels and annotations.
         case tooMany
-        /// What one webhook would leave on disk for all its destinations is more than `WebhookParser.partsLimit`.
+        /// The notification bodies for all destinations together exceed `WebhookParser.partsLimit`.
         case tooManyCopies
-        /// Not the sender's fault and no reason for a 400: the same body may pass later (503).
+        /// Memory is exhausted. The response is 503 instead of 400, because a retry may succeed.
         case outOfMemory
     }
 
     package var reason: Reason
-    /// What is wrong and where, for a person, in one line; quotes only the beginning of a value.
+    /// The error and its place in one line for the user. Quotes at most the beginning of a value.
     package var message: String
 }
 
-/// How the program's allocator treats large buffers.
+/// Configures how the allocator (glibc malloc) handles large buffers.
 package enum MemoryPolicy {
-    /// Maps buffers of 256 KiB and more one by one, so that they go back to the system when they are freed. glibc would
-    /// raise that bound to 32 MiB with the first such buffer that is freed, and keep what is below it.
+    /// Allocates buffers of 256 KiB and more with mmap, so that freeing them returns memory to the system. glibc would
+    /// raise this threshold up to 32 MiB when such buffers are freed, and keep smaller ones.
     ///
-    /// Called once, before there are threads.
+    /// Called once, before other threads start.
     package static func apply() {
         webhook_memory_map_from(256 * 1024)
     }

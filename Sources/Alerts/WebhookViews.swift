@@ -1,27 +1,27 @@
 package import CSimdjson
 import Support
 
-// What CSimdjson's views mean in Swift. They live until the parser's next call; nothing here keeps one.
+// Swift access to the views of CSimdjson. Views are valid until the next call of the parser, so none is stored here.
 
 extension webhook_string {
-    /// Nil where the string is absent.
+    /// The bytes in UTF-8; nil if the field is absent.
     package var bytes: UnsafeRawBufferPointer? {
         start.map { UnsafeRawBufferPointer(start: $0, count: size) }
     }
 
-    /// The empty string where it is absent.
+    /// The string; empty if the field is absent.
     package var text: String {
         bytes.map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
 }
 
 extension webhook_payload {
-    var views: UnsafeBufferPointer<webhook_alert> {
+    var alertViews: UnsafeBufferPointer<webhook_alert> {
         UnsafeBufferPointer(start: alerts, count: alert_count)
     }
 }
 
-/// The labels of one alert where simdjson left them, so that routing makes no strings of them.
+/// The labels of one alert as views, so that routing does not allocate strings.
 struct LabelViews: LabelSource {
     let payload: webhook_payload
     let labels: webhook_pairs
@@ -38,8 +38,11 @@ struct LabelViews: LabelSource {
 }
 
 extension webhook_string {
-    /// The time that is written here; nil where it is absent or Go's zero time. `alert` and `field` say where in an
-    /// error.
+    /// Parses the time. Returns nil if it is absent or Go's zero time; fails if it is not an RFC 3339 time.
+    ///
+    /// - Parameters:
+    ///   - alert: The index of the alert, for the error message.
+    ///   - field: The name of the field, for the error message.
     package func time(alert: Int, _ field: StaticString) throws(ParseError) -> Timestamp? {
         guard let bytes else { return nil }
         guard let time = Timestamp(rfc3339: bytes) else {
@@ -53,14 +56,14 @@ extension webhook_string {
 }
 
 extension AlertStatus {
-    package init(resolved: Bool) {
+    init(resolved: Bool) {
         self = resolved ? .resolved : .firing
     }
 }
 
 extension ParseError {
-    /// - Parameter limit: the bytes that all copies may have together.
-    package static func tooManyCopies(_ destinations: Int, limit: Int) -> ParseError {
+    /// - Parameter limit: The maximum size of all copies together in bytes.
+    static func tooManyCopies(_ destinations: Int, limit: Int) -> ParseError {
         ParseError(
             reason: .tooManyCopies,
             message: """
@@ -69,11 +72,11 @@ extension ParseError {
                 """)
     }
 
-    package static let outOfMemory = ParseError(reason: .outOfMemory, message: "no memory to read the body")
+    static let outOfMemory = ParseError(reason: .outOfMemory, message: "no memory to read the body")
 }
 
 extension ParseError.Reason {
-    package init(_ fault: webhook_fault) {
+    init(_ fault: webhook_fault) {
         switch fault {
         case WEBHOOK_EMPTY: self = .empty
         case WEBHOOK_INVALID_UTF8: self = .invalidUTF8

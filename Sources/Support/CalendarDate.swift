@@ -1,4 +1,4 @@
-/// A day of the Gregorian calendar, counted back before its adoption too (RFC 3339 section 1).
+/// A day of the proleptic Gregorian calendar, from year 0 on (RFC 3339 section 1).
 package struct CalendarDate: Sendable, Equatable {
     package var year: Int
     /// 1...12
@@ -16,6 +16,7 @@ package struct CalendarDate: Sendable, Equatable {
         year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
     }
 
+    /// The number of days in a month. `month` is 1...12.
     package static func days(in month: Int, of year: Int) -> Int {
         switch month {
         case 2: isLeap(year) ? 29 : 28
@@ -24,13 +25,14 @@ package struct CalendarDate: Sendable, Equatable {
         }
     }
 
+    /// The days of the year before the first day of `month`.
     private static func daysBefore(_ month: Int, of year: Int) -> Int {
-        // Months from March on follow a pattern of 153 days in five; January and February stand before it.
+        // From March on, five months in a row have 153 days.
         if month <= 2 { return (month - 1) * 31 }
         return 59 + (isLeap(year) ? 1 : 0) + (153 * (month - 3) + 2) / 5
     }
 
-    /// Nil where the calendar has no such day. Years from 0 on.
+    /// Returns nil if the day does not exist or the year is negative.
     package init?(year: Int, month: Int, day: Int) {
         guard year >= 0, (1...12).contains(month), day >= 1, day <= Self.days(in: month, of: year) else { return nil }
         self.year = year
@@ -38,28 +40,30 @@ package struct CalendarDate: Sendable, Equatable {
         self.day = day
     }
 
+    /// The day that is `daysSince1970` days after 1970-01-01; negative before it.
     package init(daysSince1970: Int) {
-        var rest = daysSince1970 + Self.epoch
-        let cycle = (rest >= 0 ? rest : rest - Self.daysIn400Years + 1) / Self.daysIn400Years
-        rest -= cycle * Self.daysIn400Years
-        // The last day of 400 years, and of four, belongs to the century or year before it, not to a fifth one.
-        let century = min(rest / Self.daysIn100Years, 3)
-        rest -= century * Self.daysIn100Years
-        let fourYears = rest / Self.daysIn4Years
-        rest -= fourYears * Self.daysIn4Years
-        let oneYear = min(rest / 365, 3)
-        rest -= oneYear * 365
+        var remainder = daysSince1970 + Self.epoch
+        let cycle = (remainder >= 0 ? remainder : remainder - Self.daysIn400Years + 1) / Self.daysIn400Years
+        remainder -= cycle * Self.daysIn400Years
+        // The last day of a 400-year cycle is in its fourth century, and that of a 4-year cycle in its fourth year.
+        let century = min(remainder / Self.daysIn100Years, 3)
+        remainder -= century * Self.daysIn100Years
+        let fourYears = remainder / Self.daysIn4Years
+        remainder -= fourYears * Self.daysIn4Years
+        let oneYear = min(remainder / 365, 3)
+        remainder -= oneYear * 365
         year = 1 + cycle * 400 + century * 100 + fourYears * 4 + oneYear
         month = 1
-        while rest >= Self.days(in: month, of: year) {
-            rest -= Self.days(in: month, of: year)
+        while remainder >= Self.days(in: month, of: year) {
+            remainder -= Self.days(in: month, of: year)
             month += 1
         }
-        day = rest + 1
+        day = remainder + 1
     }
 
+    /// Days after 1970-01-01; negative before it.
     package var daysSince1970: Int {
-        // Shifted by 400 years, so that no division meets a negative number.
+        // Shifted by 400 years, so that no dividend is negative.
         let years = year + 399
         let leapDays = years / 4 - years / 100 + years / 400
         return years * 365 + leapDays - Self.daysIn400Years - Self.epoch + Self.daysBefore(month, of: year) + day - 1
@@ -67,12 +71,12 @@ package struct CalendarDate: Sendable, Equatable {
 }
 
 extension CalendarDate: CustomStringConvertible {
-    /// `2026-11-23`.
+    /// The date in ISO 8601, for example `2026-11-23`.
     package var description: String { "\(year.padded(to: 4))-\(month.padded(to: 2))-\(day.padded(to: 2))" }
 }
 
 extension Int {
-    /// In decimal, with zeros before it up to `width` digits; for numbers from 0 on.
+    /// The number in decimal, padded with leading zeros to `width` digits. The number must not be negative.
     package func padded(to width: Int) -> String {
         let digits = String(self)
         return String(repeating: "0", count: Swift.max(0, width - digits.utf8.count)) + digits

@@ -1,7 +1,7 @@
 package import Dispatch
 
 extension StringProtocol {
-    /// Without white space, no-break spaces and line breaks at either end.
+    /// The text without leading and trailing white space (Unicode White_Space, including no-break spaces).
     package var trimmed: String {
         var text = self[...]
         while text.first?.isWhitespace == true { text = text.dropFirst() }
@@ -11,7 +11,7 @@ extension StringProtocol {
 }
 
 extension Duration {
-    /// Whole nanoseconds, for Dispatch: a century at most, which 64 bits hold.
+    /// The duration for Dispatch in whole nanoseconds, clamped to 100 years so that it fits into 64 bits.
     package var dispatch: DispatchTimeInterval {
         let century = Duration.seconds(100 * 366 * 86_400)
         let (seconds, attoseconds) = Swift.min(Swift.max(self, .zero - century), century).components
@@ -20,7 +20,7 @@ extension Duration {
 }
 
 extension Array where Element: Hashable {
-    /// Each value once, in the order of first appearance.
+    /// The elements without duplicates, in the order of first appearance.
     package var distinct: [Element] {
         var seen: Set<Element> = []
         return filter { seen.insert($0).inserted }

@@ -1,11 +1,13 @@
 import Glibc
 
-/// A small file, read at once. Never on the loop.
+/// Reads small files. Blocks, so it must not be called on the event loop.
 package enum FileContent {
-    /// How long the other end of a pipe may take, in milliseconds: one that nobody writes to would be waited for for ever.
+    /// Milliseconds to wait for data. Without it, a pipe without a writer would block for ever.
     private static let pollTimeout: Int32 = 5000
 
-    /// At most `limit` bytes from the file's start; nil where it cannot be opened or read, and errno says why.
+    /// Reads at most `limit` bytes from the start of the file.
+    ///
+    /// Returns nil and sets errno if the file cannot be opened or read. errno is ETIMEDOUT if a pipe has no data.
     package static func read(_ path: String, limit: Int) -> [UInt8]? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
         guard descriptor >= 0 else { return nil }

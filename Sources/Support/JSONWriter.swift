@@ -1,23 +1,25 @@
-/// Writes compact JSON (RFC 8259) as UTF-8; keys and values come out in the order of the calls.
+/// Writes compact JSON (RFC 8259) in UTF-8. Keys and values are written in the order of the calls.
 package struct JSONWriter {
+    /// The JSON text written so far.
     package private(set) var bytes: [UInt8] = []
-
-    /// Whether a comma must separate the next key or element from the previous one.
+    /// Whether the next key or element needs a comma before it.
     private var needsComma = false
 
     package init() {}
 
+    /// Writes an object whose members `members` writes with `key(_:)` and a value each.
     package mutating func object(_ members: (inout JSONWriter) -> Void) {
         enclosed(UInt8(ascii: "{"), UInt8(ascii: "}"), members)
     }
 
+    /// Writes an array. `write` must write one value for each element.
     package mutating func array<Element>(_ elements: [Element], _ write: (inout JSONWriter, Element) -> Void) {
         enclosed(UInt8(ascii: "["), UInt8(ascii: "]")) { writer in
             for element in elements { write(&writer, element) }
         }
     }
 
-    /// Starts a member of an object; its value must follow.
+    /// Writes the name of an object member. The caller must write its value next.
     package mutating func key(_ name: String) {
         string(name)
         bytes.append(UInt8(ascii: ":"))
@@ -38,7 +40,7 @@ package struct JSONWriter {
 
     package mutating func integer(_ value: Int) { number(String(value)) }
 
-    /// - Parameter text: a JSON number, written as it is.
+    /// - Parameter text: A JSON number, which is written unchanged.
     package mutating func number(_ text: String) {
         separate()
         bytes.append(contentsOf: text.utf8)
@@ -63,7 +65,7 @@ package struct JSONWriter {
         needsComma = true
     }
 
-    /// RFC 8259 section 7: only the quote, the backslash and the controls below U+0020 must be escaped.
+    /// Escapes the quote, the backslash and control characters below U+0020 (RFC 8259 section 7).
     private mutating func append(_ byte: UInt8) {
         switch byte {
         case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes.append(contentsOf: [UInt8(ascii: "\\"), byte])

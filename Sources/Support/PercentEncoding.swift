@@ -1,6 +1,6 @@
 /// Percent-encoding (RFC 3986 section 2.1).
 package enum PercentEncoding {
-    /// The decoded bytes, and whether every `%` was followed by two hexadecimal digits.
+    /// Returns the decoded bytes, and whether each `%` is followed by two hexadecimal digits. Copies other `%` unchanged.
     package static func decode(_ encoded: some Collection<UInt8>) -> (bytes: [UInt8], isWellFormed: Bool) {
         let input = Array(encoded)
         var output: [UInt8] = []

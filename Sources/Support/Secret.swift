@@ -1,6 +1,6 @@
-/// A text that must not be seen: prints as `<secret>` however it is printed, dumped or reflected.
+/// A secret text, such as a password or token. It prints as `<secret>` in interpolation, `dump` and reflection.
 package struct Secret: Sendable, Hashable {
-    /// The text itself. Whoever reads it answers for where it goes: never into a log, an error or a metric.
+    /// The secret text. Callers must not write it to a log, an error or a metric.
     package let revealed: String
 
     package init(_ text: String) {

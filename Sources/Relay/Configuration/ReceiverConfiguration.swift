@@ -74,7 +74,7 @@ extension SettingFormat where Value == [LabelMatcher] {
             var items = value.items
             if case .text(let text) = value { items = text.split(whereSeparator: \.isNewline).map(String.init) }
             do {
-                let matchers = try items.flatMap { try LabelMatcher.list($0) }
+                let matchers = try items.flatMap { try LabelMatcher.parse($0) }
                 if matchers.isEmpty { notes.problems.append(missingMatchers) }
                 return matchers
             } catch {

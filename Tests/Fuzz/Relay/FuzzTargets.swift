@@ -107,10 +107,10 @@ enum FuzzTargets {
     /// A list of matchers on the first line, and a label's value on the second.
     @Sendable static func matchers(_ bytes: [UInt8]) {
         let lines = lines(bytes)
-        guard let matchers = try? LabelMatcher.list(lines[0]) else { return }
+        guard let matchers = try? LabelMatcher.parse(lines[0]) else { return }
         for matcher in matchers {
             _ = matcher.matches([matcher.name: lines.count > 1 ? lines[1] : ""])
-            guard let again = try? LabelMatcher.list(matcher.description), again == [matcher] else {
+            guard let again = try? LabelMatcher.parse(matcher.description), again == [matcher] else {
                 fatalError("\(matcher) cannot be read again")
             }
         }

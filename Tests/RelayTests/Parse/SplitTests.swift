@@ -84,7 +84,7 @@ import Testing
     @Test(arguments: WebhookFixture.all)
     func partWithoutFiringAlertsIsResolved(fixture: WebhookFixture) throws {
         let receiver = ReceiverID(rawValue: 1)
-        let matchers = try LabelMatcher.list(#"instance=~".*[02468]""#)
+        let matchers = try LabelMatcher.parse(#"instance=~".*[02468]""#)
         let router = AlertRouter([AlertRouter.Entry(receiver: receiver, matchers: matchers, continues: true)])
         for parser in [parser, WebhookParser(router: router)] {
             for notification in try parser.parse(fixture.body, acceptedAt: .now()).notifications {

@@ -15,7 +15,7 @@ import Testing
     private func router(_ entries: (ReceiverID, String, continues: Bool)...) throws -> AlertRouter {
         AlertRouter(
             try entries.map {
-                AlertRouter.Entry(receiver: $0.0, matchers: try LabelMatcher.list($0.1), continues: $0.continues)
+                AlertRouter.Entry(receiver: $0.0, matchers: try LabelMatcher.parse($0.1), continues: $0.continues)
             })
     }
 
@@ -55,7 +55,7 @@ import Testing
     }
 
     private func routerToAll(_ matcher: String) throws -> AlertRouter {
-        let matchers = try LabelMatcher.list(matcher)
+        let matchers = try LabelMatcher.parse(matcher)
         return AlertRouter(
             (1...100).map { AlertRouter.Entry(receiver: ReceiverID(rawValue: $0), matchers: matchers, continues: true) }
         )

@@ -55,7 +55,7 @@ import Testing
         for labels in Self.samples {
             let matched = try Self.amtool(path, labels)
             for (index, matcher) in Self.matchers.enumerated() {
-                let ours = try LabelMatcher.list(matcher).allSatisfy { $0.matches(labels) }
+                let ours = try LabelMatcher.parse(matcher).allSatisfy { $0.matches(labels) }
                 #expect(ours == matched.contains("r\(index)r"), "\(matcher) on \(labels)")
             }
         }
@@ -78,16 +78,16 @@ import Testing
     ])
     func invalidMatchersAreRefused(text: String) {
         if text.isEmpty {
-            #expect((try? LabelMatcher.list(text))?.isEmpty == true)
+            #expect((try? LabelMatcher.parse(text))?.isEmpty == true)
         } else {
-            #expect(throws: LabelMatcher.Invalid.self) { try LabelMatcher.list(text) }
+            #expect(throws: LabelMatcher.Invalid.self) { try LabelMatcher.parse(text) }
         }
     }
 
     @Test func printedMatchersParseAgain() throws {
         for text in Self.matchers {
-            for matcher in try LabelMatcher.list(text) {
-                #expect(try LabelMatcher.list(matcher.description) == [matcher])
+            for matcher in try LabelMatcher.parse(text) {
+                #expect(try LabelMatcher.parse(matcher.description) == [matcher])
             }
         }
     }
@@ -108,12 +108,14 @@ import Testing
         let text = ".*a.{900}"
         let value = String(repeating: "a", count: 1_000_000)
         #expect(try LabelPattern(text).matches(value) == nil)
-        for sign in ["=~", "!~"] { #expect(try LabelMatcher.list("a\(sign)\(text)")[0].matches(["a": value]) == false) }
+        for sign in ["=~", "!~"] {
+            #expect(try LabelMatcher.parse("a\(sign)\(text)")[0].matches(["a": value]) == false)
+        }
     }
 
     @Test(arguments: ["\\pL{1000}", "((a{100}){100}){100}", "a{1001}"])
     func errorNamesATooLargePattern(text: String) {
-        let error = #expect(throws: LabelMatcher.Invalid.self) { try LabelMatcher.list("a=~\"\(text)\"") }
+        let error = #expect(throws: LabelMatcher.Invalid.self) { try LabelMatcher.parse("a=~\"\(text)\"") }
         #expect(error?.description.contains(text.replacing("\\\\", with: "\\")) == true, "\(error?.description ?? "")")
     }
 
@@ -126,14 +128,14 @@ import Testing
         // Equal for Swift's ==, different for Alertmanager.
         let (composed, decomposed) = ("\u{e9}", "e\u{301}")
         for text in ["a=\(composed)", "a=~\(composed)", "\"\(composed)\"=x"] {
-            let matcher = try LabelMatcher.list(text)[0]
+            let matcher = try LabelMatcher.parse(text)[0]
             #expect(matcher.matches(["a": composed, composed: "x"]))
             #expect(!matcher.matches(["a": decomposed, decomposed: "x"]))
         }
         #expect(try LabelPattern(composed) != LabelPattern(decomposed))
         // A quote with an accent after it is still a quote.
-        #expect(try LabelMatcher.list("a=\"\u{301}\"")[0].condition == .equal("\u{301}"))
-        #expect(try LabelMatcher.list("a=\"x\",b=\"\u{301},\"").count == 2)
+        #expect(try LabelMatcher.parse("a=\"\u{301}\"")[0].condition == .equal("\u{301}"))
+        #expect(try LabelMatcher.parse("a=\"x\",b=\"\u{301},\"").count == 2)
     }
 
     @Test(arguments: [
@@ -144,14 +146,14 @@ import Testing
         (#""}"="{""#, "}", "{"), (#""1"="=""#, "1", "="),
     ])
     func quotedNamesFollowAlertmanagersSyntax(text: String, name: String, value: String) throws {
-        let matchers = try LabelMatcher.list(text)
+        let matchers = try LabelMatcher.parse(text)
         #expect(matchers == [LabelMatcher(name: name, condition: .equal(value))])
         #expect(matchers.first?.matches([name: value]) == true)
-        for matcher in matchers { #expect(try LabelMatcher.list(matcher.description) == [matcher]) }
+        for matcher in matchers { #expect(try LabelMatcher.parse(matcher.description) == [matcher]) }
     }
 
     @Test func quotedAndPlainNamesMix() throws {
-        let matchers = try LabelMatcher.list(
+        let matchers = try LabelMatcher.parse(
             #"{team!~"a.*","host.name"=~"db\d",  "größe"!="1", x="y"}"#.replacing("\\d", with: "\\\\d"))
         #expect(matchers.map(\.name) == ["team", "host.name", "größe", "x"])
         #expect(matchers.allSatisfy { $0.matches(["team": "b", "host.name": "db7", "x": "y"]) })
@@ -164,7 +166,7 @@ import Testing
         #"a.b="c""#, #""a.b"=~"(""#, ",\"a.b\"=c", "\"a.b\"=c,,d=e", "\"a.b\"='c'", "\"a\nb\"=c", "\"a.b\"=\"\\x4\"",
     ])
     func invalidQuotedMatchersAreRefused(text: String) {
-        let error = #expect(throws: LabelMatcher.Invalid.self) { try LabelMatcher.list(text) }
+        let error = #expect(throws: LabelMatcher.Invalid.self) { try LabelMatcher.parse(text) }
         #expect(error?.description.isEmpty == false)
     }
 
