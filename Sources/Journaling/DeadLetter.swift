@@ -3,12 +3,12 @@ package import Alerts
 /// The final outcome of a journalled notification.
 package enum JournalSettlement: Sendable, Equatable {
     case delivered
-    /// Not delivered, and of no use any more: too old, and resolved since.
+    /// Not delivered: older than the maximum age and resolved since.
     case expired
-    /// Given up: kept for a person to read and replay.
+    /// Not delivered: kept as a dead letter that an operator can read and replay. `answer` is the last response.
     case dead(reason: DeadLetter.Reason, attempts: Int, answer: String?)
 
-    /// Nothing of it is kept.
+    /// Whether the notification is deleted, not kept as a dead letter.
     package var isFinal: Bool {
         switch self {
         case .delivered, .expired: true
@@ -17,9 +17,9 @@ package enum JournalSettlement: Sendable, Equatable {
     }
 }
 
-/// A notification given up on, as a list shows it.
+/// A dead letter without its body: a notification that could not be delivered.
 package struct DeadLetter: Sendable, Equatable {
-    /// Why a notification became a dead letter; the raw value is a label in metrics, so the set of them stays small.
+    /// Why a notification became a dead letter. The raw value is a metric label, so the number of values must be small.
     package struct Reason: RawRepresentable, Hashable, Sendable {
         package let rawValue: String
 
@@ -27,22 +27,25 @@ package struct DeadLetter: Sendable, Equatable {
             self.rawValue = rawValue
         }
 
-        /// The row's checksum does not fit its content: the storage changed it.
+        /// The checksum of the row does not match: the storage changed its content.
         package static let damaged = Reason(rawValue: "crc")
     }
 
     package var id: JournalID
     package var severity: Severity
+    /// The outbound queue that the notification was in.
     package var destination: Destination { Destination(receiver: id.destination.receiver, severity: severity) }
+    /// `Notification.group`.
     package var group: UInt64
     package var acceptedAt: Timestamp
+    /// When the notification became a dead letter.
     package var diedAt: Timestamp
     package var reason: Reason
-    /// Delivery attempts made; 0 when none was.
+    /// The number of delivery attempts.
     package var attempts: Int
-    /// What the room answered last.
+    /// The last response of Rocket.Chat; nil if there was none.
     package var answer: String?
-    /// The body's size in bytes.
+    /// The size of the body in bytes.
     package var size: Int
 
     package init(
@@ -61,13 +64,13 @@ package struct DeadLetter: Sendable, Equatable {
     }
 }
 
-/// A dead letter with the webhook body it holds.
+/// A dead letter with its webhook body.
 package struct DeadLetterContent: Sendable, Equatable {
     package var letter: DeadLetter
     package var body: [UInt8]
-    /// False when the checksum does not fit: such a letter can be read but not replayed.
+    /// Whether the checksum matches. A damaged dead letter can be read but not replayed.
     package var isIntact: Bool
-    /// As on the notification: it is kept when the letter is replayed.
+    /// `Notification.isResolved`, which a replay restores.
     package var isResolved = false
 
     package init(letter: DeadLetter, body: [UInt8], isIntact: Bool, isResolved: Bool = false) {
@@ -78,13 +81,13 @@ package struct DeadLetterContent: Sendable, Equatable {
     }
 }
 
-/// What became of the dead letters that a replay named.
+/// The result of a replay of dead letters.
 package struct Replay<Entry: Sendable>: Sendable {
-    /// Pending again, under new ids, in the order named.
+    /// The replayed ones, pending again under new ids, in the order of the request.
     package var entries: [Entry] = []
-    /// Left where they are because their content is damaged.
+    /// Not replayed, because their content is damaged.
     package var damaged: [JournalID] = []
-    /// No such dead letter.
+    /// Not replayed, because they do not exist.
     package var missing: [JournalID] = []
 
     package init(entries: [Entry] = [], damaged: [JournalID] = [], missing: [JournalID] = []) {

@@ -1,30 +1,30 @@
 import Alerts
 
-/// The last accepted state of each group of the recent past, in memory; the journal keeps a row for each acceptance.
+/// The last accepted state of each group within the dedupe window, in memory. The journal stores a row for each state.
 ///
-/// A payload is a duplicate if its group is told in that state already: a sender's retry, or another member of its
-/// cluster. What was accepted before the last state does not count, or a group that fires, resolves and fires again within
-/// the window would end as resolved in its room.
+/// A payload is a duplicate if its state equals the last accepted state of its group: a retry of the sender, or another
+/// member of its cluster. Earlier states do not count. Otherwise a group that fires, resolves and fires again within
+/// the window would be shown as resolved.
 ///
-/// A state counts while its distance from now is below the window, in either direction: so a clock set back suppresses
-/// nothing for longer than the window once it is past that distance.
+/// A state counts while its distance from now is below the window, in both directions. This bounds the effect of a
+/// clock that is set back.
 struct DedupeIndex {
-    private struct Mark {
+    private struct LastState {
         var id: Int64
         var key: ShortDedupeKey
         var at: Timestamp
     }
 
-    /// Rows are deleted in runs, since each deletion touches a page at the far end of the table.
-    private static let shortestRun: Int64 = 1024
-    /// A run is bounded so that no commit pays for a whole table.
-    static let longestRun: Int64 = 4096
+    /// The minimum number of rows that one transaction deletes: each deletion changes a page at the table's other end.
+    private static let minRowsPerDeletion: Int64 = 1024
+    /// The maximum number of rows that one transaction deletes, which bounds its duration.
+    private static let maxRowsPerDeletion: Int64 = 4096
 
     private let window: Duration
     private let capacity: Int
-    /// By group.
-    private var marks: [UInt64: Mark] = [:]
-    /// In the order of acceptance, from `head` on.
+    /// Keyed by group.
+    private var lastStates: [UInt64: LastState] = [:]
+    /// All remembered states in the order of acceptance. Entries before `head` are forgotten.
     private var order: [SeenKey] = []
     private var head = 0
     private var nextID: Int64
@@ -43,14 +43,16 @@ struct DedupeIndex {
 
     var count: Int { order.count - head }
 
-    /// Whether the group's last accepted state is this one. A deliberate repeat is news after news and a duplicate after
-    /// another repeat; news is a duplicate after either.
-    func isLast(_ key: ShortDedupeKey, of group: UInt64, isRepeat: Bool = false, at now: Timestamp) -> Bool {
-        guard let mark = marks[group] else { return false }
-        return (mark.key == key || (!isRepeat && mark.key == key.asRepeat)) && isRecent(mark.at, at: now)
+    /// Whether a payload is a duplicate: the last state of `group` equals `key` and is within the window.
+    ///
+    /// A deliberate repeat is a duplicate only of another repeat. A payload that is not a repeat is a duplicate of
+    /// both.
+    func isDuplicate(_ key: ShortDedupeKey, of group: UInt64, isRepeat: Bool = false, at now: Timestamp) -> Bool {
+        guard let last = lastStates[group] else { return false }
+        return (last.key == key || (!isRepeat && last.key == key.asRepeat)) && isRecent(last.at, at: now)
     }
 
-    /// Remembers a group's state; nil when duplicates are not looked for.
+    /// Stores the state as the last one of its group. Returns the row to write; nil if deduplication is off.
     mutating func remember(_ key: ShortDedupeKey, of group: UInt64, at now: Timestamp) -> SeenKey? {
         guard window > .zero else { return nil }
         let seen = SeenKey(id: nextID, group: group, key: key, at: now)
@@ -59,25 +61,25 @@ struct DedupeIndex {
         return seen
     }
 
-    /// Takes back the newest `count` states, whose transaction was not committed.
-    mutating func forgetNewest(_ count: Int) {
+    /// Removes the newest `count` states, because their transaction failed.
+    mutating func removeNewest(_ count: Int) {
         var groups: Set<UInt64> = []
         for _ in 0..<count {
             let seen = order.removeLast()
             nextID = seen.id
             guard let group = seen.group else { continue }
-            marks[group] = nil
+            lastStates[group] = nil
             groups.insert(group)
         }
-        // What was last before counts again.
+        // The previous state of each group is its last one again.
         for seen in order[head...].reversed() where !groups.isEmpty {
-            if let group = seen.group, groups.remove(group) != nil { mark(seen) }
+            if let group = seen.group, groups.remove(group) != nil { setLastState(seen) }
         }
     }
 
-    /// Forgets what is over the window or the capacity.
+    /// Removes states that are older than the window or over the capacity.
     ///
-    /// Returns the id through which rows should be deleted now, nil while it is not worth a deletion.
+    /// Returns the id up to which (inclusive) rows should be deleted now; nil if they are too few for a deletion.
     mutating func prune(at now: Timestamp) -> Int64? {
         while head < order.count, count > capacity || !isRecent(order[head].at, at: now) {
             drop(order[head])
@@ -85,29 +87,29 @@ struct DedupeIndex {
         }
         compact()
         let through = (head < order.count ? order[head].id : nextID) - 1
-        guard through - deletedThrough >= Self.shortestRun else { return nil }
-        return min(through, deletedThrough + Self.longestRun)
+        guard through - deletedThrough >= Self.minRowsPerDeletion else { return nil }
+        return min(through, deletedThrough + Self.maxRowsPerDeletion)
     }
 
-    /// The rows through `id` are gone from disk.
+    /// Called when the rows up to `id` (inclusive) are deleted from disk.
     mutating func deletedRows(through id: Int64) {
         deletedThrough = id
     }
 
     private mutating func add(_ seen: SeenKey) {
         order.append(seen)
-        mark(seen)
+        setLastState(seen)
     }
 
-    private mutating func mark(_ seen: SeenKey) {
+    private mutating func setLastState(_ seen: SeenKey) {
         guard let group = seen.group else { return }
-        marks[group] = Mark(id: seen.id, key: seen.key, at: seen.at)
+        lastStates[group] = LastState(id: seen.id, key: seen.key, at: seen.at)
     }
 
-    /// A group that was told of again later keeps its later mark.
+    /// Keeps the last state of the group if it is a later one.
     private mutating func drop(_ seen: SeenKey) {
-        guard let group = seen.group, marks[group]?.id == seen.id else { return }
-        marks[group] = nil
+        guard let group = seen.group, lastStates[group]?.id == seen.id else { return }
+        lastStates[group] = nil
     }
 
     private mutating func compact() {

@@ -2,19 +2,19 @@ package import Alerts
 import Dispatch
 import Support
 
-/// The durable record of what was accepted and is not settled yet.
+/// The durable store of accepted notifications that are not settled yet.
 ///
-/// What arrives while one commit runs is written by the next, in one transaction with one fsync. `Ticket` is whatever
-/// the caller needs to answer a request: it comes back with the result, all tickets of one commit in one call of
-/// `acknowledge`, in the order of their appends.
+/// Requests that arrive during a commit are written by the next one: one transaction with one fsync (group commit).
+/// `Ticket` identifies a request to the caller. `acknowledge` is called once per commit with the results of its
+/// requests, in the order of the appends.
 package final class Journal<Ticket: Sendable>: Sendable {
-    /// The end of one append.
+    /// The result of one append.
     package struct Acknowledgement: Sendable {
         package var ticket: Ticket
         package var result: Result<AppendOutcome, JournalRefusal>
     }
 
-    /// What opening found; its counts are in `snapshot`.
+    /// What opening the store found. `snapshot` has the counts.
     package let recovery: JournalRecovery
 
     private let settings: JournalSettings
@@ -22,13 +22,14 @@ package final class Journal<Ticket: Sendable>: Sendable {
     private let latestSnapshot: Locked<JournalSnapshot>
     private let writer: JournalWriter<Ticket>
 
-    /// Opens the store on the calling thread and blocks for as long as recovery takes.
+    /// Opens the store on the calling thread and blocks until recovery is complete. Fails if the store cannot be
+    /// opened.
     ///
     /// - Parameters:
     ///   - now: The wall clock.
-    ///   - acknowledge: Called on the journal's queue once a commit is durable or has failed; hand the list on and
-    ///     return.
-    ///   - onFailure: Called once, on the journal's queue, when the state becomes failed: exit non-zero.
+    ///   - acknowledge: Called on the journal queue when a commit is durable or has failed. It must not block.
+    ///   - onFailure: Called once, on the journal queue, when the state becomes `failed`. The program must then exit
+    ///     with an error.
     package init(
         opening store: sending any JournalStore,
         settings: JournalSettings = JournalSettings(),
@@ -41,36 +42,36 @@ package final class Journal<Ticket: Sendable>: Sendable {
         recovery = try store.open(at: now())
         inbox = Locked(JournalInbox(settings: settings))
         latestSnapshot = Locked(JournalSnapshot())
-        let reporting = JournalReporting(
+        let callbacks = JournalCallbacks(
             observer: observer, now: now, onFailure: onFailure, acknowledge: acknowledge)
         writer = JournalWriter(
             store: store, recovery: recovery, settings: settings, inbox: inbox, latestSnapshot: latestSnapshot,
-            reporting: reporting)
+            callbacks: callbacks)
         writer.start()
     }
 
-    /// Takes the notifications of a payload, to be answered through `acknowledge`; a throw is the answer itself.
-    /// Callable from any thread, never blocks.
+    /// Queues the notifications of a payload for the next commit, whose result goes to `acknowledge`. If it fails,
+    /// `acknowledge` is not called for the ticket. Callable from any thread; does not block.
     package func append(_ batch: AlertBatch, for ticket: Ticket) throws(JournalRefusal) {
         wake(try inbox.withLock { (inbox) throws(JournalRefusal) in try inbox.add(batch, for: ticket) })
     }
 
-    /// Writes the final outcome of a notification with the next commit, and tries until it is written. Callable from
-    /// any thread, never blocks.
+    /// Queues the outcome of a notification for the next commit, and retries until it is committed. Callable from any
+    /// thread; does not block.
     package func settle(_ id: JournalID, as settlement: JournalSettlement) {
         wake(inbox.withLock { $0.add(JournalTransaction.Settled(id: id, settlement: settlement)) })
     }
 
-    /// Reads pending notifications behind `after`, oldest first; at most `limit`, and no more once `byteLimit` bytes
-    /// of bodies are reached. Waits for the journal's queue: must not be called on it or on the loop.
+    /// Reads pending notifications after `after`, oldest first: at most `limit`, and none after their bodies reach
+    /// `byteLimit` bytes. Waits for the journal queue: must not be called on it or on the loop.
     package func load(
         _ destination: Destination, after: JournalID?, limit: Int, byteLimit: Int
     ) -> Result<PendingWindow, JournalRefusal> {
         withWriter { $0.load(destination, after: after, limit: limit, byteLimit: byteLimit) }
     }
 
-    /// Commits the waiting settlements, then reads pending notifications behind `after`, oldest first, without their
-    /// bodies. `completion` runs on the journal's queue.
+    /// Commits the queued settlements, then reads at most `limit` pending notifications after `after`, oldest first,
+    /// without their bodies. `completion` is called on the journal queue.
     package func rows(
         _ destination: Destination, after: JournalID?, limit: Int,
         completion: @escaping @Sendable (Result<PendingRows, JournalRefusal>) -> Void
@@ -80,56 +81,55 @@ package final class Journal<Ticket: Sendable>: Sendable {
         }
     }
 
-    /// Commits what was settled until now, and these records with it, in one transaction that is durable on return. Waits
-    /// for the journal's queue: must not be called on it or on the loop.
+    /// Commits the queued settlements and the hook records in one transaction, which is durable on return. Waits for
+    /// the journal queue: must not be called on it or on the loop.
     ///
-    /// Fails if the disk is full or the journal has ended. The settlements are then tried again later, the records are
-    /// not.
+    /// Fails if the disk is full, or the journal is closed or failed. Settlements are retried later, records are not.
     package func commitNow(_ hooks: [HookRow]) -> Result<Void, JournalRefusal> {
         withWriter { $0.commitNow(hooks) }
     }
 
-    /// Gives each receiver a number that the journal remembers it by, from now on and after a restart. Waits for the
-    /// journal's queue: never to be called on the loop.
+    /// Assigns a persistent number to each receiver. Waits for the journal queue: must not be called on it or on the
+    /// loop.
     ///
-    /// - Parameter forgettingOthers: those that are not named and for whom there is nothing lose their numbers; only at
-    ///   the start, while nothing can be under way to them.
-    /// - Returns: all that are known, of those not named the ones for whom there is, or may be, something. On a full
-    ///   disk the new ones are missing: what is accepted already must be delivered all the same.
+    /// - Parameter forgettingOthers: Removes the numbers of other receivers without notifications. Must be true only at
+    ///   the start, when no notification is in flight.
+    /// - Returns: All receivers with a number. If the disk is full, new receivers are missing, so that accepted
+    ///   notifications can still be delivered.
     package func register(
         _ receivers: [String], forgettingOthers: Bool = false
     ) -> Result<[ReceiverID: String], JournalRefusal> {
         withWriter { $0.register(receivers, forgettingOthers: forgettingOthers) }
     }
 
-    /// Whether appends are taken; cheap, from any thread.
+    /// Whether appends are accepted. Callable from any thread; does not block.
     package var state: JournalState {
         inbox.withLock { $0.isClosing ? .closed : $0.state }
     }
 
-    /// For readiness and metrics; cheap, from any thread.
+    /// The figures for readiness and metrics. Callable from any thread; does not block.
     package var snapshot: JournalSnapshot {
         var snapshot = latestSnapshot.withLock { $0 }
         snapshot.state = state
         return snapshot
     }
 
-    /// Calls `done` on the journal's queue once what it was given before is done: a sign that it is not stuck.
+    /// Calls `done` on the journal queue after the work that is already queued, to show that the queue makes progress.
     package func ping(_ done: @escaping @Sendable () -> Void) {
         writer.queue.async(execute: done)
     }
 
-    /// Takes no more, commits what was taken and ends the store so that the next start finds it closed. Blocks for
-    /// that; acknowledgements come before it returns. A second call does nothing.
+    /// Rejects new requests, commits the queued ones, acknowledges them, and closes the store. Blocks until then. A
+    /// second call has no effect.
     ///
-    /// - Returns: false where storage failed: the next start recovers what is on disk.
+    /// - Returns: False if the storage failed. The next start then recovers the notifications on disk.
     @discardableResult
     package func close() -> Bool {
         inbox.withLock { $0.isClosing = true }
         return writer.queue.sync { writer.close() }
     }
 
-    /// Runs `body` with the store on the journal's queue and waits for it: never on the loop.
+    /// Runs `body` on the journal queue and waits for it. Must not be called on that queue or on the loop.
     func withWriter<Value: Sendable>(_ body: (JournalWriter<Ticket>) -> Value) -> Value {
         writer.queue.sync { body(writer) }
     }
@@ -137,60 +137,62 @@ package final class Journal<Ticket: Sendable>: Sendable {
     private func wake(_ wake: JournalWake) {
         switch wake {
         case .none: break
-        case .now: writer.queue.async { [writer] in writer.writeWaiting() }
+        case .now: writer.queue.async { [writer] in writer.flushInbox() }
         case .soon:
             writer.queue.asyncAfter(deadline: .now() + settings.settleDelay.dispatch) { [writer] in
-                writer.writeWaiting()
+                writer.flushInbox()
             }
         }
     }
 }
 
 /// What an append led to.
+/// The result of a committed append.
 package struct AppendOutcome: Sendable, Equatable {
-    /// On disk now, in the order of the batch; empty for a duplicate.
+    /// The stored notifications in the order of the batch; empty for a duplicate.
     package var notifications: [Journaled<Notification>]
-    /// An identical payload is journalled already: nothing was stored, and it may be answered like the first.
+    /// Whether an identical payload is already in the journal. Nothing was stored; the response is the same as for it.
     package var isDuplicate: Bool
 }
 
-/// Work on dead letters. Each call waits for the journal's queue: never make one on the loop.
+/// Operations on dead letters. Each call waits for the journal queue: it must not be made on it or on the loop. Each
+/// fails if the journal is closed or failed.
 extension Journal {
-    /// In the order of their ids, from behind `after`.
+    /// Returns at most `limit` dead letters after `after`, in the order of their ids.
     package func deadLetters(after: JournalID? = nil, limit: Int) throws(JournalRefusal) -> [DeadLetter] {
         try withWriter { writer in
             writer.attempt { store throws(JournalStoreError) in try store.deadLetters(after: after, limit: limit) }
         }.get()
     }
 
-    /// Nil where there is none with this id.
+    /// Returns nil if the dead letter does not exist.
     package func deadLetter(_ id: JournalID) throws(JournalRefusal) -> DeadLetterContent? {
         try withWriter { writer in
             writer.attempt { store throws(JournalStoreError) in try store.deadLetter(id) }
         }.get()
     }
 
-    /// Which of these dead letters there are, in one visit to the journal's queue: name a thousand at a time.
+    /// Returns the ids that exist as dead letters. It blocks the journal queue, so pass at most a thousand ids.
     package func existing(_ ids: [JournalID]) throws(JournalRefusal) -> Set<JournalID> {
         try withWriter { writer in
             writer.attempt { store throws(JournalStoreError) in
                 var existing: Set<JournalID> = []
                 for id in ids {
-                    let behind = JournalID(rawValue: id.rawValue - 1)
-                    if try store.deadLetters(after: behind, limit: 1).first?.id == id { existing.insert(id) }
+                    let previous = JournalID(rawValue: id.rawValue - 1)
+                    if try store.deadLetters(after: previous, limit: 1).first?.id == id { existing.insert(id) }
                 }
                 return existing
             }
         }.get()
     }
 
-    /// Makes dead letters pending again, under new ids; dispatch what comes back. All of them are in memory at once,
-    /// so name a hundred at a time.
+    /// Makes dead letters pending again, under new ids. The caller must dispatch the returned entries. Their bodies are
+    /// in memory together, so pass at most a hundred ids.
     package func replay(_ ids: [JournalID]) throws(JournalRefusal) -> Replay<Journaled<Notification>> {
         try withWriter { $0.replay(ids) }.get()
     }
 
-    /// Deletes dead letters for good and says how many there were.
+    /// Deletes dead letters permanently. Returns the number of deleted ones.
     package func drop(_ ids: [JournalID]) throws(JournalRefusal) -> Int {
         try withWriter { writer in
             writer.attempt { store throws(JournalStoreError) in try store.drop(ids) }
@@ -198,24 +200,27 @@ extension Journal {
     }
 }
 
-/// How the journal gathers and remembers; the defaults are the program's.
+/// The limits and intervals of the journal. The defaults are those of the program.
 package struct JournalSettings: Sendable {
-    /// How long an identical payload is taken for a duplicate; zero for never.
+    /// How long an identical payload is a duplicate; zero switches deduplication off.
     package var dedupeWindow: Duration = .seconds(60)
-    /// Remembered dedupe keys at most; beyond it the oldest is forgotten.
+    /// The maximum number of remembered dedupe keys. The oldest are removed first.
     var dedupeCapacity = 262_144
-    /// Larger transactions are slower for each row and delay the answers: as measured, commits of 64 rows last 0.73 ms
-    /// and those of 512 rows 6.5 to 8 ms.
+    /// The maximum number of requests in a transaction. Larger transactions are slower per row and delay responses:
+    /// measured, a commit takes 0.73 ms for 64 rows and 6.5-8 ms for 512.
     var requestsPerCommit = 128
-    package var bytesPerCommit = 8 << 20
-    /// A folded message settles thousands at once, which webhooks must not wait for.
+    /// The maximum size in bytes of all bodies in a transaction with several requests.
+    var bytesPerCommit = 8 << 20
+    /// The maximum number of settlements in a transaction. A folded message settles thousands, and webhooks must not
+    /// wait for all of them.
     var settlementsPerCommit = 1024
-    /// What may wait for the disk at one time, of critical; other severities have their shares of it. A single payload
-    /// is taken however large it is.
+    /// The inbox limits for critical requests; other severities have shares of them. A payload of any size is accepted
+    /// if the inbox is empty.
     var inboxRequests = 8192
     var inboxBytes = 64 << 20
-    /// How long a settlement waits for an append to ride with.
+    /// How long a settlement waits for an append that it can share a transaction with.
     var settleDelay: Duration = .milliseconds(2)
+    /// The interval of checks of the storage.
     var inspectionInterval: Duration = .seconds(1)
 
     package init(
@@ -235,27 +240,27 @@ package struct JournalSettings: Sendable {
     }
 }
 
-/// Why a storage engine could not do what was asked. Nothing of the transaction is stored, unless it says otherwise.
+/// An error of a storage engine. The transaction is not stored, except possibly for `broken`.
 package enum JournalStoreError: Error, Equatable {
     case full(FullReason)
-    /// The engine is not to be used again; what the transaction held may or may not be found at the next start.
+    /// The engine must not be used again. The next start may or may not find the transaction.
     case broken(String)
 }
 
 /// Why the journal cannot be opened.
 package enum JournalOpenError: Error, Equatable {
-    /// Another process works on this spool; its id where the lock file tells.
+    /// Another process uses this spool. `process` is its id, if the lock file contains it.
     case locked(folder: String, process: Int32?)
-    /// Written by a later version of the relay; the file is left as it is.
+    /// A later version of the relay wrote the file. It is not changed.
     case newerSchema(path: String, found: Int, known: Int)
-    /// A database that is none of ours; the file is left as it is.
+    /// The database belongs to another program. It is not changed.
     case foreign(path: String)
     case unusable(path: String, reason: String)
-    /// Somebody else could put files of theirs in the spool's place.
+    /// Another user could replace the files of the spool.
     case insecure(path: String, reason: String)
 
-    /// To try again changes nothing before a person has.
-    package var needsPerson: Bool {
+    /// Whether only an operator can remove the cause, so that a retry is useless.
+    package var needsOperator: Bool {
         switch self {
         case .newerSchema, .foreign, .insecure: true
         case .locked, .unusable: false

@@ -1,7 +1,7 @@
 import Alerts
 import Support
 
-/// What waits for the journal's queue, and who may add to it; kept behind a lock.
+/// The requests and settlements that wait for the journal queue. Protected by a lock of its owner.
 struct JournalInbox<Ticket: Sendable> {
     struct Request: Sendable {
         var ticket: Ticket
@@ -9,12 +9,13 @@ struct JournalInbox<Ticket: Sendable> {
         var bytes: Int
     }
 
-    struct Work {
+    /// The input of one transaction.
+    struct Batch {
         var requests: [Request]
         var settlements: [JournalTransaction.Settled]
     }
 
-    /// When the queue looks in next.
+    /// When the journal queue processes the inbox next.
     private enum Schedule {
         case never
         /// After the settle delay, with settlements only.
@@ -23,9 +24,9 @@ struct JournalInbox<Ticket: Sendable> {
     }
 
     var state = JournalState.open
-    /// Refused although the state is open.
+    /// The severities that are rejected although the state is open.
     var reserved: Set<Severity> = []
-    /// Set by a close: what is in the inbox is still committed, nothing more is taken.
+    /// Set when the journal closes: appends are rejected, the content is still committed.
     var isClosing = false
 
     private let settings: JournalSettings
@@ -38,6 +39,7 @@ struct JournalInbox<Ticket: Sendable> {
         self.settings = settings
     }
 
+    /// Adds a request. Fails if the journal does not accept its severity or the inbox is full.
     mutating func add(_ batch: AlertBatch, for ticket: Ticket) throws(JournalRefusal) -> JournalWake {
         if let refusal = isClosing ? .closed : state.refusal {
             throw refusal
@@ -53,7 +55,7 @@ struct JournalInbox<Ticket: Sendable> {
         return .now
     }
 
-    /// A severity may fill its share: what waits for a slow disk must not keep more urgent alerts out.
+    /// Whether the severity's share of the inbox has capacity. The shares keep capacity for more urgent alerts.
     private func hasCapacity(for severity: Severity, bytes size: Int) -> Bool {
         requests.count < settings.inboxRequests * severity.shareTenths / 10
             && bytes + size <= settings.inboxBytes / 10 * severity.shareTenths
@@ -66,40 +68,40 @@ struct JournalInbox<Ticket: Sendable> {
         return .soon
     }
 
-    /// What fits into one transaction, in the order in which it came.
-    mutating func take() -> Work {
+    /// Removes and returns the oldest requests and settlements that fit into one transaction.
+    mutating func dequeue() -> Batch {
         var count = 0
-        var taken = 0
+        var size = 0
         for request in requests.prefix(settings.requestsPerCommit) {
-            guard count == 0 || taken + request.bytes <= settings.bytesPerCommit else { break }
+            guard count == 0 || size + request.bytes <= settings.bytesPerCommit else { break }
             count += 1
-            taken += request.bytes
+            size += request.bytes
         }
         let settled = min(settlements.count, settings.settlementsPerCommit)
         defer {
             requests.removeFirst(count)
-            bytes -= taken
+            bytes -= size
             settlements.removeFirst(settled)
         }
-        return Work(
+        return Batch(
             requests: Array(requests.prefix(count)), settlements: Array(settlements.prefix(settled)))
     }
 
-    /// All of them, for a transaction that waits for no append.
-    mutating func takeSettlements() -> [JournalTransaction.Settled] {
+    /// Removes and returns all settlements, for a transaction without appends.
+    mutating func dequeueSettlements() -> [JournalTransaction.Settled] {
         defer { settlements.removeAll() }
         return settlements
     }
 
-    /// Says whether the queue must look in again at once.
-    mutating func finishTurn() -> Bool {
+    /// Called after a transaction. Returns whether more waits, in which case the journal queue must continue at once.
+    mutating func finishStep() -> Bool {
         let isEmpty = requests.isEmpty && settlements.isEmpty
         schedule = isEmpty ? .never : .now
         return !isEmpty
     }
 }
 
-/// What the caller must arrange, with the lock given back.
+/// When the caller must schedule the journal queue, after it releases the lock.
 enum JournalWake {
     case none
     case soon

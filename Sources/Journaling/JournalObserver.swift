@@ -2,57 +2,60 @@ package import Alerts
 import Logging
 import Support
 
-/// Told what the journal does, on the journal's queue: return soon.
+/// Observes journal events. Called on the journal queue; implementations must not block.
 package protocol JournalObserver: Sendable {
+    /// Called after each commit.
     func journalCommitted(_ commit: JournalCommit)
+    /// Called when the state changes.
     func journalChanged(to state: JournalState)
-    /// Of an open journal: the severities that it refuses, for the sake of more urgent ones.
+    /// Called when the set of severities changes that the open journal refuses, to keep space for more urgent ones.
     func journalRefuses(_ severities: Set<Severity>)
 }
 
-/// One transaction, for metrics.
+/// The figures of one transaction, for metrics.
 package struct JournalCommit: Sendable, Equatable {
     package var duration: Duration
-    /// Payloads answered by it, duplicates included.
+    /// The number of acknowledged payloads, including duplicates.
     package var requests: Int
     package var notifications: Int
-    /// The bytes of their bodies.
+    /// The size of the notifications' bodies in bytes.
     package var bytes: Int
     package var settlements: Int
     var duplicates: Int
 }
 
-/// The journal at a glance, as of the last commit or inspection.
+/// The figures of the journal as of the last commit or inspection.
 package struct JournalSnapshot: Sendable, Equatable {
     package var state: JournalState = .open
-    /// What a person should look at although the journal works.
+    /// A problem that an operator should check although the journal works; nil if there is none.
     package var degraded: String?
     /// The names of the receivers that have queues.
     package var receivers: [ReceiverID: String] = [:]
     package var pending: [Destination: Int] = [:]
     package var deadLetters: [Destination: Int] = [:]
-    /// When the oldest pending notification was accepted; up to a second behind the other figures.
+    /// When the oldest pending notification was accepted. Updated once a second.
     package var oldestPending: [Destination: Timestamp] = [:]
     package var usage = JournalUsage(usedBytes: 0, limitBytes: 0, appendLimitBytes: 0)
-    /// Of an open journal: the severities that it refuses, for the sake of more urgent ones.
+    /// The severities that the open journal refuses, to keep space for more urgent ones.
     package var reserved: Set<Severity> = []
-    /// Duplicates suppressed since the start.
+    /// The number of duplicates since the start.
     var duplicates = 0
-    /// Acknowledged notifications that the start found missing.
+    /// The number of acknowledged notifications that were missing at the start.
     package var missing = 0
-    /// Damaged notifications found since the start.
+    /// The number of damaged notifications found since the start.
     package var damaged = 0
 
+    /// Whether appends of the severity are accepted.
     package func accepts(_ severity: Severity) -> Bool {
         state.refusal == nil && !reserved.contains(severity)
     }
 
-    /// Over all destinations.
+    /// The number of pending notifications of all destinations.
     package var totalPending: Int { pending.values.reduce(0, +) }
 }
 
-/// Where the journal's queue tells what happened.
-struct JournalReporting<Ticket: Sendable>: Sendable {
+/// The clock and the callbacks of the journal queue.
+struct JournalCallbacks<Ticket: Sendable>: Sendable {
     var observer: (any JournalObserver)?
     var now: @Sendable () -> Timestamp
     var onFailure: @Sendable (String) -> Void

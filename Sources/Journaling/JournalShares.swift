@@ -1,25 +1,24 @@
 import Alerts
 
-/// Which severities the journal still accepts, by how full it is.
+/// Decides which severities the journal accepts, by its usage. A value without clock or I/O.
 ///
-/// Each severity may fill the journal up to its share, so that the rest stays free for more urgent ones: info is
-/// refused first, then warning, then fallback (alerts of unknown severity, which may be urgent); critical alone may
-/// use the last tenth. A value without clock or I/O.
+/// Each severity may fill the journal up to its share, which keeps space for more urgent ones. Info is refused first,
+/// then warning, then fallback, whose severity is unknown and may be urgent. Only critical may use the last tenth.
 struct JournalShares: Sendable, Equatable {
-    /// The severities that are refused although the journal is open. Never critical: without space for it the
+    /// The severities that are refused although the journal is open. Never contains critical: if it has no space, the
     /// journal is full.
     private(set) var refused: Set<Severity> = []
 
-    /// What became of a webhook that asks for space.
+    /// Whether a webhook is admitted.
     enum Verdict: Sendable, Equatable {
         case admitted
-        /// It does not fit, but smaller ones of its severity do.
+        /// It does not fit, but smaller webhooks of its severity can.
         case tooLarge
-        /// It does not fit, and its severity's share is used up.
+        /// It does not fit, and the share of its severity is used up.
         case exhausted
     }
 
-    /// Refuses severities whose shares are used up, and accepts them again once there is space.
+    /// Refuses severities whose shares are used up, and accepts severities whose shares have space again.
     mutating func update(_ usage: JournalUsage) {
         for severity in Severity.allCases where severity != .critical {
             if usage.usedBytes >= severity.limit(usage) {
@@ -30,10 +29,9 @@ struct JournalShares: Sendable, Equatable {
         }
     }
 
-    /// Asks for space for a webhook.
+    /// Decides whether a webhook fits into the share of its severity.
     ///
-    /// - Parameters:
-    ///   - used: the bytes in use, with those of webhooks admitted since the last commit.
+    /// - Parameter used: The bytes in use, including those of webhooks admitted since the last commit.
     mutating func admit(_ batch: AlertBatch, used: Int64, _ usage: JournalUsage) -> Verdict {
         let severity = batch.mostUrgent
         guard !refused.contains(severity) else { return .exhausted }
@@ -45,7 +43,7 @@ struct JournalShares: Sendable, Equatable {
 }
 
 extension Severity {
-    /// The tenths of the journal, and of the inbox in front of it, that this severity may fill.
+    /// The share of the journal and of the inbox that this severity may fill, in tenths.
     var shareTenths: Int {
         switch self {
         case .critical: 10
@@ -55,25 +53,26 @@ extension Severity {
         }
     }
 
+    /// The share of the severity in bytes.
     fileprivate func limit(_ usage: JournalUsage) -> Int64 {
         usage.appendLimitBytes / 10 * Int64(shareTenths)
     }
 
-    /// Some way below the limit, so that the state does not change with every message.
+    /// The usage in bytes at which the severity is accepted again: below the limit, so that the state does not flap.
     fileprivate func reopening(_ usage: JournalUsage) -> Int64 {
         limit(usage) / 8 * 7
     }
 }
 
 extension AlertBatch {
-    /// Decides about the whole webhook, which is accepted or refused as one: a critical alert is not refused for the
-    /// sake of an info beside it. A webhook without alerts takes no space and counts as critical.
+    /// The severity whose share applies to the whole webhook, so that an info alert does not get a critical one
+    /// refused. A webhook without alerts needs no space and counts as critical.
     var mostUrgent: Severity {
         notifications.map(\.severity).max { $0.shareTenths < $1.shareTenths } ?? .critical
     }
 
-    /// What the rows take in the journal at most. A row that fills more than half a page has a page for itself, and a
-    /// longer one wastes the rest of its last page.
+    /// The maximum size of the rows in the journal in bytes. A row of more than half a page has its own page, and a
+    /// longer one does not use all of its last page.
     var journalBytes: Int64 {
         notifications.reduce(0) { sum, notification in
             let size = Int64(notification.body.count)

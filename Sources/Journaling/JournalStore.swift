@@ -1,30 +1,30 @@
 package import Alerts
 import Support
 
-/// The storage engine under the journal: synchronous, used on one queue only.
+/// A storage engine of the journal. Synchronous; all calls are made on one queue.
 ///
-/// Once `commit` has returned, its transaction survives a kill and a power cut. `JournalStoreTests` states the rest of
-/// what any engine must do.
+/// When `commit` returns, its transaction survives SIGKILL and a power failure. `JournalStoreTests` tests the contract.
 package protocol JournalStore: AnyObject {
-    /// Makes the engine ready and finds what an earlier process left. Called once, first.
+    /// Opens the storage and recovers the state of an earlier process. Called once, before all other calls.
     func open(at now: Timestamp) throws(JournalOpenError) -> JournalRecovery
 
-    /// Gives each name a number, unless it has one or none is left, and returns all that have one. Numbers of others are
-    /// kept, or taken back where there is nothing for them.
+    /// Assigns a free number to each name without one, and returns all receivers with a number. If `forgettingOthers`
+    /// is set, the numbers of other receivers without notifications become free.
     func register(_ names: [String], forgettingOthers: Bool) throws(JournalStoreError) -> [ReceiverID: String]
 
+    /// Writes the transaction, all of it or nothing. Durable on return.
     func commit(_ transaction: JournalTransaction) throws(JournalStoreError)
 
-    /// The work that may wait until a commit has been answered, such as a checkpoint.
+    /// Called after a commit is acknowledged, for work such as a checkpoint.
     func maintain() throws(JournalStoreError)
 
-    /// The pending notifications for one destination behind `after`, in the order of their ids: at most `limit`, and no
-    /// more once `byteLimit` bytes of bodies are reached, but at least one. Damaged ones become dead letters instead.
+    /// Reads pending notifications of a destination after `after`, in the order of their ids: at most `limit`, and none
+    /// after their bodies reach `byteLimit` bytes. Moves damaged ones to the dead letters.
     func pending(
         _ destination: Destination, after: JournalID?, limit: Int, byteLimit: Int, at now: Timestamp
     ) throws(JournalStoreError) -> StoredWindow
 
-    /// As `pending`, without a look at the bodies. Rows out of place become dead letters instead; says how many.
+    /// Like `pending`, without bodies. Moves misplaced rows to the dead letters and returns their number as `damaged`.
     func rows(
         _ destination: Destination, after: JournalID?, limit: Int, at now: Timestamp
     ) throws(JournalStoreError) -> (rows: PendingRows, damaged: Int)
@@ -34,48 +34,50 @@ package protocol JournalStore: AnyObject {
     var pendingCounts: [Destination: Int] { get }
     var deadLetterCounts: [Destination: Int] { get }
     var usage: JournalUsage { get }
-    /// Whether a journal that was at its limit has enough room to take appends again.
+    /// Whether a journal that was at its limit has enough space to accept appends again.
     var hasCapacity: Bool { get }
 
+    /// When the oldest pending notification was accepted; nil if there is none.
     func oldestPending(_ destination: Destination) throws(JournalStoreError) -> Timestamp?
 
-    /// In the order of their ids.
+    /// Returns at most `limit` dead letters after `after`, in the order of their ids.
     func deadLetters(after: JournalID?, limit: Int) throws(JournalStoreError) -> [DeadLetter]
+    /// Returns nil if the dead letter does not exist.
     func deadLetter(_ id: JournalID) throws(JournalStoreError) -> DeadLetterContent?
-    /// Makes the dead letters pending again in one transaction; the id of each is made of a sequence number from
-    /// `firstSequence` on.
+    /// Makes dead letters pending again in one transaction, with new ids whose sequence numbers start at
+    /// `firstSequence`.
     func replay(
         _ ids: [JournalID], firstSequence: Int64
     ) throws(JournalStoreError) -> Replay<StoredNotification>
-    /// Deletes dead letters for good and says how many there were.
+    /// Deletes dead letters permanently. Returns the number of deleted ones.
     func drop(_ ids: [JournalID]) throws(JournalStoreError) -> Int
 
-    /// Looks after the space that the journal needs and whether its files are still there.
+    /// Checks the free space and that the files still exist. Called regularly.
     func inspect() throws(JournalStoreError) -> StorageSpace
-    /// Gives up the reserve after the disk was found full, so that settling and checkpoints work again.
+    /// Deletes the ballast file, so that settlements and checkpoints work on a full disk.
     func releaseBallast() throws(JournalStoreError)
 
-    /// Ends orderly; the engine is not used again.
+    /// Closes the storage, so that the next start need not recover. The engine must not be used again.
     func close(at now: Timestamp) throws(JournalStoreError)
-    /// Ends without writing anything more.
+    /// Closes the storage without writing. The engine must not be used again.
     func closeWithoutFlush()
 }
 
-/// What opening a journal found.
+/// The state that opening a journal found.
 package struct JournalRecovery: Sendable, Equatable {
-    /// No id with a sequence number from here on was ever given.
+    /// No id with this or a higher sequence number was ever assigned.
     package var nextSequence: Int64
-    /// The remembered dedupe keys, oldest first.
+    /// The stored dedupe keys, oldest first.
     package var seen: [SeenKey] = []
-    /// The highest id a dedupe key ever had in this journal; 0 for none.
+    /// The highest id of a stored dedupe key; 0 if there is none.
     package var lastSeenID: Int64 = 0
-    /// The hooks' records, damaged ones left out.
+    /// The hook records without the damaged ones.
     package var hooks: [HookRow] = []
-    /// The last process closed the journal, or there was none.
+    /// Whether the journal is new, or was closed by the last process.
     package var wasClosed: Bool
-    /// Something a person should look at, in a sentence; nil when all is well.
+    /// A problem that an operator should check, in a sentence; nil if there is none.
     package var degraded: String?
-    /// Acknowledged notifications of which nothing was found.
+    /// The number of acknowledged notifications that were not found.
     package var missing = 0
 
     package init(
@@ -92,14 +94,14 @@ package struct JournalRecovery: Sendable, Equatable {
     }
 }
 
-/// A part of what is pending.
+/// A page of pending notifications.
 package struct StoredWindow: Sendable, Equatable {
     package var notifications: [StoredNotification] = []
-    /// The last id that was looked at; go on behind it.
+    /// The last id that was read, after which the next page starts.
     package var cursor: JournalID?
-    /// Nothing is pending behind the cursor.
+    /// Whether nothing is pending after the cursor.
     package var isLast = true
-    /// How many damaged notifications were found and set aside.
+    /// The number of damaged notifications that were moved to the dead letters.
     package var damaged = 0
 
     package init(
@@ -112,10 +114,11 @@ package struct StoredWindow: Sendable, Equatable {
     }
 }
 
+/// The size of the journal and its limits in bytes.
 package struct JournalUsage: Sendable, Equatable {
     package var usedBytes: Int64
     package var limitBytes: Int64
-    /// What appends may fill: below the limit, so that settlements have space.
+    /// The limit for appends. It is below `limitBytes`, so that settlements have space.
     package var appendLimitBytes: Int64
 
     package init(usedBytes: Int64, limitBytes: Int64, appendLimitBytes: Int64) {
@@ -125,14 +128,16 @@ package struct JournalUsage: Sendable, Equatable {
     }
 }
 
+/// The free space of the storage.
 package enum StorageSpace: Sendable, Equatable {
     case ample
-    /// Below the reserve: no more appends.
+    /// Below the reserve: appends must be refused.
     case low
 }
 
-/// What one commit writes: all of it or nothing.
+/// The changes of one commit, which are written together or not at all.
 package struct JournalTransaction: Sendable {
+    /// A notification and its outcome.
     package struct Settled: Sendable, Equatable {
         package var id: JournalID
         package var settlement: JournalSettlement
@@ -142,26 +147,27 @@ package struct JournalTransaction: Sendable {
     package var appends: [[StoredNotification]] = []
     /// The dedupe keys of the payloads, in the order of their ids.
     package var seen: [SeenKey] = []
-    /// Dedupe keys up to this id are deleted.
+    /// The id up to which (inclusive) dedupe keys are deleted; nil for none.
     package var forgetSeenThrough: Int64?
-    /// Ids that are not pending any more are passed over, so a settlement may safely come twice.
+    /// Ids that are not pending are ignored, so settling twice is safe.
     package var settlements: [Settled] = []
-    /// Each replaces the record with the same key.
+    /// The hook records to write. Each replaces the record with the same key.
     package var hooks: [HookRow] = []
-    /// When it is committed, by the wall clock: dead letters die at this moment.
+    /// The wall-clock time of the commit, which becomes `DeadLetter.diedAt`.
     package var at: Timestamp
 
+    /// Whether there is nothing to write.
     package var isEmpty: Bool {
         appends.isEmpty && seen.isEmpty && forgetSeenThrough == nil && settlements.isEmpty && hooks.isEmpty
     }
 
-    /// The bytes of all bodies.
+    /// The size of all appended bodies in bytes.
     package var bytes: Int {
         appends.joined().reduce(0) { $0 + $1.notification.body.count }
     }
 }
 
-/// A notification with its place in the journal, before or after it is stored: only `Journaled` says that it is.
+/// A notification with its id. It need not be stored yet; `Journaled` is the type for stored ones.
 package struct StoredNotification: Sendable, Equatable {
     package var id: JournalID
     package var notification: Notification
@@ -172,7 +178,7 @@ package struct StoredNotification: Sendable, Equatable {
     }
 }
 
-/// What the journal keeps of one hook: opaque to it.
+/// The stored state of one hook. The journal does not interpret it.
 package struct HookRow: Sendable, Equatable {
     package var key: [UInt8]
     package var value: [UInt8]
@@ -183,46 +189,47 @@ package struct HookRow: Sendable, Equatable {
     }
 }
 
-/// The state in which a group was accepted, as the journal remembers it.
+/// A stored dedupe key: the state in which a group was accepted.
 package struct SeenKey: Sendable, Equatable {
-    /// Sequential, a count of its own.
+    /// The sequential id of the dedupe key, independent of `JournalID`.
     package var id: Int64
-    /// Nil in a row of an earlier version, by which no duplicate is found.
+    /// Nil in rows of earlier versions, which do not detect duplicates.
     package var group: UInt64?
     package var key: ShortDedupeKey
     package var at: Timestamp
 
-    /// As a row holds it: the key and, behind it, the group.
+    /// The column `key` of a row: the key, followed by the group.
     package var bytes: [UInt8] { key.bytes + (group.map(\.bigEndianBytes) ?? []) }
 
-    package init(id: Int64, group: UInt64?, key: ShortDedupeKey, at: Timestamp) {
+    init(id: Int64, group: UInt64?, key: ShortDedupeKey, at: Timestamp) {
         (self.id, self.group, self.key, self.at) = (id, group, key, at)
     }
 
+    /// - Parameter bytes: The column `key` of a row.
     package init(id: Int64, bytes: [UInt8], at: Timestamp) {
         let group = bytes.count == 24 ? bytes[16...].reduce(0) { $0 << 8 | UInt64($1) } : nil
         self.init(id: id, group: group, key: ShortDedupeKey(bytes: bytes), at: at)
     }
 }
 
-/// The first 16 bytes of a dedupe key: two different payloads share them once in 2^64 pairs.
+/// The first 16 bytes of a dedupe key. A collision is expected after about 2^64 payloads.
 package struct ShortDedupeKey: Sendable, Hashable {
-    var high: UInt64
-    var low: UInt64
+    private var high: UInt64
+    private var low: UInt64
 
     init(_ key: DedupeKey, isRepeat: Bool) {
         self.init(bytes: key.bytes)
         if isRepeat { self = asRepeat }
     }
 
-    /// The same state, sent once more on purpose.
+    /// The key of a deliberate repeat of the same state.
     var asRepeat: ShortDedupeKey {
         var key = self
         key.low = ~low
         return key
     }
 
-    /// Missing bytes count as zero.
+    /// Uses the first 16 bytes. Missing bytes count as zero.
     init(bytes: some Sequence<UInt8>) {
         var words: [UInt64] = [0, 0]
         for (index, byte) in bytes.prefix(16).enumerated() {

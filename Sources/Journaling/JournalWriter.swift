@@ -2,10 +2,10 @@ package import Alerts
 import Dispatch
 import Support
 
-/// The journal's side of its queue: takes from the inbox, commits, answers, and keeps the state.
+/// Commits the content of the inbox on the journal queue, acknowledges it, and keeps the journal's state.
 ///
-/// Nobody but `Journal` holds one.
-// @unchecked because everything mutable is only touched on `queue`, which each entry checks.
+/// Owned by `Journal`.
+// @unchecked because mutable state is accessed only on `queue`, which each entry point checks.
 final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
     let queue = DispatchQueue(label: "journal", qos: .userInitiated)
 
@@ -14,16 +14,16 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
     private let settings: JournalSettings
     private let inbox: Locked<JournalInbox<Ticket>>
     private let latestSnapshot: Locked<JournalSnapshot>
-    private let reporting: JournalReporting<Ticket>
+    private let callbacks: JournalCallbacks<Ticket>
     private var dedupe: DedupeIndex
     private var nextSequence: Int64
-    /// Settlements that no commit has taken yet.
+    /// Settlements that are not committed yet.
     private var unsettled: [JournalTransaction.Settled] = []
     private var state = JournalState.open
     private var shares = JournalShares()
     private var inspection: (any DispatchSourceTimer)?
 
-    /// False once the store has failed or is closed. Any step that touches the store may change it, so each asks anew.
+    /// False after the store has failed or is closed. Each call of the store can change it.
     private var isUsable: Bool {
         switch state {
         case .open, .full: true
@@ -34,14 +34,14 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
     init(
         store: any JournalStore, recovery: JournalRecovery, settings: JournalSettings,
         inbox: Locked<JournalInbox<Ticket>>, latestSnapshot: Locked<JournalSnapshot>,
-        reporting: JournalReporting<Ticket>
+        callbacks: JournalCallbacks<Ticket>
     ) {
         self.store = store
         self.recovery = recovery
         self.settings = settings
         self.inbox = inbox
         self.latestSnapshot = latestSnapshot
-        self.reporting = reporting
+        self.callbacks = callbacks
         dedupe = DedupeIndex(
             window: settings.dedupeWindow, capacity: settings.dedupeCapacity,
             seen: recovery.seen, lastID: recovery.lastSeenID)
@@ -52,7 +52,7 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
         }
     }
 
-    /// Inspects the storage once, so that the state is right before the first append, and from then on regularly.
+    /// Inspects the storage, so that the state is known before the first append, and then at regular intervals.
     func start() {
         queue.sync { inspect() }
         let timer = DispatchSource.makeTimerSource(queue: queue)
@@ -64,12 +64,12 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
         queue.sync { inspection = timer }
     }
 
-    /// Writes one transaction of what waits, and comes again while more does.
-    func writeWaiting() {
+    /// Commits one transaction from the inbox, and schedules the next one if more waits.
+    func flushInbox() {
         dispatchPrecondition(condition: .onQueue(queue))
         writeBatch()
-        if inbox.withLock({ $0.finishTurn() }) {
-            queue.async { self.writeWaiting() }
+        if inbox.withLock({ $0.finishStep() }) {
+            queue.async { self.flushInbox() }
         }
     }
 
@@ -77,7 +77,7 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
         _ destination: Destination, after: JournalID?, limit: Int, byteLimit: Int
     ) -> Result<PendingWindow, JournalRefusal> {
         attempt { store throws(JournalStoreError) in
-            let now = reporting.now()
+            let now = callbacks.now()
             let (window, damaged) = try store.load(
                 destination, after: after, limit: limit, byteLimit: byteLimit, at: now)
             if damaged > 0 {
@@ -88,10 +88,10 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
     }
 
     func rows(_ destination: Destination, after: JournalID?, limit: Int) -> Result<PendingRows, JournalRefusal> {
-        // A row that is settled already must not be read as pending.
+        // A settled row must not be read as pending.
         commitNow([]).flatMap {
             attempt { store throws(JournalStoreError) in
-                let (rows, damaged) = try store.rows(destination, after: after, limit: limit, at: reporting.now())
+                let (rows, damaged) = try store.rows(destination, after: after, limit: limit, at: callbacks.now())
                 if damaged > 0 {
                     reportDamage(damaged)
                 }
@@ -108,7 +108,7 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
         }
     }
 
-    /// Uses the store unless it has failed or is closed, and draws the conclusions from an error.
+    /// Calls `body` with the store. Fails if the store has failed or is closed; an error updates the state.
     func attempt<Value>(
         _ body: (any JournalStore) throws(JournalStoreError) -> Value
     ) -> Result<Value, JournalRefusal> {
@@ -119,11 +119,11 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
             refreshSnapshot()
             return .success(value)
         } catch {
-            return .failure(conclude(error))
+            return .failure(handle(error))
         }
     }
 
-    /// Gives up the reserve where the disk is full, and tries once more with it.
+    /// `Journal.register`. Retries once if the disk is full, because the error releases the ballast.
     func register(
         _ names: [String], forgettingOthers: Bool
     ) -> Result<[ReceiverID: String], JournalRefusal> {
@@ -136,19 +136,19 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
         return .success(store.receivers)
     }
 
-    /// Returns whether the journal ended in order.
+    /// Commits the inbox and closes the store. Returns false if the storage failed.
     func close() -> Bool {
         dispatchPrecondition(condition: .onQueue(queue))
         guard state != .closed else { return true }
         inspection?.cancel()
-        repeat { writeBatch() } while inbox.withLock { $0.finishTurn() }
-        // The second time a full disk has the reserve. Without space even for that the next start counts anew.
+        repeat { writeBatch() } while inbox.withLock { $0.finishStep() }
+        // On a full disk the first attempt releases the ballast. If the second fails too, the next start recovers.
         for _ in 1...2 where isUsable {
             do throws(JournalStoreError) {
-                try store.close(at: reporting.now())
+                try store.close(at: callbacks.now())
                 change(to: .closed)
             } catch {
-                _ = conclude(error)
+                _ = handle(error)
             }
         }
         guard isUsable else { return state == .closed }
@@ -162,21 +162,21 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
 
 extension JournalWriter {
     private func writeBatch() {
-        let work = inbox.withLock { $0.take() }
-        unsettled += work.settlements
+        let batch = inbox.withLock { $0.dequeue() }
+        unsettled += batch.settlements
         switch state {
         case .open:
-            commit(admit(work.requests))
+            commit(admit(batch.requests))
         case .full(let reason):
-            refuse(work.requests.map(\.ticket), .full(reason))
-            settleAlone()
+            refuse(batch.requests.map(\.ticket), .full(reason))
+            commitSettlements()
         case .failed, .closed:
             unsettled.removeAll()
-            refuse(work.requests.map(\.ticket), state.refusal ?? .closed)
+            refuse(batch.requests.map(\.ticket), state.refusal ?? .closed)
         }
     }
 
-    /// Refuses the requests for which their severities' shares have no space, and returns the others.
+    /// Returns the requests that fit into their severities' shares, and refuses the others.
     private func admit(_ requests: [JournalInbox<Ticket>.Request]) -> [JournalInbox<Ticket>.Request] {
         let usage = store.usage
         var used = usage.usedBytes
@@ -190,7 +190,7 @@ extension JournalWriter {
                 admitted.append(request)
             case let verdict:
                 refuse([request.ticket], severity == .critical ? .full(.journalLimit) : .reserved(severity))
-                // What was admitted before it is still committed.
+                // The requests admitted before it are still committed.
                 if severity == .critical, verdict == .exhausted { change(to: .full(.journalLimit)) }
             }
         }
@@ -202,14 +202,14 @@ extension JournalWriter {
         guard !requests.isEmpty || !unsettled.isEmpty else { return }
         let firstSequence = nextSequence
         let plan = JournalPlan(
-            requests: requests, settlements: unsettled, sequence: &nextSequence, dedupe: &dedupe, at: reporting.now())
+            requests: requests, settlements: unsettled, sequence: &nextSequence, dedupe: &dedupe, at: callbacks.now())
         do throws(JournalStoreError) {
             try commit(plan)
         } catch {
-            dedupe.forgetNewest(plan.transaction.seen.count)
+            dedupe.removeNewest(plan.transaction.seen.count)
             nextSequence = firstSequence
-            refuse(plan.answers.map(\.ticket), conclude(error))
-            settleAlone()
+            refuse(plan.outcomes.map(\.ticket), handle(error))
+            commitSettlements()
         }
         maintain()
     }
@@ -224,65 +224,65 @@ extension JournalWriter {
         unsettled.removeAll()
         let duplicates = plan.duplicates
         refreshSnapshot(duplicates: duplicates)
-        if !plan.answers.isEmpty {
-            reporting.acknowledge(plan.outcomes(journaled))
+        if !plan.outcomes.isEmpty {
+            callbacks.acknowledge(plan.acknowledgements(journaled))
         }
-        reporting.observer?.journalCommitted(
+        callbacks.observer?.journalCommitted(
             JournalCommit(
-                duration: duration, requests: plan.answers.count, notifications: journaled.reduce(0) { $0 + $1.count },
+                duration: duration, requests: plan.outcomes.count, notifications: journaled.reduce(0) { $0 + $1.count },
                 bytes: plan.transaction.bytes, settlements: plan.transaction.settlements.count, duplicates: duplicates))
     }
 
-    /// Commits all settlements and these records, without the appends that wait. Costs nothing where there are none.
+    /// Commits all settlements and the hook records, without waiting appends. Does nothing if there are none.
     func commitNow(_ hooks: [HookRow]) -> Result<Void, JournalRefusal> {
         dispatchPrecondition(condition: .onQueue(queue))
         guard isUsable else { return .failure(state.refusal ?? .closed) }
-        unsettled += inbox.withLock { $0.takeSettlements() }
+        unsettled += inbox.withLock { $0.dequeueSettlements() }
         guard !unsettled.isEmpty || !hooks.isEmpty else { return .success(()) }
         var result = commitSettled(hooks)
         if case .failure(.full) = result {
-            // Now with the reserve, and with what settling bit by bit has freed.
-            settleAlone()
+            // The error has released the ballast, and settling in parts has freed pages.
+            commitSettlements()
             if isUsable { result = commitSettled(hooks) }
         }
         reopenIfCapacity()
         maintain()
-        // A post whose outcome cannot be journalled must not be begun.
+        // A post must not start if its outcome cannot be stored.
         return isUsable ? result : .failure(state.refusal ?? .closed)
     }
 
     private func commitSettled(_ hooks: [HookRow]) -> Result<Void, JournalRefusal> {
-        let transaction = JournalTransaction(settlements: unsettled, hooks: hooks, at: reporting.now())
+        let transaction = JournalTransaction(settlements: unsettled, hooks: hooks, at: callbacks.now())
         guard !transaction.isEmpty else { return .success(()) }
         let start = ContinuousClock.now
         do throws(JournalStoreError) {
             try store.commit(transaction)
         } catch {
-            return .failure(conclude(error))
+            return .failure(handle(error))
         }
         let duration = ContinuousClock.now - start
         unsettled.removeAll()
         refreshSnapshot()
-        reporting.observer?.journalCommitted(
+        callbacks.observer?.journalCommitted(
             JournalCommit(
                 duration: duration, requests: 0, notifications: 0, bytes: 0,
                 settlements: transaction.settlements.count, duplicates: 0))
         return .success(())
     }
 
-    /// Settles without appends while the journal is full. What is only deleted goes first, since that needs the
-    /// least space and makes some for moving dead letters.
-    private func settleAlone() {
+    /// Commits settlements without appends while the journal is full. Deletions come first: they need the least space
+    /// and free pages for dead letters.
+    private func commitSettlements() {
         let isFinal = { (settled: JournalTransaction.Settled) in settled.settlement.isFinal }
         let parts = [unsettled.filter(isFinal), unsettled.filter { !isFinal($0) }]
         for part in parts where !part.isEmpty {
             guard case .full = state else { return }
             do throws(JournalStoreError) {
-                try store.commit(JournalTransaction(settlements: part, at: reporting.now()))
+                try store.commit(JournalTransaction(settlements: part, at: callbacks.now()))
                 unsettled.removeAll { isFinal($0) == isFinal(part[0]) }
                 refreshSnapshot()
             } catch {
-                _ = conclude(error)
+                _ = handle(error)
             }
         }
         reopenIfCapacity()
@@ -294,13 +294,13 @@ extension JournalWriter {
         do throws(JournalStoreError) {
             try store.maintain()
         } catch {
-            _ = conclude(error)
+            _ = handle(error)
         }
     }
 
     private func refuse(_ tickets: [Ticket], _ refusal: JournalRefusal) {
         guard !tickets.isEmpty else { return }
-        reporting.acknowledge(
+        callbacks.acknowledge(
             tickets.map { Journal<Ticket>.Acknowledgement(ticket: $0, result: .failure(refusal)) })
     }
 }
@@ -312,7 +312,7 @@ extension JournalWriter {
         guard isUsable else { return }
         do throws(JournalStoreError) {
             try apply(store.inspect())
-            // Settling what waited may have found the storage broken.
+            // Committing settlements may have found the storage broken.
             guard isUsable else { return }
             var oldest: [Destination: Timestamp] = [:]
             for (destination, count) in store.pendingCounts where count > 0 {
@@ -321,7 +321,7 @@ extension JournalWriter {
             latestSnapshot.withLock { [oldest] in $0.oldestPending = oldest }
             refreshSnapshot()
         } catch {
-            _ = conclude(error)
+            _ = handle(error)
         }
     }
 
@@ -332,7 +332,7 @@ extension JournalWriter {
         default: break
         }
         if case .full = state {
-            settleAlone()
+            commitSettlements()
         } else if !unsettled.isEmpty {
             commit([])
         }
@@ -344,8 +344,8 @@ extension JournalWriter {
         }
     }
 
-    /// Moves to the state an error demands and says how appends are refused for it.
-    private func conclude(_ error: JournalStoreError) -> JournalRefusal {
+    /// Changes the state after an error of the store. Returns the error for the callers of the journal.
+    private func handle(_ error: JournalStoreError) -> JournalRefusal {
         switch error {
         case .full(let reason):
             change(to: .full(reason))
@@ -371,14 +371,14 @@ extension JournalWriter {
         inspection?.cancel()
         change(to: .failed(reason))
         store.closeWithoutFlush()
-        reporting.onFailure(reason)
+        callbacks.onFailure(reason)
     }
 
     private func change(to new: JournalState) {
         guard new != state else { return }
         state = new
         inbox.withLock { $0.state = new }
-        reporting.observer?.journalChanged(to: new)
+        callbacks.observer?.journalChanged(to: new)
     }
 
     private func reportDamage(_ count: Int) {
@@ -389,14 +389,14 @@ extension JournalWriter {
         }
     }
 
-    /// Makes the shares' verdict known to those who append and to those who watch.
+    /// Updates the refused severities in the inbox and the snapshot, and notifies the observer of a change.
     private func publishShares() {
         shares.update(store.usage)
         let refused = shares.refused
         guard latestSnapshot.withLock({ $0.reserved }) != refused else { return }
         inbox.withLock { $0.reserved = refused }
         latestSnapshot.withLock { $0.reserved = refused }
-        reporting.observer?.journalRefuses(refused)
+        callbacks.observer?.journalRefuses(refused)
     }
 
     private func refreshSnapshot(duplicates: Int = 0) {
@@ -413,28 +413,30 @@ extension JournalWriter {
     }
 }
 
-/// Whether the journal takes notifications.
+/// Whether the journal accepts notifications.
 package enum JournalState: Sendable, Equatable {
     case open
-    /// Appends are refused, settlements go on; opens again by itself.
+    /// Appends are refused, settlements are still committed. The journal reopens when there is space.
     case full(FullReason)
-    /// Storage failed in a way that is never retried (a failed fsync may have lost pages): the program must exit and
+    /// The storage failed permanently; for example, a failed fsync may have lost pages. The program must exit and
     /// recover at its next start.
     case failed(String)
     case closed
 }
 
+/// Why the journal is full.
 package enum FullReason: Sendable, Equatable {
+    /// The journal has reached its size limit.
     case journalLimit
     /// The disk is full, or its free space is below the reserve.
     case diskFull
 }
 
-/// Why an append was not taken. Nothing of it is stored, save that after `failed` it may be found at the next start.
+/// Why an append was refused. It is not stored, except possibly after `failed`.
 package enum JournalRefusal: Error, Equatable, Sendable {
-    /// More waits for the disk than the inbox holds.
+    /// The inbox is full.
     case overloaded
-    /// The journal keeps the space that it has left for more urgent alerts than this.
+    /// The remaining space is reserved for more urgent severities than this.
     case reserved(Severity)
     case full(FullReason)
     case failed(String)
@@ -451,7 +453,7 @@ extension FullReason: CustomStringConvertible {
 }
 
 extension JournalState {
-    /// Nil when an append may be taken.
+    /// Why appends are refused; nil if they are accepted.
     package var refusal: JournalRefusal? {
         switch self {
         case .open: nil
@@ -462,15 +464,15 @@ extension JournalState {
     }
 }
 
-/// A transaction in the making, and how each request in it will be answered.
+/// The transaction for a batch of requests, and the outcome of each request.
 private struct JournalPlan<Ticket: Sendable> {
     private(set) var transaction: JournalTransaction
-    private(set) var answers: [(ticket: Ticket, answer: PlannedAnswer)] = []
+    private(set) var outcomes: [(ticket: Ticket, outcome: PlannedOutcome)] = []
 
     /// - Parameters:
-    ///   - sequence: The next sequence number; moved on by one for each notification.
-    ///   - dedupe: Remembers the new states at once, so that a duplicate inside the transaction is found; after a failed
-    ///     commit take `transaction.seen.count` of them back.
+    ///   - sequence: The next sequence number; incremented for each notification.
+    ///   - dedupe: Gets the new states, to find duplicates within the transaction. After a failed commit the caller
+    ///     must remove the newest `transaction.seen.count` of them.
     init(
         requests: [JournalInbox<Ticket>.Request], settlements: [JournalTransaction.Settled],
         sequence: inout Int64, dedupe: inout DedupeIndex, at now: Timestamp
@@ -478,31 +480,31 @@ private struct JournalPlan<Ticket: Sendable> {
         transaction = JournalTransaction(settlements: settlements, at: now)
         transaction.forgetSeenThrough = dedupe.prune(at: now)
         for request in requests {
-            let answer = add(request.batch, sequence: &sequence, dedupe: &dedupe)
-            answers.append((request.ticket, answer))
+            let outcome = add(request.batch, sequence: &sequence, dedupe: &dedupe)
+            outcomes.append((request.ticket, outcome))
         }
     }
 
     var duplicates: Int {
-        answers.count { $0.answer == .duplicate }
+        outcomes.count { $0.outcome == .duplicate }
     }
 
-    func outcomes(_ journaled: [[Journaled<Notification>]]) -> [Journal<Ticket>.Acknowledgement] {
+    /// The results of the requests. `journaled` has one list for each list in `transaction.appends`.
+    func acknowledgements(_ journaled: [[Journaled<Notification>]]) -> [Journal<Ticket>.Acknowledgement] {
         var stored = journaled.makeIterator()
-        return answers.map { ticket, answer in
-            let notifications = answer == .stored ? stored.next() ?? [] : []
-            let outcome = AppendOutcome(notifications: notifications, isDuplicate: answer == .duplicate)
-            return Journal<Ticket>.Acknowledgement(ticket: ticket, result: .success(outcome))
+        return outcomes.map { ticket, outcome in
+            let notifications = outcome == .stored ? stored.next() ?? [] : []
+            let result = AppendOutcome(notifications: notifications, isDuplicate: outcome == .duplicate)
+            return Journal<Ticket>.Acknowledgement(ticket: ticket, result: .success(result))
         }
     }
 
-    private mutating func add(_ batch: AlertBatch, sequence: inout Int64, dedupe: inout DedupeIndex) -> PlannedAnswer {
+    private mutating func add(_ batch: AlertBatch, sequence: inout Int64, dedupe: inout DedupeIndex) -> PlannedOutcome {
         guard let group = batch.notifications.first?.group else { return .nothing }
         let key = ShortDedupeKey(batch.dedupeKey, isRepeat: batch.isRepeat)
-        guard !dedupe.isLast(key, of: group, isRepeat: batch.isRepeat, at: transaction.at) else { return .duplicate }
-        if let seen = dedupe.remember(key, of: group, at: transaction.at) {
-            transaction.seen.append(seen)
-        }
+        let isDuplicate = dedupe.isDuplicate(key, of: group, isRepeat: batch.isRepeat, at: transaction.at)
+        if isDuplicate { return .duplicate }
+        if let seen = dedupe.remember(key, of: group, at: transaction.at) { transaction.seen.append(seen) }
         let entries = batch.notifications.map { notification in
             defer { sequence += 1 }
             return StoredNotification(
@@ -513,11 +515,11 @@ private struct JournalPlan<Ticket: Sendable> {
     }
 }
 
-/// How one request of a transaction is answered.
-private enum PlannedAnswer {
-    /// Takes the next list of notifications of the transaction.
+/// The outcome of one request if its transaction is committed.
+private enum PlannedOutcome {
+    /// Its notifications are the next list in `JournalPlan.transaction.appends`.
     case stored
-    /// The payload holds no alerts: nothing to store.
+    /// The payload has no alerts.
     case nothing
     case duplicate
 }

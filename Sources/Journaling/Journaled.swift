@@ -1,7 +1,7 @@
 package import Alerts
 import Support
 
-/// A value that is on disk. Only a commit or a load makes one, so that nothing unjournalled can be dispatched.
+/// A value that is on disk. Only a commit or a load creates one, so that only stored values can be dispatched.
 package struct Journaled<Value: Sendable>: Sendable {
     package let id: JournalID
     package let value: Value
@@ -20,12 +20,12 @@ extension Journaled<Notification> {
     }
 }
 
-/// A part of what is pending, from the journal's disk.
+/// A page of pending notifications that are on disk.
 package struct PendingWindow: Sendable, Equatable {
     package var notifications: [Journaled<Notification>]
-    /// Load on from behind this id; nil when nothing was found.
+    /// The last id that was read, after which the next page starts; nil if nothing was found.
     package var cursor: JournalID?
-    /// Nothing is pending behind the cursor.
+    /// Whether nothing is pending after the cursor.
     package var isLast: Bool
 }
 
@@ -44,12 +44,12 @@ package struct PendingRow: Sendable, Equatable {
     }
 }
 
-/// As `PendingWindow`, without bodies. The checksums need the bodies, so a damaged row is found when its body is loaded.
+/// Like `PendingWindow`, without bodies. Checksums cover the bodies, so damage is found when the body is loaded.
 package struct PendingRows: Sendable, Equatable {
     package var rows: [PendingRow] = []
-    /// Read on from behind this id; nil when nothing was found.
+    /// The last id that was read, after which the next page starts; nil if nothing was found.
     package var cursor: JournalID?
-    /// Nothing is pending behind the cursor.
+    /// Whether nothing is pending after the cursor.
     package var isLast = true
 
     package init(rows: [PendingRow] = [], cursor: JournalID? = nil, isLast: Bool = true) {
@@ -59,14 +59,16 @@ package struct PendingRows: Sendable, Equatable {
     }
 }
 
-/// The only doors through which a value becomes `Journaled`.
+/// The only functions that create `Journaled` values.
 extension JournalStore {
-    /// Commits, and only then calls the appended notifications journalled; one list an append, in their order.
+    /// Commits a transaction. Returns its notifications as `Journaled`: one list for each append, in their order.
     package func journal(_ transaction: JournalTransaction) throws(JournalStoreError) -> [[Journaled<Notification>]] {
         try commit(transaction)
         return transaction.appends.map { $0.map { Journaled($0) } }
     }
 
+    /// Reads pending notifications as `pending(_:after:limit:byteLimit:at:)` does. Returns them as `Journaled`, with
+    /// the number of damaged ones.
     package func load(
         _ destination: Destination, after: JournalID?, limit: Int, byteLimit: Int, at now: Timestamp
     ) throws(JournalStoreError) -> (window: PendingWindow, damaged: Int) {
@@ -76,6 +78,7 @@ extension JournalStore {
         return (window, stored.damaged)
     }
 
+    /// Replays dead letters as `replay(_:firstSequence:)` does. Returns them as `Journaled`.
     package func requeue(
         _ ids: [JournalID], firstSequence: Int64
     ) throws(JournalStoreError) -> Replay<Journaled<Notification>> {
@@ -85,15 +88,15 @@ extension JournalStore {
     }
 }
 
-/// The identity of a notification in the journal: never given twice, growing in the order of acceptance for each
+/// The identity of a notification in the journal. Ids are unique, and increase in the order of acceptance within a
 /// destination.
 ///
-/// The low bits name the destination, so that a settlement needs nothing but the id to find its row: the severity in
-/// two, then two that are 0 for a severity's own queue and 1 where a receiver's number follows in eight more.
+/// The low bits encode the destination, so that the id suffices to find the row. Bits 0-1 are the severity. Bits 2-3
+/// are 0 for the severity room, and 1 for a receiver, whose number is in bits 4-11.
 package struct JournalID: RawRepresentable, Hashable, Comparable, Sendable {
-    private static let receiverMark: Int64 = 0b0100
+    private static let receiverFlag: Int64 = 0b0100
 
-    /// What a journal gives out; the other half is for damaged rows whose own ids cannot be kept.
+    /// The sequence numbers of notifications. Higher ones are for damaged rows, whose ids cannot be trusted.
     package static let sequences: Range<Int64> = 1..<1 << 50
 
     package let rawValue: Int64
@@ -102,29 +105,30 @@ package struct JournalID: RawRepresentable, Hashable, Comparable, Sendable {
         self.rawValue = rawValue
     }
 
-    /// - precondition: `sequence` is above 0 and below 2^51: ten thousand a second for seven thousand years.
+    /// - precondition: `sequence` is above 0 and below 2^51, which suffices for 10,000 a second for 7,000 years.
     package init(sequence: Int64, destination: Destination) {
         expect(sequence > 0 && sequence < 1 << 51, "sequence \(sequence) is out of range")
         let severity = destination.severity.spoolNumber
         if destination.receiver == .severityRooms {
             rawValue = sequence << 4 | severity
         } else {
-            rawValue = (sequence << 8 | Int64(destination.receiver.rawValue)) << 4 | Self.receiverMark | severity
+            rawValue = (sequence << 8 | Int64(destination.receiver.rawValue)) << 4 | Self.receiverFlag | severity
         }
     }
 
-    private var isReceivers: Bool { rawValue & 0b1100 == Self.receiverMark }
+    private var isForReceiver: Bool { rawValue & 0b1100 == Self.receiverFlag }
 
-    /// The place in the order of acceptance, over all destinations.
-    package var sequence: Int64 { isReceivers ? rawValue >> 12 : rawValue >> 4 }
+    /// The position in the order of acceptance of all destinations.
+    package var sequence: Int64 { isForReceiver ? rawValue >> 12 : rawValue >> 4 }
 
+    /// The outbound queue of the notification.
     package var destination: Destination {
         Destination(
-            receiver: isReceivers ? ReceiverID(rawValue: UInt8(truncatingIfNeeded: rawValue >> 4)) : .severityRooms,
+            receiver: isForReceiver ? ReceiverID(rawValue: UInt8(truncatingIfNeeded: rawValue >> 4)) : .severityRooms,
             severity: Severity(spoolNumber: rawValue & 0b0011))
     }
 
-    /// The lowest raw value behind this one; nil behind the last.
+    /// The next higher raw value; nil if there is none.
     package var successor: Int64? { rawValue == .max ? nil : rawValue + 1 }
 
     package static func < (left: JournalID, right: JournalID) -> Bool {
@@ -142,7 +146,7 @@ extension JournalID: LosslessStringConvertible {
 }
 
 extension Severity {
-    /// The number that stands for this severity on disk; a number once used keeps its meaning for ever.
+    /// The number of the severity on disk. It must never change.
     package var spoolNumber: Int64 {
         switch self {
         case .critical: 0
@@ -152,7 +156,7 @@ extension Severity {
         }
     }
 
-    /// A number that no severity has reads as fallback: it can only come from a damaged row, which the checksum finds.
+    /// Maps unknown numbers to fallback. They occur only in damaged rows, which the checksum detects.
     package init(spoolNumber: Int64) {
         self = Severity.allCases.first { $0.spoolNumber == spoolNumber } ?? .fallback
     }

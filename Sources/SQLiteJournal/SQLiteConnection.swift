@@ -3,20 +3,21 @@ import CSQLite
 import Journaling
 import Support
 
-/// One connection to a database file, used on one queue only (SQLite runs without its own mutexes).
+/// A connection to a database file. It must be used on one queue only, because it has no mutexes (SQLITE_OPEN_NOMUTEX).
 ///
-/// Closing never checkpoints: a damaged or foreign file stays as it was found. Checkpoint before, where it is wanted.
+/// Closing does not checkpoint, so that a damaged or foreign file is not changed.
 package final class SQLiteConnection {
-    package let handle: OpaquePointer
-    /// Frames in the write-ahead log after the last commit, kept by SQLite's hook.
+    let handle: OpaquePointer
+    /// The number of frames in the write-ahead log after the last commit. Set by SQLite's WAL hook.
     private let frames: UnsafeMutablePointer<Int32>
 
+    /// The version of the SQLite library.
     package static var libraryVersion: String { String(cString: sqlite3_libversion()) }
 
-    /// Opens the file and makes it where there is none. SQLite reads nothing of it yet.
+    /// Opens the file, or creates it if it does not exist. SQLite does not read it yet.
     ///
-    /// - Parameter followsLinks: else a path with any symbolic link in it is refused.
-    package init(path: String, followsLinks: Bool = true) throws(SQLiteError) {
+    /// - Parameter followsLinks: If false, opening fails if the path contains a symbolic link.
+    init(path: String, followsLinks: Bool = true) throws(SQLiteError) {
         var opened: OpaquePointer?
         let flags =
             SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
@@ -35,33 +36,35 @@ package final class SQLiteConnection {
     }
 
     deinit {
-        // Statements hold the connection, so none is left that could call the hook.
+        // Statements retain the connection, so none is left that could call the hook.
         sqlite3_close_v2(handle)
         frames.deallocate()
     }
 
-    package func execute(_ sql: String) throws(SQLiteError) {
+    /// Executes SQL statements without results.
+    func execute(_ sql: String) throws(SQLiteError) {
         guard sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK else { throw lastError(sql) }
     }
 
-    package func prepare(_ sql: String) throws(SQLiteError) -> SQLiteStatement {
+    /// Prepares a statement. Fails if the SQL does not match the schema.
+    func prepare(_ sql: String) throws(SQLiteError) -> SQLiteStatement {
         try SQLiteStatement(sql, on: self)
     }
 
-    /// The first column of the first row, nil without a row.
-    package func integer(_ sql: String) throws(SQLiteError) -> Int64? {
+    /// Returns the first column of the first row; nil if there is no row or it is NULL.
+    func integer(_ sql: String) throws(SQLiteError) -> Int64? {
         try prepare(sql).integer()
     }
 
-    /// Commits what `body` writes, or nothing of it.
-    package func transaction<Result>(_ body: () throws(SQLiteError) -> Result) throws(SQLiteError) -> Result {
+    /// Runs `body` in a transaction. Rolls back if it or the commit fails.
+    func transaction<Result>(_ body: () throws(SQLiteError) -> Result) throws(SQLiteError) -> Result {
         try execute("BEGIN IMMEDIATE")
         do throws(SQLiteError) {
             let result = try body()
             try execute("COMMIT")
             return result
         } catch {
-            // A full disk or an I/O error has rolled back already; ROLLBACK would then be an error of its own.
+            // SQLite has already rolled back after a full disk or an I/O error; ROLLBACK would then fail.
             if sqlite3_get_autocommit(handle) == 0 {
                 try? execute("ROLLBACK")
             }
@@ -69,11 +72,11 @@ package final class SQLiteConnection {
         }
     }
 
-    /// Rows changed by the statement that ran last.
+    /// The number of rows that the last statement changed.
     var changes: Int { Int(sqlite3_changes64(handle)) }
 
-    /// Counts the frames of the write-ahead log, and takes from SQLite the checkpoint inside COMMIT whose errors it
-    /// swallows: a failed fsync there must be heard of.
+    /// Disables SQLite's automatic checkpoint, because COMMIT ignores its errors, such as a failed fsync. Counts the
+    /// frames of the write-ahead log instead.
     func checkpointOnlyOnRequest() {
         sqlite3_wal_hook(
             handle,
@@ -83,9 +86,12 @@ package final class SQLiteConnection {
             }, frames)
     }
 
+    /// The number of frames in the write-ahead log after the last commit.
     var logFrames: Int { Int(frames.pointee) }
 
-    /// Copies the write-ahead log into the database; the log is used from its beginning again, or also cut to nothing.
+    /// Copies the write-ahead log into the database. The next commit overwrites the log.
+    ///
+    /// - Parameter truncating: Truncates the log file to zero bytes.
     func checkpoint(truncating: Bool) throws(SQLiteError) {
         let mode = truncating ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE
         guard sqlite3_wal_checkpoint_v2(handle, nil, mode, nil, nil) == SQLITE_OK else {
@@ -94,6 +100,7 @@ package final class SQLiteConnection {
         frames.pointee = 0
     }
 
+    /// The error of the last call of SQLite.
     func lastError(_ sql: String?) -> SQLiteError {
         SQLiteError(
             code: SQLiteError.Code(rawValue: sqlite3_extended_errcode(handle)),
@@ -101,20 +108,20 @@ package final class SQLiteConnection {
     }
 }
 
-/// What SQLite said went wrong, and where.
-package struct SQLiteError: Error {
+/// An error that SQLite reported.
+struct SQLiteError: Error {
     /// A result code, primary or extended (sqlite.org/rescode.html).
-    package struct Code: RawRepresentable, Hashable, Sendable {
-        package let rawValue: Int32
+    struct Code: RawRepresentable, Hashable, Sendable {
+        let rawValue: Int32
 
-        package init(rawValue: Int32) {
+        init(rawValue: Int32) {
             self.rawValue = rawValue
         }
 
         static let busy = Code(rawValue: SQLITE_BUSY)
         static let constraint = Code(rawValue: SQLITE_CONSTRAINT)
         static let corrupt = Code(rawValue: SQLITE_CORRUPT)
-        /// SQLITE_ERROR: the statement or the schema is wrong.
+        /// SQLITE_ERROR: the statement does not match the schema.
         static let generic = Code(rawValue: SQLITE_ERROR)
         static let full = Code(rawValue: SQLITE_FULL)
         /// SQLITE_IOERR_WRITE, a macro that Swift does not import.
@@ -124,7 +131,7 @@ package struct SQLiteError: Error {
 
         var primary: Code { Code(rawValue: rawValue & 0xff) }
 
-        /// A primary code matches all extended codes of it, an extended one only itself.
+        /// A primary code matches all its extended codes; an extended one matches only itself.
         static func ~= (pattern: Code, code: Code) -> Bool {
             code == pattern || code.primary == pattern
         }
@@ -133,17 +140,17 @@ package struct SQLiteError: Error {
     let code: Code
     let message: String
     let sql: String?
-    /// errno of the system call that failed, 0 where none did.
+    /// The errno of the failed system call; 0 if none failed.
     let systemError: Int32
 
-    package init(code: Code, message: String, sql: String?, systemError: Int32) {
+    init(code: Code, message: String, sql: String?, systemError: Int32) {
         self.code = code
         self.message = message
         self.sql = sql
         self.systemError = systemError
     }
 
-    static func outOfPlace(_ id: Int64, _ destination: Destination) -> SQLiteError {
+    static func misplacedRow(_ id: Int64, _ destination: Destination) -> SQLiteError {
         SQLiteError(
             code: .corrupt, message: "row \(id) of \(SQLiteSchema.table(destination)) is out of place", sql: nil,
             systemError: 0)
@@ -160,7 +167,7 @@ package struct SQLiteError: Error {
 }
 
 extension SQLiteError: CustomStringConvertible {
-    package var description: String {
+    var description: String {
         "SQLite error \(code.rawValue): \(message)" + (sql.map { " in \($0)" } ?? "")
     }
 }

@@ -12,27 +12,33 @@ extension SQLiteJournalStore {
         try write(transaction, bytes: bytes, isBounded: !transaction.appends.isEmpty)
     }
 
-    /// Commits without a look at the limit for appends.
-    package func write(
+    /// Commits a transaction without checking the limit for appends.
+    ///
+    /// - Parameters:
+    ///   - bytes: The size of the appended bodies.
+    ///   - isBounded: Whether the size limit applies.
+    func write(
         _ transaction: JournalTransaction, bytes: Int64, isBounded: Bool = false
     ) throws(JournalStoreError) {
         attemptedBytes = bytes
-        try change(isBounded: isBounded) { (statements) throws(SQLiteError) in try fill(transaction, statements) }
+        try withTransaction(isBounded: isBounded) { (statements) throws(SQLiteError) in
+            try apply(transaction, statements)
+        }
     }
 
-    /// Runs `body` in one transaction, and measures the space after it; where it fails, the counts in memory are what
-    /// they were.
-    package func change<Value>(
+    /// Runs `body` in one transaction, then updates the witness and the usage. Restores the counts in memory if it
+    /// fails.
+    func withTransaction<Value>(
         isBounded: Bool = false, _ body: (SpoolStatements) throws(SQLiteError) -> Value
     ) throws(JournalStoreError) -> Value {
         let (pending, dead, known) = (pendingCounts, deadLetterCounts, receivers)
         let (next, reserved, hooks) = (nextSequence, reservedSequence, hookWrites)
         do throws(JournalStoreError) {
-            return try use { (statements) throws(SQLiteError) in
+            return try withStatements { (statements) throws(SQLiteError) in
                 try limitPages(isBounded: isBounded, statements.connection)
                 let value = try statements.connection.transaction { () throws(SQLiteError) in try body(statements) }
-                if statements.connection.logFrames > 0 { testify(.logged, statements.connection) }
-                try measure(statements)
+                if statements.connection.logFrames > 0 { writeWitness(.logged, statements.connection) }
+                try updateUsage(statements)
                 return value
             }
         } catch {
@@ -43,7 +49,7 @@ extension SQLiteJournalStore {
     }
 
     package func maintain() throws(JournalStoreError) {
-        try use { (statements) throws(SQLiteError) in
+        try withStatements { (statements) throws(SQLiteError) in
             if statements.connection.logFrames >= SpoolSettings.framesPerCheckpoint {
                 try statements.connection.checkpoint(truncating: false)
                 noteCheckpoint()
@@ -52,8 +58,8 @@ extension SQLiteJournalStore {
         }
     }
 
-    /// Deletes first, so that what is added finds the pages that become free.
-    private func fill(_ transaction: JournalTransaction, _ statements: SpoolStatements) throws(SQLiteError) {
+    /// Deletes before it inserts, so that inserts reuse the freed pages.
+    private func apply(_ transaction: JournalTransaction, _ statements: SpoolStatements) throws(SQLiteError) {
         for settled in transaction.settlements where settled.settlement.isFinal {
             try delete(settled.id, statements)
         }
@@ -63,7 +69,7 @@ extension SQLiteJournalStore {
         for settled in transaction.settlements {
             try moveToDeadLetters(settled, at: transaction.at, statements)
         }
-        try keep(transaction.hooks, statements)
+        try writeHooks(transaction.hooks, statements)
         for stored in transaction.appends.joined() {
             try insert(stored, statements)
         }
@@ -73,7 +79,8 @@ extension SQLiteJournalStore {
         try reserve(statements)
     }
 
-    package func insert(_ stored: StoredNotification, _ statements: SpoolStatements) throws(SQLiteError) {
+    /// Inserts a pending notification and counts it.
+    func insert(_ stored: StoredNotification, _ statements: SpoolStatements) throws(SQLiteError) {
         let row = SpoolRow(stored)
         try statements.table(stored.notification.destination).insert
             .bind(row.id, row.group, row.acceptedAt, row.checksum)
@@ -97,8 +104,9 @@ extension SQLiteJournalStore {
             statements)
     }
 
-    /// Moves a row to the dead letters as it is, its checksum with it; a damaged one under a new id, as its own may be
-    /// that of another letter. Passes over what is not there.
+    /// Moves a row unchanged to the dead letters. Does nothing if the row does not exist.
+    ///
+    /// - Parameter newID: The new id of a damaged row, because its own can be that of another dead letter.
     func moveToDeadLetters(
         _ id: Int64, of destination: Destination, reason: DeadLetter.Reason, attempts: Int, answer: String?,
         at now: Timestamp, as newID: Int64? = nil, _ statements: SpoolStatements
@@ -117,21 +125,22 @@ extension SQLiteJournalStore {
         deadLetterCounts[destination, default: 0] += 1
     }
 
-    /// Pages in use; those of receivers' tables, the log and the ballast are not counted.
-    func measure(_ statements: SpoolStatements) throws(SQLiteError) {
+    /// Updates `usedBytes` from the pages in use, without empty receiver tables. The log and the ballast are not
+    /// included.
+    func updateUsage(_ statements: SpoolStatements) throws(SQLiteError) {
         let pages = try (statements.pageCount.integer() ?? 0) - (statements.freePages.integer() ?? 0)
         usedBytes = max(0, pages - receiverPages) * SpoolSettings.pageSize
     }
 
-    /// What receivers' tables take when they are empty: a root page for each severity, and about a kilobyte in the
-    /// schema's own table.
+    /// The pages of empty receiver tables: per receiver, a root page for each severity and about 1 KiB of
+    /// sqlite_schema.
     private var receiverPages: Int64 {
         let count = Int64(receivers.count)
         return 4 * count + count / 8
     }
 
-    /// Bounds appends alone. Settlements only move and delete, and registering a receiver takes `receiverPages`: a
-    /// full journal must have space for both, or it could neither start with a new receiver nor drain.
+    /// Sets SQLite's page limit, for appends only. A full journal must still be able to commit settlements, or it could
+    /// not drain, and to register receivers, or it could not start with a new one.
     func limitPages(isBounded: Bool, _ connection: SQLiteConnection) throws(SQLiteError) {
         let limit = isBounded ? settings.pages + receiverPages : SpoolSettings.unlimitedPages
         guard limit != pageLimit else { return }
@@ -140,11 +149,11 @@ extension SQLiteJournalStore {
     }
 }
 
-/// The receivers that have tables of their own.
+/// Receivers, which have their own tables.
 extension SQLiteJournalStore {
     package func register(_ names: [String], forgettingOthers: Bool) throws(JournalStoreError) -> [ReceiverID: String] {
-        try change { (statements) throws(SQLiteError) in
-            if forgettingOthers { try forgetIdle(besides: names, statements) }
+        try withTransaction { (statements) throws(SQLiteError) in
+            if forgettingOthers { try removeIdleReceivers(except: names, statements) }
             for name in names where !receivers.values.contains(name) {
                 guard let id = freeNumber else { continue }
                 try add(name, as: id, to: statements.connection)
@@ -153,12 +162,12 @@ extension SQLiteJournalStore {
         return receivers
     }
 
-    /// Throws `.damagedReceiver` where a row is damaged or missing: the tables tell which receivers there are.
-    package func readReceivers(_ connection: SQLiteConnection) throws(SQLiteError) -> [ReceiverID: String] {
+    /// Reads the names of receivers. Fails if a row is damaged, or missing although the receiver has tables.
+    func readReceivers(_ connection: SQLiteConnection) throws(SQLiteError) -> [ReceiverID: String] {
         var receivers: [ReceiverID: String] = [:]
         try connection.prepare("SELECT number, name, crc FROM receiver").query { (row) throws(SQLiteError) in
             let name = row.text(1) ?? ""
-            guard Self.sealed(row.integer(0), row.integer(2), name: name) != nil,
+            guard Self.verified(row.integer(0), row.integer(2), name: name) != nil,
                 let number = UInt8(exactly: row.integer(0)), number > 0
             else { throw .damagedReceiver(row.integer(0)) }
             receivers[ReceiverID(rawValue: number)] = name
@@ -183,12 +192,12 @@ extension SQLiteJournalStore {
         receivers[id] = name
     }
 
-    private func forgetIdle(besides names: [String], _ statements: SpoolStatements) throws(SQLiteError) {
+    private func removeIdleReceivers(except names: [String], _ statements: SpoolStatements) throws(SQLiteError) {
         for (id, name) in receivers where !names.contains(name) {
             let destinations = Destination.all(of: id)
             guard destinations.allSatisfy({ pendingCounts[$0] == 0 && deadLetterCounts[$0] == 0 }) else { continue }
             for destination in destinations {
-                statements.forget(destination)
+                statements.removeTable(destination)
                 try statements.connection.execute("DROP TABLE \(SQLiteSchema.table(destination))")
                 pendingCounts[destination] = nil
                 deadLetterCounts[destination] = nil

@@ -2,17 +2,17 @@ package import Alerts
 package import Journaling
 import Support
 
-/// Why a database could not be opened.
+/// Why a database cannot be opened.
 enum SpoolOpenError: Error {
-    /// Its content is not what it should be: it is set aside.
+    /// The content is damaged. The database must be repaired.
     case damaged(String)
-    /// It is in order but not for us: it is left as it is.
+    /// The database must not be used or changed.
     case refused(JournalOpenError)
     case failed(SQLiteError)
 
     init(_ error: SQLiteError) {
         switch error.code {
-        // A plain error in statements that are right comes from a schema that is not.
+        // The statements are correct, so SQLITE_ERROR means that the schema is damaged.
         case .corrupt, .notADatabase, .generic: self = .damaged(error.message)
         default: self = .failed(error)
         }
@@ -23,7 +23,7 @@ enum SpoolOpenError: Error {
 extension SQLiteJournalStore {
     package func open(at now: Timestamp) throws(JournalOpenError) -> JournalRecovery {
         try folder.create()
-        try SpoolGuard(folder: folder.path, letsRootIn: settings.letsRootIn).check()
+        try SpoolGuard(folder: folder.path, allowsRoot: settings.allowsRoot).check()
         lock = try SpoolLock(folder: folder.path)
         do throws(JournalOpenError) {
             try folder.finishRepair(at: now)
@@ -38,7 +38,7 @@ extension SQLiteJournalStore {
         do throws(SpoolOpenError) {
             return try recover()
         } catch {
-            // Ends the connection in any case; the lock is kept while a copy takes the damaged database's place.
+            // Closes the connection, but keeps the lock during the repair.
             statements = nil
             switch error {
             case .damaged(let reason):
@@ -50,7 +50,7 @@ extension SQLiteJournalStore {
                 } catch {
                     throw openError(error)
                 }
-            case .failed(let failure) where failure.code.primary == .full && releaseFoundBallast():
+            case .failed(let failure) where failure.code.primary == .full && releaseExistingBallast():
                 return try openOrRepair(at: now)
             case .failed, .refused:
                 throw openError(error)
@@ -58,54 +58,53 @@ extension SQLiteJournalStore {
         }
     }
 
-    /// Starting writes a little: on a full disk that is what the last process's ballast is for. Says whether there was
-    /// one.
-    func releaseFoundBallast() -> Bool {
+    /// Deletes the ballast of the last process, because opening needs some space. Returns whether there was one.
+    func releaseExistingBallast() -> Bool {
         guard SpoolFile.exists(folder.ballast) else { return false }
         SpoolBallast(path: folder.ballast, size: 0).release()
         return true
     }
 
-    /// Opens the database that is there, or a new one.
+    /// Opens the existing database or a new one.
     private func recover() throws(SpoolOpenError) -> JournalRecovery {
         if folder.isMarkedDamaged {
             throw .damaged("it was found damaged while in use")
         }
         let found = SpoolFile(folder.database)
-        // The witness is there before the database: without it a database that is gone could not be told from none.
+        // The witness is created before the database. Otherwise a missing database would look like a new spool.
         try refuse { () throws(JournalOpenError) in
             try openWitness(makingNew: found == nil && !SpoolFile.exists(folder.log))
         }
         let witnessed = witness?.last
         let log = SpoolLog(path: folder.log, witnessed: witnessed?.loggedFrames)
         let isNew = try isNew(found, witnessed, log)
-        // SQLite makes the file with its first look at the database.
+        // SQLite creates the log with its first read of the database.
         let hasLog = SpoolFile.exists(folder.log)
-        if log.isBroken { throw .damaged("the spool's log is damaged") }
+        if log.hasUnreadCommit { throw .damaged("the spool's log is damaged") }
         let connection = try check { () throws(SQLiteError) in try connect(to: folder.database) }
         let version = try check { () throws(SQLiteError) in Int(try connection.integer("PRAGMA user_version") ?? 0) }
         try refuseUnknown(version, on: connection)
-        let isSealed = version >= SQLiteSchema.sealedVersion
-        let known = try check { () throws(SQLiteError) in isSealed ? try meta(Meta.session, on: connection) : 0 }
-        let claim = try claim(of: witnessed, on: log, found, session: known)
+        let hasChecksums = version >= SQLiteSchema.checksumVersion
+        let known = try check { () throws(SQLiteError) in hasChecksums ? try meta(Meta.session, on: connection) : 0 }
+        let expected = try expectedContent(by: witnessed, log, found, session: known)
         var findings: [SpoolReport] = []
-        if isSealed, witnessed.map({ $0.isFresh && known ?? 0 > 0 }) ?? true {
+        if hasChecksums, witnessed.map({ $0.isFresh && known ?? 0 > 0 }) ?? true {
             findings.append(
                 SpoolReport(
                     text: "spool.witness is missing or damaged, so nothing tells whether notifications are missing"))
         }
-        if witness?.isHalfDamaged == true {
+        if witness?.hasDamagedSlot == true {
             findings.append(
                 SpoolReport(
                     text: "half of spool.witness is damaged, so the last commit may be missing without a count"))
         }
-        // The log's file stays where a process is killed, however little is in it.
-        if known ?? 0 > 0, claim != nil, witnessed?.phase != .closed, !hasLog {
+        // A killed process leaves the log file, even if it is empty.
+        if known ?? 0 > 0, expected != nil, witnessed?.phase != .closed, !hasLog {
             findings.append(SpoolReport(text: "the spool's log is missing"))
         }
         // From here on the files change.
         try refuse { () throws(JournalOpenError) in try openWitness(makingNew: true) }
-        withdrawClaim(.recovering)
+        invalidateWitness(.recovering)
         try check { () throws(SQLiteError) in
             try configure(connection, pages: settings.pages)
             try schema.migrate(connection, from: version)
@@ -113,7 +112,7 @@ extension SQLiteJournalStore {
         let wasClosed = try check { () throws(SQLiteError) in
             isNew ? true : try meta(Meta.wasClosed, on: connection) == 1
         }
-        // Checking and counting read every page.
+        // Checking and counting read all pages.
         let isSmall = found.map { $0.size < settings.checkedWhenClosedBytes } ?? true
         if let found, isSmall || !wasClosed && found.size < settings.checkedBytes {
             try checkAll(connection)
@@ -121,35 +120,37 @@ extension SQLiteJournalStore {
         session = max(known ?? 0, witnessed?.session ?? 0) + 1
         return try check { () throws(SQLiteError) in
             try begin(
-                connection, wasClosed: wasClosed, trustingMeta: wasClosed && !isSmall, isNew: isNew, claim, findings)
+                connection, wasClosed: wasClosed, trustingMeta: wasClosed && !isSmall, isNew: isNew, expected, findings)
         }
     }
 
-    /// Whether there was never anything in this spool. A kill in the first opening of all leaves an empty file.
+    /// Whether the spool is new: no database, or an empty one, which a kill during the first opening leaves. Fails if
+    /// the database is missing or empty but was not before.
     private func isNew(_ found: SpoolFile?, _ witness: SpoolWitness?, _ log: SpoolLog) throws(SpoolOpenError) -> Bool {
         guard found?.size ?? 0 == 0 else { return false }
-        // SQLite would take an empty file for a new database, and delete the log beside it.
+        // SQLite treats an empty file as a new database and deletes its log.
         guard let witness, witness.isFresh, log.frames.isEmpty else {
             throw .damaged(found == nil ? "the database is missing" : "the database is empty")
         }
         return true
     }
 
-    /// Takes the exclusive lock with the first read. Nothing is written yet.
-    package func connect(to path: String) throws(SQLiteError) -> SQLiteConnection {
-        let connection = try SQLiteConnection(path: folder.withoutLinks(path), followsLinks: false)
+    /// Opens a connection, which takes the exclusive lock with its first read. Does not write.
+    func connect(to path: String) throws(SQLiteError) -> SQLiteConnection {
+        let connection = try SQLiteConnection(path: folder.resolvingLinks(path), followsLinks: false)
         folder.makePrivate(path)
-        // Before the first read, so that no shared-memory file is made and no second process can read beside us.
+        // Set before the first read, so that there is no shared-memory file and no other process can read.
         try connection.execute("PRAGMA locking_mode = EXCLUSIVE; PRAGMA cell_size_check = ON")
         return connection
     }
 
+    /// Fails if the schema is of a later version, of another program, or damaged.
     private func refuseUnknown(_ version: Int, on connection: SQLiteConnection) throws(SpoolOpenError) {
         guard version >= 0 else { throw .damaged("its schema has the version \(version)") }
-        // The number stands in one place of the header, without a checksum; a later relay writes both.
-        let sealed = try? meta(Meta.schema, on: connection)
-        if let sealed, sealed <= schema.version, version == 0 || version > schema.version {
-            throw .damaged("its schema has the version \(version), and \(sealed) in its own numbers")
+        // `user_version` has no checksum, its copy in `meta` does. A later relay writes both.
+        let copy = try? meta(Meta.schema, on: connection)
+        if let copy, copy <= schema.version, version == 0 || version > schema.version {
+            throw .damaged("its schema has the version \(version), and \(copy) in its own numbers")
         }
         guard version <= schema.version else {
             throw .refused(.newerSchema(path: folder.database, found: version, known: schema.version))
@@ -162,8 +163,8 @@ extension SQLiteJournalStore {
         }
     }
 
-    /// The log is checkpointed by `maintain`. Free pages are not overwritten with zeros as Debian's SQLite does by
-    /// default, which would write each large body twice.
+    /// Sets the pragmas of a connection. `maintain` checkpoints the log. `secure_delete`, Debian's default, is off: it
+    /// overwrites free pages with zeros, which would write large bodies twice.
     func configure(_ connection: SQLiteConnection, pages: Int64) throws(SQLiteError) {
         try connection.execute(
             """
@@ -178,6 +179,7 @@ extension SQLiteJournalStore {
         pageLimit = nil
     }
 
+    /// Checks the whole database. Fails if it is damaged.
     private func checkAll(_ connection: SQLiteConnection) throws(SpoolOpenError) {
         let verdict = try check { () throws(SQLiteError) in
             var verdict: String?
@@ -190,23 +192,23 @@ extension SQLiteJournalStore {
         guard verdict == "ok" else { throw .damaged(verdict ?? "no verdict") }
     }
 
-    /// Reads what an earlier process left, and notes in the database itself that it is in use.
+    /// Reads the state of the last process, and marks the database as in use.
     private func begin(
-        _ connection: SQLiteConnection, wasClosed: Bool, trustingMeta: Bool, isNew: Bool, _ claim: Claim?,
+        _ connection: SQLiteConnection, wasClosed: Bool, trustingMeta: Bool, isNew: Bool, _ expected: ExpectedContent?,
         _ found: [SpoolReport]
     ) throws(SQLiteError) -> JournalRecovery {
         let statements = try SpoolStatements(connection)
         receivers = try readReceivers(connection)
         try count(connection, trustingMeta: trustingMeta)
-        let findings = try found + shortage(claim, connection)
+        let findings = try found + reportsOfMissing(expected, connection)
         let known = isNew ? 1 : try meta(Meta.reservedSequence, on: connection)
-        nextSequence = try firstSequence(behind: known, of: destinations, on: connection)
-        // Below every number, so that the first transaction writes it.
+        nextSequence = try firstSequence(after: known, of: destinations, on: connection)
+        // Below all numbers, so that the first transaction writes it.
         reservedSequence = 0
         var report: SpoolReport?
         var hooks: [HookRow] = []
         try connection.transaction { () throws(SQLiteError) in
-            let isIntact = try seal(statements)
+            let isIntact = try addMissingChecksums(statements)
             for finding in findings { try finding.write(to: connection) }
             if !isIntact {
                 try SpoolReport(text: "some of the spool's own numbers were damaged and are made anew")
@@ -226,18 +228,18 @@ extension SQLiteJournalStore {
             try reserve(statements)
             report = try SpoolReport.read(connection)
         }
-        // Into the database, for the log may be lost.
+        // Moves the mark into the database, because the log can be lost.
         try connection.checkpoint(truncating: true)
         firstSequence = nextSequence
         noteCheckpoint()
-        testify(.idle, connection)
+        writeWitness(.idle, connection)
         witness?.sync()
         self.statements = statements
-        try measure(statements)
+        try updateUsage(statements)
         databaseFile = SpoolFile(folder.database)
         logFile = SpoolFile(folder.log)
-        let held = SpoolFile(folder.ballast)?.size ?? 0
-        let size = settings.ballast(freeBytes: (folder.freeBytes ?? 0) + held)
+        let existing = SpoolFile(folder.ballast)?.size ?? 0
+        let size = settings.ballast(freeBytes: (folder.freeBytes ?? 0) + existing)
         ballast = SpoolBallast(path: folder.ballast, size: size)
         let seen = try seen(connection)
         return JournalRecovery(
@@ -245,14 +247,15 @@ extension SQLiteJournalStore {
             wasClosed: wasClosed, degraded: report?.text, missing: Int(report?.missing ?? 0))
     }
 
-    /// Makes sure that the sequence numbers up to the next one are known as given after a restart.
-    package func reserve(_ statements: SpoolStatements) throws(SQLiteError) {
+    /// Persists an upper bound of the assigned sequence numbers, so that none is assigned again after a restart.
+    func reserve(_ statements: SpoolStatements) throws(SQLiteError) {
         guard nextSequence >= reservedSequence else { return }
         let end = nextSequence + Self.sequenceBlock
         try statements.set(Meta.reservedSequence, to: end)
         reservedSequence = end
     }
 
+    /// Converts errors of `body` to `.refused`.
     private func refuse(_ body: () throws(JournalOpenError) -> Void) throws(SpoolOpenError) {
         do throws(JournalOpenError) {
             try body()
@@ -261,6 +264,7 @@ extension SQLiteJournalStore {
         }
     }
 
+    /// Converts errors of `body` to `SpoolOpenError`.
     @discardableResult
     private func check<Value>(_ body: () throws(SQLiteError) -> Value) throws(SpoolOpenError) -> Value {
         do throws(SQLiteError) {

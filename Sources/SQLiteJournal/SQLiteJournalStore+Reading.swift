@@ -9,9 +9,9 @@ extension SQLiteJournalStore {
         expect(limit > 0 && byteLimit > 0, "the read limits must be positive")
         var window = StoredWindow()
         var damaged: [Int64] = []
-        try use { (statements) throws(SQLiteError) in
+        try withStatements { (statements) throws(SQLiteError) in
             var bytes = 0
-            // Rows damaged in their ids may lie anywhere.
+            // The ids of damaged rows can have any value.
             guard let start = after.map(\.successor) ?? .min else { return }
             try statements.table(destination).pending.bind(start).query { (row) throws(SQLiteError) in
                 guard window.notifications.count < limit, bytes < byteLimit else {
@@ -39,7 +39,7 @@ extension SQLiteJournalStore {
         expect(limit > 0, "the read limit must be positive")
         var window = PendingRows()
         var damaged: [Int64] = []
-        try use { (statements) throws(SQLiteError) in
+        try withStatements { (statements) throws(SQLiteError) in
             guard let start = after.map(\.successor) ?? .min else { return }
             try statements.table(destination).rows.bind(start).query { (row) throws(SQLiteError) in
                 guard window.rows.count < limit else {
@@ -48,7 +48,7 @@ extension SQLiteJournalStore {
                 }
                 let id = JournalID(rawValue: row.integer(0))
                 window.cursor = id
-                // Readers that begin at 0 would never come to the body of a row in front of it.
+                // Readers that start at 0 would never load the body of a row with a lower id.
                 if id.destination == destination, id.sequence > 0 {
                     let flags = SpoolRow.Flags(column: row.integer(2))
                     window.rows.append(
@@ -65,20 +65,20 @@ extension SQLiteJournalStore {
         return (window, damaged.count)
     }
 
-    /// On a full disk the rows stay where they are; they are passed over in any case and found again at the next start.
+    /// If the disk is full the rows are not moved. Readers skip them, and the next start finds them again.
     private func moveToDeadLetters(_ damaged: [Int64], of destination: Destination, at now: Timestamp)
         throws(JournalStoreError)
     {
         guard !damaged.isEmpty else { return }
         do throws(JournalStoreError) {
-            try change { (statements) throws(SQLiteError) in
+            try withTransaction { (statements) throws(SQLiteError) in
                 for id in damaged {
                     let letters = deadLetterCounts[destination]
                     try moveToDeadLetters(
                         id, of: destination, reason: .damaged, attempts: 0, answer: nil, at: now,
                         as: statements.damagedID(destination), statements)
-                    // A row that is read but not found by its id stands in the wrong place: the tree is damaged too.
-                    if deadLetterCounts[destination] == letters { throw .outOfPlace(id, destination) }
+                    // A row that is read but not found by its id is misplaced, so the tree is damaged too.
+                    if deadLetterCounts[destination] == letters { throw .misplacedRow(id, destination) }
                 }
             }
         } catch {
@@ -89,7 +89,7 @@ extension SQLiteJournalStore {
 
 extension SQLiteJournalStore {
     package func deadLetters(after: JournalID?, limit: Int) throws(JournalStoreError) -> [DeadLetter] {
-        try use { (statements) throws(SQLiteError) in
+        try withStatements { (statements) throws(SQLiteError) in
             var letters: [DeadLetter] = []
             guard let start = after.map(\.successor) ?? .min else { return [] }
             let statement = try statements.deadLetters.bind(start, Int64(limit))
@@ -102,14 +102,14 @@ extension SQLiteJournalStore {
     }
 
     package func deadLetter(_ id: JournalID) throws(JournalStoreError) -> DeadLetterContent? {
-        try use { (statements) throws(SQLiteError) in try content(id, statements) }
+        try withStatements { (statements) throws(SQLiteError) in try content(id, statements) }
     }
 
     package func replay(
         _ ids: [JournalID], firstSequence: Int64
     ) throws(JournalStoreError) -> Replay<StoredNotification> {
         guard usedBytes <= settings.appendLimitBytes else { throw .full(.journalLimit) }
-        return try change { (statements) throws(SQLiteError) in
+        return try withTransaction { (statements) throws(SQLiteError) in
             var replay = Replay<StoredNotification>()
             for id in ids {
                 try requeue(id, as: firstSequence + Int64(replay.entries.count), into: &replay, statements)
@@ -120,7 +120,7 @@ extension SQLiteJournalStore {
     }
 
     package func drop(_ ids: [JournalID]) throws(JournalStoreError) -> Int {
-        try change { (statements) throws(SQLiteError) in
+        try withTransaction { (statements) throws(SQLiteError) in
             var dropped = 0
             for id in ids {
                 let destination = try content(id, statements)?.letter.destination ?? id.destination
@@ -156,7 +156,7 @@ extension SQLiteJournalStore {
     private func content(_ id: JournalID, _ statements: SpoolStatements) throws(SQLiteError) -> DeadLetterContent? {
         var content: DeadLetterContent?
         try statements.deadLetter.bind(id.rawValue).query { (row) throws(SQLiteError) in
-            // The columns of the checksum begin at 9.
+            // `SpoolStatements.deadLetter` selects the columns for the checksum from column 9 on.
             let letter = DeadLetter(row)
             let isIntact = SpoolRow.isIntact(row, from: 9) && letter.id.destination.severity == letter.severity
             content = DeadLetterContent(
@@ -167,7 +167,7 @@ extension SQLiteJournalStore {
         return content
     }
 
-    /// Returns how many rows that were: 1 or 0.
+    /// Returns the number of deleted rows: 1 or 0.
     private func remove(
         _ id: JournalID, of destination: Destination, _ statements: SpoolStatements
     ) throws(SQLiteError) -> Int {
@@ -179,7 +179,7 @@ extension SQLiteJournalStore {
 }
 
 extension DeadLetter {
-    /// Reads the columns as `SpoolStatements.deadLetters` names them.
+    /// Reads the columns that `SpoolStatements.deadLetters` selects.
     fileprivate init(_ row: SQLiteRow) {
         self.init(
             id: JournalID(rawValue: row.integer(0)), severity: Severity(spoolNumber: row.integer(4)),

@@ -3,54 +3,60 @@ import Glibc
 package import Journaling
 import Support
 
-/// The journal's embedded engine: one SQLite database in WAL mode with full synchronisation.
+/// The embedded engine of the journal: a SQLite database in WAL mode with `synchronous = FULL`.
 ///
-/// Invariants: a row is in one destination's table or in the dead letters, never in both; `reserved_sequence` is above
-/// every id ever given; the database itself says that it is open while a process works on it, so that a missing log
-/// is noticed.
+/// Invariants: A notification is in the table of its destination or in the dead letters, not in both.
+/// `reserved_sequence` is above all assigned sequence numbers. The database itself is marked as in use, so that a
+/// missing log is detected.
 package final class SQLiteJournalStore: JournalStore {
-    /// Sequence numbers are reserved in blocks, so that no commit has to write the last one given.
+    /// Sequence numbers are reserved in blocks, so that commits need not write the last one.
     static let sequenceBlock: Int64 = 1 << 20
 
-    package let settings: SpoolSettings
-    package let schema: SQLiteSchema
-    package let folder: SpoolFolder
-    package var lock: SpoolLock?
+    let settings: SpoolSettings
+    let schema: SQLiteSchema
+    let folder: SpoolFolder
+    var lock: SpoolLock?
     var ballast: SpoolBallast
-    /// Nil before opening, after closing and after a failure.
+    /// Nil before opening, after closing and after an error.
     var statements: SpoolStatements?
+    /// The value of `reserved_sequence` on disk.
     var reservedSequence: Int64 = 0
-    /// Above every sequence number given so far.
-    package var nextSequence: Int64 = 1
-    /// The first that this process gave.
-    package var firstSequence: Int64 = 1
+    /// Above all assigned sequence numbers.
+    var nextSequence: Int64 = 1
+    /// The first sequence number of this process.
+    var firstSequence: Int64 = 1
     var witness: SpoolWitnessFile?
-    /// Counts openings.
-    package var session: Int64 = 0
-    /// Of the log as it is written now; to be read again after each checkpoint.
+    /// The number of openings of the spool, including this one.
+    var session: Int64 = 0
+    /// The salts of the current log. A checkpoint changes them.
     var salts: UInt64 = 0
     var areSaltsKnown = false
-    /// The database's size after the last checkpoint.
+    /// The size of the database file after the last checkpoint.
     var databaseBytes: Int64 = 0
     var databaseFile: SpoolFile?
     var logFile: SpoolFile?
 
-    /// The names of those that have a number.
-    package var receivers: [ReceiverID: String] = [:]
-    package var pendingCounts: [Destination: Int] = [:]
-    package var deadLetterCounts: [Destination: Int] = [:]
-    /// When this process wrote each record of a hook, counted in writes; those found at opening come first.
+    /// The names of the receivers that have a number.
+    package internal(set) var receivers: [ReceiverID: String] = [:]
+    package internal(set) var pendingCounts: [Destination: Int] = [:]
+    package internal(set) var deadLetterCounts: [Destination: Int] = [:]
+    /// The number of the last write of each hook record. Records found at opening have the lowest numbers.
     var hookWrites: [[UInt8]: Int] = [:]
-    /// The last number in `hookWrites`.
+    /// The highest number in `hookWrites`.
     var lastHookWrite = 0
-    package var usedBytes: Int64 = 0
-    /// SQLite's limit in force; nil where it was not set yet.
+    var usedBytes: Int64 = 0
+    /// The current `max_page_count`; nil before it is set.
     var pageLimit: Int64?
-    /// The size of the transaction being tried.
+    /// The size of the current transaction's bodies in bytes.
     var attemptedBytes: Int64 = 0
 
-    /// - precondition: The limit is at least 1 MiB.
-    package init(_ settings: SpoolSettings, schema: SQLiteSchema = .current) {
+    /// - precondition: `limitBytes` is at least 1 MiB.
+    package convenience init(_ settings: SpoolSettings) {
+        self.init(settings, schema: .current)
+    }
+
+    /// - precondition: `limitBytes` is at least 1 MiB.
+    init(_ settings: SpoolSettings, schema: SQLiteSchema) {
         expect(settings.limitBytes >= 1 << 20, "the size limit is below 1 MiB")
         self.settings = settings
         self.schema = schema
@@ -63,24 +69,24 @@ package final class SQLiteJournalStore: JournalStore {
             usedBytes: usedBytes, limitBytes: settings.limitBytes, appendLimitBytes: settings.appendLimitBytes)
     }
 
-    /// All that have a table.
-    package var destinations: [Destination] {
+    /// The destinations that have a table.
+    var destinations: [Destination] {
         Destination.all(with: receivers.keys)
     }
 
-    /// Some way below the limit, so that the state does not change with every message.
+    /// Below 7/8 of the limit, so that the state does not flap.
     package var hasCapacity: Bool {
         usedBytes <= settings.appendLimitBytes / 8 * 7
     }
 
     package func oldestPending(_ destination: Destination) throws(JournalStoreError) -> Timestamp? {
-        try use { (statements) throws(SQLiteError) in
+        try withStatements { (statements) throws(SQLiteError) in
             try statements.table(destination).oldest.integer().map { Timestamp(nanosecondsSince1970: $0) }
         }
     }
 
     package func close(at now: Timestamp) throws(JournalStoreError) {
-        try use { (statements) throws(SQLiteError) in
+        try withStatements { (statements) throws(SQLiteError) in
             let connection = statements.connection
             try limitPages(isBounded: false, connection)
             try connection.transaction { () throws(SQLiteError) in
@@ -92,10 +98,10 @@ package final class SQLiteJournalStore: JournalStore {
                 try statements.set(Meta.wasClosed, to: 1)
                 try SpoolReport.clear(connection)
             }
-            withdrawClaim(.idle)
+            invalidateWitness(.idle)
             try connection.checkpoint(truncating: true)
             noteCheckpoint()
-            testify(.closed, connection)
+            writeWitness(.closed, connection)
             witness?.sync()
         }
         closeWithoutFlush()
@@ -107,8 +113,10 @@ package final class SQLiteJournalStore: JournalStore {
         lock = nil
     }
 
-    /// Runs `body` with the statements and translates what SQLite says went wrong.
-    package func use<Value>(_ body: (SpoolStatements) throws(SQLiteError) -> Value) throws(JournalStoreError) -> Value {
+    /// Runs `body` with the prepared statements and converts its errors. Must be called only while the store is open.
+    func withStatements<Value>(_ body: (SpoolStatements) throws(SQLiteError) -> Value) throws(JournalStoreError)
+        -> Value
+    {
         guard let statements else { bug("the journal store is used while it is not open") }
         do throws(SQLiteError) {
             return try body(statements)
@@ -117,11 +125,11 @@ package final class SQLiteJournalStore: JournalStore {
         }
     }
 
-    /// Only what leaves SQLite in order is a full journal; everything else ends the engine. A failed fsync above all:
-    /// the kernel may have dropped the pages, and a second fsync would then succeed without them.
+    /// Only a lack of space is recoverable. All other errors are permanent, such as a failed fsync: the kernel may have
+    /// dropped the pages, so a second fsync would succeed without them.
     private func storeError(_ error: SQLiteError) -> JournalStoreError {
         switch error.code {
-        // The statements are right and the ids are new: a conflict or an unknown column comes from damaged content.
+        // The statements are correct and the ids are new, so a conflict or an unknown column means damaged content.
         case .corrupt, .notADatabase, .constraint, .mismatch, .generic:
             folder.markDamaged()
             return .broken(error.description)
@@ -134,18 +142,21 @@ package final class SQLiteJournalStore: JournalStore {
         }
     }
 
-    /// SQLite says "full" for its page limit and for the disk alike. A row may take twice its size, when no second one
-    /// fits into its page.
+    /// Whether SQLITE_FULL means the page limit, not the disk. A row can need twice its size, if its page has no space
+    /// for a second one.
     private var isNearLimit: Bool {
         pageLimit != SpoolSettings.unlimitedPages
             && usedBytes + 2 * attemptedBytes + 64 * SpoolSettings.pageSize >= settings.limitBytes
     }
 }
 
-/// Counting what an earlier process left.
+/// Counts the rows at opening.
 extension SQLiteJournalStore {
-    /// Counting reads every page, so the last process's own count is taken where it ended orderly.
-    package func count(_ connection: SQLiteConnection, trustingMeta: Bool) throws(SQLiteError) {
+    /// Sets the counts.
+    ///
+    /// - Parameter trustingMeta: Uses the counts that the last process stored when it closed, since counting reads all
+    ///   pages.
+    func count(_ connection: SQLiteConnection, trustingMeta: Bool) throws(SQLiteError) {
         (pendingCounts, deadLetterCounts) = ([:], [:])
         var isTrusted = trustingMeta
         for destination in destinations where isTrusted {
@@ -171,10 +182,10 @@ extension SQLiteJournalStore {
         }
     }
 
-    /// As many as an index holds at most, oldest first.
-    package func seen(_ connection: SQLiteConnection) throws(SQLiteError) -> [SeenKey] {
+    /// Reads the dedupe keys, oldest first: at most the capacity of `DedupeIndex`.
+    func seen(_ connection: SQLiteConnection) throws(SQLiteError) -> [SeenKey] {
         var keys: [SeenKey] = []
-        // The ids grow from 1: what lies beyond is damaged.
+        // Ids start at 1; rows outside of the range are damaged.
         let statement = try connection.prepare(
             "SELECT id, at, key FROM seen WHERE id BETWEEN 1 AND \(Int64(1) << 60) ORDER BY id DESC LIMIT 262144")
         try statement.query { (row) throws(SQLiteError) in
@@ -186,12 +197,14 @@ extension SQLiteJournalStore {
         return keys.reversed()
     }
 
-    /// Fewer rows than were acknowledged, in files that seem whole.
-    func shortage(_ claim: Claim?, _ connection: SQLiteConnection) throws(SQLiteError) -> [SpoolReport] {
-        guard let claim, claim.isExact else { return [] }
+    /// Reports acknowledged notifications that are missing although the files seem intact.
+    func reportsOfMissing(_ expected: ExpectedContent?, _ connection: SQLiteConnection) throws(SQLiteError)
+        -> [SpoolReport]
+    {
+        guard let expected, expected.isExact else { return [] }
         let counted = { [self] in pendingCounts.values.reduce(0) { $0 + Int64($1) } }
-        if counted() != claim.witness.pending { try count(connection, trustingMeta: false) }
-        let missing = claim.witness.pending - counted()
+        if counted() != expected.witness.pending { try count(connection, trustingMeta: false) }
+        let missing = expected.witness.pending - counted()
         guard missing > 0 else { return [] }
         return [SpoolReport(missing: missing, text: SpoolReport.missing(missing))]
     }
@@ -200,26 +213,26 @@ extension SQLiteJournalStore {
 extension SQLiteJournalStore {
     package func inspect() throws(JournalStoreError) -> StorageSpace {
         try checkFiles()
-        // So that a power cut leaves it no further behind than this.
+        // Bounds how old the witness is after a power failure.
         witness?.sync()
-        if isShort, checkpointGrowth > 0 { try emptyLog() }
-        return !isShort && ballast.hold() ? .ample : .low
+        if isLowOnSpace, checkpointGrowth > 0 { try emptyLog() }
+        return !isLowOnSpace && ballast.allocate() ? .ample : .low
     }
 
-    private var isShort: Bool {
-        // The ballast counts as free: it is there to be given up. So taking it back does not change the verdict.
+    private var isLowOnSpace: Bool {
+        // The ballast counts as free space, so that allocating it does not change the result.
         let free = folder.freeBytes ?? 0
-        return free + (ballast.isHeld ? ballast.size : 0) < 2 * ballast.size + checkpointGrowth
+        return free + (ballast.isAllocated ? ballast.size : 0) < 2 * ballast.size + checkpointGrowth
     }
 
-    /// By how many bytes a checkpoint can let the database grow. A start after a kill begins with one, so that what is
-    /// accepted must leave room for it.
+    /// The number of bytes by which a checkpoint can enlarge the database. The start after a kill needs that space for
+    /// its checkpoint.
     private var checkpointGrowth: Int64 { Int64(statements?.connection.logFrames ?? 0) * SpoolSettings.pageSize }
 
-    /// Whether the disk has room for an append and for the checkpoint after it, with a ballast's size to spare.
+    /// Whether the disk has space for an append, the checkpoint after it, and the ballast.
     func hasSpace(for bytes: Int64) -> Bool {
         guard let free = folder.freeBytes else { return true }
-        // Once in the log and once in the database.
+        // The bodies are written to the log and to the database.
         return free >= ballast.size + checkpointGrowth + 2 * bytes
     }
 
@@ -230,18 +243,18 @@ extension SQLiteJournalStore {
 
     private func emptyLog() throws(JournalStoreError) {
         do throws(JournalStoreError) {
-            try use { (statements) throws(SQLiteError) in
-                withdrawClaim(.idle)
+            try withStatements { (statements) throws(SQLiteError) in
+                invalidateWitness(.idle)
                 try statements.connection.checkpoint(truncating: true)
                 noteCheckpoint()
             }
         } catch {
-            // Still full: the next inspection or settlement tries again.
+            // The disk is still full. The next inspection or settlement retries.
             guard case .full = error else { throw error }
         }
     }
 
-    /// A commit into a file that has no name any more would be lost with the process.
+    /// Fails if a file was deleted or replaced: commits to it would be lost when the process ends.
     private func checkFiles() throws(JournalStoreError) {
         guard let databaseFile, databaseFile.isSame(as: SpoolFile(folder.database)) else {
             throw .broken("\(folder.database) was removed or replaced while in use")

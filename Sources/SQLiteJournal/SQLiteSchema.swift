@@ -2,20 +2,20 @@ import Alerts
 import Journaling
 import Support
 
-/// The tables of the spool and how they came to be; `user_version` counts the migrations that a file has had.
+/// The schema of the spool and its migrations. `user_version` is the number of migrations that a file has had.
 ///
-/// Each destination has a table of its own, keyed by id alone. An index over (destination, id) of one table is as fast
-/// (measured: 49,000-65,000 rows a second against 56,000-58,000, within the noise), but is not covered by the rows'
-/// checksums: a flipped bit in it would hide a notification without a trace.
-package struct SQLiteSchema {
-    /// The migration at index n leads from version n to n + 1. One that was released never changes.
+/// Each destination has its own table with the id as its key. One table with an index over (destination, id) is as fast
+/// (measured: 49,000-65,000 against 56,000-58,000 rows a second). But row checksums do not cover an index, so a flipped
+/// bit in it could hide a notification undetected.
+struct SQLiteSchema {
+    /// The migration at index n leads from version n to n + 1. Released migrations must not change.
     var migrations: [String]
 
-    package init(migrations: [String]) {
+    init(migrations: [String]) {
         self.migrations = migrations
     }
 
-    static let current = SQLiteSchema(migrations: [initial, receivers, sealed, hooks])
+    static let current = SQLiteSchema(migrations: [initial, receivers, checksums, hooks])
 
     var version: Int { migrations.count }
 
@@ -23,7 +23,7 @@ package struct SQLiteSchema {
         "notification_\(destination.spoolName)"
     }
 
-    /// The statement that makes a destination's table.
+    /// The statement that creates the table of a destination.
     static func create(_ destination: Destination) -> String {
         """
         CREATE TABLE \(table(destination)) (
@@ -36,7 +36,7 @@ package struct SQLiteSchema {
         """
     }
 
-    /// Makes a receiver known, with its tables.
+    /// Adds a receiver and its tables.
     static func add(_ name: String, as id: ReceiverID, to connection: SQLiteConnection) throws(SQLiteError) {
         let number = Int64(id.rawValue)
         try connection.prepare("INSERT INTO receiver (number, name, crc) VALUES (?, ?, ?)")
@@ -46,26 +46,26 @@ package struct SQLiteSchema {
         }
     }
 
-    /// Brings the database to this version, step by step, each in its own transaction.
+    /// Migrates the database from `version` to this version. Each migration has its own transaction.
     func migrate(_ connection: SQLiteConnection, from version: Int) throws(SQLiteError) {
         for step in version..<max(version, self.version) {
             try connection.transaction { () throws(SQLiteError) in
                 try connection.execute(migrations[step])
                 try connection.execute("PRAGMA user_version = \(step + 1)")
-                if step + 1 >= Self.sealedVersion { try note(version: step + 1, in: connection) }
+                if step + 1 >= Self.checksumVersion { try writeVersion(step + 1, to: connection) }
             }
         }
     }
 
-    /// In the same transaction as `user_version`: if only that were new, an earlier relay would take the file for damaged
-    /// and not for that of a later one.
-    private func note(version: Int, in connection: SQLiteConnection) throws(SQLiteError) {
+    /// Writes the version to `meta`, in the transaction that sets `user_version`. If only `user_version` were new, an
+    /// earlier relay would treat the file as damaged instead of refusing it.
+    private func writeVersion(_ version: Int, to connection: SQLiteConnection) throws(SQLiteError) {
         let (key, value) = (SQLiteJournalStore.Meta.schema, Int64(version))
         try connection.prepare("INSERT OR REPLACE INTO meta (key, value, crc) VALUES (?, ?, ?)")
             .bind(key, value, RowChecksum.of(name: key, value: value)).run()
     }
 
-    /// `crc` is `RowChecksum`; `seen` needs none, since a damaged key matches no payload.
+    /// `crc` is `RowChecksum`. `seen` has none, because a damaged key matches no payload.
     private static let initial =
         Destination.severityRooms.map(create).joined(separator: "\n") + """
 
@@ -85,50 +85,50 @@ package struct SQLiteSchema {
             CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
             """
 
-    /// The numbers of the configuration's receivers; each gets its tables with its number.
+    /// The numbers of the configured receivers. A receiver's tables are created with its number.
     private static let receivers = "CREATE TABLE receiver (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
 
-    /// The first version whose `meta` and `receiver` have a checksum in each row, and which has a `report`.
-    static let sealedVersion = 3
+    /// The first version with checksums in `meta` and `receiver`, and with the table `report`.
+    static let checksumVersion = 3
 
-    /// Stands for the checksum of a row from before version 3, until the first start seals it. No CRC-32 is negative.
-    static let unsealed: Int64 = -1
+    /// The placeholder in rows from before version 3, until the first start adds the checksum. No CRC-32 is negative.
+    static let noChecksum: Int64 = -1
 
-    /// `report` holds what a start found damaged or missing, until the relay is stopped in order: a process that is
-    /// killed right after a repair must not hide it from the next.
-    private static let sealed = """
-        ALTER TABLE meta ADD COLUMN crc INTEGER NOT NULL DEFAULT \(unsealed);
-        ALTER TABLE receiver ADD COLUMN crc INTEGER NOT NULL DEFAULT \(unsealed);
+    /// `report` contains the damage found at a start until the relay is stopped orderly, so that a kill after a repair
+    /// does not hide it.
+    private static let checksums = """
+        ALTER TABLE meta ADD COLUMN crc INTEGER NOT NULL DEFAULT \(noChecksum);
+        ALTER TABLE receiver ADD COLUMN crc INTEGER NOT NULL DEFAULT \(noChecksum);
         CREATE TABLE report (id INTEGER PRIMARY KEY, missing INTEGER NOT NULL, text TEXT NOT NULL);
         """
 
-    /// With this version `crc` of a notification and of a dead letter also holds flags (`SpoolRow.checksum`). An earlier
-    /// relay would take such rows for damaged, so it must refuse the file by its version.
+    /// From this version on, `crc` of notifications and dead letters also contains flags (`SpoolRow.checksum`). An
+    /// earlier relay would treat such rows as damaged, so it must refuse the file by its version.
     private static let hooks = """
         CREATE TABLE hook (key BLOB PRIMARY KEY, value BLOB NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
         """
 }
 
 extension Destination {
-    /// As it stands in the names of tables and counts: `critical`, `3_critical`.
+    /// The name in tables and counts, for example `critical` or `3_critical`.
     var spoolName: String {
         receiver == .severityRooms ? severity.rawValue : "\(receiver.rawValue)_\(severity.rawValue)"
     }
 }
 
-/// The statements that run again and again, prepared once.
-package final class SpoolStatements {
-    /// Those of one destination's table.
+/// The prepared statements of a connection.
+final class SpoolStatements {
+    /// The statements for the table of a destination.
     struct Table {
         let insert: SQLiteStatement
         let delete: SQLiteStatement
-        /// Copies a row to the dead letters without a look at its content.
+        /// Copies a row to the dead letters without checking its content.
         let moveToDeadLetters: SQLiteStatement
         let pending: SQLiteStatement
-        /// Reads nothing behind `crc`, and so no overflow page of a body.
+        /// Selects no column after `crc`, so that SQLite does not read the overflow pages of bodies.
         let rows: SQLiteStatement
         let oldest: SQLiteStatement
-        /// Inserts what may be there already.
+        /// Inserts a row unless its id exists.
         let salvage: SQLiteStatement
 
         init(_ destination: Destination, on connection: SQLiteConnection) throws(SQLiteError) {
@@ -158,17 +158,17 @@ package final class SpoolStatements {
     let dropDeadLetter: SQLiteStatement
     let isDeadLetter: SQLiteStatement
     let salvageDeadLetter: SQLiteStatement
-    let setMeta: SQLiteStatement
+    private let setMeta: SQLiteStatement
     let setHook: SQLiteStatement
     let dropHook: SQLiteStatement
     let pageCount: SQLiteStatement
     let freePages: SQLiteStatement
-    /// Prepared when first needed: most receivers see one severity or two.
+    /// Prepared at the first use, because most receivers get only one or two severities.
     private var tables: [Destination: Table] = [:]
 
     init(_ connection: SQLiteConnection) throws(SQLiteError) {
         self.connection = connection
-        // A damaged row may have any id; none of them is worth a failed commit.
+        // REPLACE, because a damaged row can have the same id, and the commit must not fail.
         insertSeen = try connection.prepare("INSERT OR REPLACE INTO seen (id, at, key) VALUES (?, ?, ?)")
         forgetSeen = try connection.prepare("DELETE FROM seen WHERE id <= ?")
         deadLetters = try connection.prepare(
@@ -204,12 +204,12 @@ package final class SpoolStatements {
         return table
     }
 
-    /// Lets go of what was prepared for a table that is about to be dropped.
-    func forget(_ destination: Destination) {
+    /// Releases the statements for a table before it is dropped.
+    func removeTable(_ destination: Destination) {
         tables[destination] = nil
     }
 
-    /// An id for a damaged row, whose own is not to be trusted and may be another's.
+    /// Returns an unused id for a damaged row, whose own id cannot be trusted.
     func damagedID(_ destination: Destination) throws(SQLiteError) -> Int64 {
         var sequence = JournalID.sequences.upperBound
         while try isDeadLetter.bind(JournalID(sequence: sequence, destination: destination).rawValue).integer() != nil {
@@ -218,6 +218,7 @@ package final class SpoolStatements {
         return JournalID(sequence: sequence, destination: destination).rawValue
     }
 
+    /// Sets a value in `meta`.
     func set(_ key: String, to value: Int64) throws(SQLiteError) {
         try setMeta.bind(key, value, RowChecksum.of(name: key, value: value)).run()
     }

@@ -3,8 +3,8 @@ import CSQLite
 import Journaling
 import Support
 
-/// A prepared statement, to be run many times. Every way of running it resets it, so none keeps a read open.
-package final class SQLiteStatement {
+/// A prepared statement. Each function that runs it also resets it, so that no read transaction stays open.
+final class SQLiteStatement {
     private let handle: OpaquePointer
     private let sql: String
     private let connection: SQLiteConnection
@@ -23,7 +23,7 @@ package final class SQLiteStatement {
         sqlite3_finalize(handle)
     }
 
-    /// Binds the parameters from the first on; text is copied, nil is NULL.
+    /// Binds the parameters in their order. Text and blobs are copied; nil is bound as NULL.
     func bind(_ values: (any SQLiteBindable)?...) throws(SQLiteError) -> SQLiteStatement {
         for (index, value) in values.enumerated() {
             let index = Int32(index + 1)
@@ -33,27 +33,28 @@ package final class SQLiteStatement {
         return self
     }
 
-    /// As above for four integers, without a box around each: the row that every accepted webhook writes.
+    /// Binds four integers without existential boxes. Each accepted webhook uses it.
     func bind(
         _ first: Int64, _ second: Int64, _ third: Int64, _ fourth: Int64
     ) throws(SQLiteError) -> SQLiteStatement {
         let codes =
             sqlite3_bind_int64(handle, 1, first) | sqlite3_bind_int64(handle, 2, second)
             | sqlite3_bind_int64(handle, 3, third) | sqlite3_bind_int64(handle, 4, fourth)
-        // SQLITE_OK is 0, so any failure shows.
+        // SQLITE_OK is 0, so the union is not 0 if any call failed.
         guard codes == SQLITE_OK else { throw connection.lastError(sql) }
         return self
     }
 
+    /// Runs the statement and ignores its rows.
     func run() throws(SQLiteError) {
         defer { sqlite3_reset(handle) }
         while try step() {}
     }
 
-    /// Binds a blob without a copy and runs.
+    /// Binds a blob without copying it and runs the statement.
     func run(blob: [UInt8], at index: Int32) throws(SQLiteError) {
         try blob.withUnsafeBufferPointer { (bytes) throws(SQLiteError) in
-            // A nil destructor is SQLITE_STATIC: the bytes outlive the call, and the binding is cleared before they go.
+            // A nil destructor is SQLITE_STATIC: the bytes outlive the call, and then the binding is cleared.
             let code =
                 bytes.isEmpty
                 ? sqlite3_bind_zeroblob(handle, index, 0)
@@ -64,7 +65,7 @@ package final class SQLiteStatement {
         }
     }
 
-    /// Hands each row to `visit` until it returns false. A row is valid during the call only.
+    /// Calls `visit` with each row until it returns false. A row is valid during the call only.
     func query(_ visit: (SQLiteRow) throws(SQLiteError) -> Bool) throws(SQLiteError) {
         defer { sqlite3_reset(handle) }
         while try step() {
@@ -72,7 +73,7 @@ package final class SQLiteStatement {
         }
     }
 
-    /// The first column of the first row, nil without a row.
+    /// Returns the first column of the first row; nil if there is no row or it is NULL.
     func integer() throws(SQLiteError) -> Int64? {
         var result: Int64?
         try query { (row) throws(SQLiteError) in
@@ -82,6 +83,7 @@ package final class SQLiteStatement {
         return result
     }
 
+    /// Advances to the next row. Returns false if there is none.
     private func step() throws(SQLiteError) -> Bool {
         switch sqlite3_step(handle) {
         case SQLITE_ROW: return true
@@ -91,7 +93,7 @@ package final class SQLiteStatement {
     }
 }
 
-/// A row that a statement stands on.
+/// The current row of a statement.
 struct SQLiteRow {
     private let handle: OpaquePointer
 
@@ -99,7 +101,7 @@ struct SQLiteRow {
         self.handle = handle
     }
 
-    /// The bytes of all text and blobs.
+    /// The size of all text and blobs in bytes.
     var bytes: Int {
         (0..<sqlite3_column_count(handle)).reduce(0) { sum, column in
             switch sqlite3_column_type(handle, column) {
@@ -121,7 +123,7 @@ struct SQLiteRow {
         sqlite3_column_text(handle, column).map { String(cString: $0) }
     }
 
-    /// The bytes where SQLite keeps them: valid until the statement moves on.
+    /// Calls `body` with the bytes of a blob in SQLite's memory, which are valid during the call only.
     func withBlob<Result>(_ column: Int32, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         let start = sqlite3_column_blob(handle, column)
         return body(UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column))))
@@ -132,22 +134,22 @@ struct SQLiteRow {
     }
 }
 
-/// A value that a statement's parameter can take.
+/// A value that can be bound to a parameter.
 protocol SQLiteBindable {
-    /// Returns SQLite's result code.
+    /// Binds the value. Returns SQLite's result code.
     func bind(to statement: OpaquePointer, at index: Int32) -> Int32
 }
 
 extension Int64: SQLiteBindable {
-    package func bind(to statement: OpaquePointer, at index: Int32) -> Int32 {
+    func bind(to statement: OpaquePointer, at index: Int32) -> Int32 {
         sqlite3_bind_int64(statement, index, self)
     }
 }
 
 extension [UInt8]: SQLiteBindable {
-    package func bind(to statement: OpaquePointer, at index: Int32) -> Int32 {
+    func bind(to statement: OpaquePointer, at index: Int32) -> Int32 {
         withUnsafeBytes { bytes in
-            // Without bytes there may be no address, which SQLite would take for NULL.
+            // An empty buffer can have a nil address, which SQLite would bind as NULL.
             bytes.isEmpty
                 ? sqlite3_bind_zeroblob(statement, index, 0)
                 : relay_sqlite3_bind_blob_copy(statement, index, bytes.baseAddress, UInt64(bytes.count))
@@ -156,7 +158,7 @@ extension [UInt8]: SQLiteBindable {
 }
 
 extension String: SQLiteBindable {
-    package func bind(to statement: OpaquePointer, at index: Int32) -> Int32 {
+    func bind(to statement: OpaquePointer, at index: Int32) -> Int32 {
         var copy = self
         return copy.withUTF8 { bytes in
             bytes.withMemoryRebound(to: CChar.self) {

@@ -3,24 +3,25 @@ import Glibc
 import Journaling
 import Support
 
-/// The names in the storage folder, and what the file system says about them.
-package struct SpoolFolder {
+/// The paths of the files in the storage folder, and file system operations on them.
+struct SpoolFolder {
     let path: String
 
     var database: String { path + "/spool.db" }
-    /// A file's path without the symbolic links that may lead to the folder, as systemd's StateDirectory is one.
-    func withoutLinks(_ file: String) -> String {
+    var log: String { database + "-wal" }
+    var witness: String { path + "/spool.witness" }
+    var ballast: String { path + "/spool.ballast" }
+    /// SQLite writes it before the database is in WAL mode.
+    var rollbackJournal: String { database + "-journal" }
+
+    /// The path of a file with the symbolic links of its folder resolved. systemd's StateDirectory can be such a link.
+    func resolvingLinks(_ file: String) -> String {
         guard file.hasPrefix(path + "/"), let real = realpath(path, nil) else { return file }
         defer { free(real) }
         return String(cString: real) + file.dropFirst(path.count)
     }
-    var log: String { database + "-wal" }
-    var witness: String { path + "/spool.witness" }
-    var ballast: String { path + "/spool.ballast" }
-    /// What SQLite writes before a database is in WAL mode.
-    var rollbackJournal: String { database + "-journal" }
 
-    /// Makes the folder, and those above it, for the owner only: bodies of alerts are nobody else's business.
+    /// Creates the folder and its parents with mode 0700, because alerts can be confidential.
     func create() throws(JournalOpenError) {
         var current = path.hasPrefix("/") ? "" : "."
         for part in path.split(separator: "/") {
@@ -31,17 +32,17 @@ package struct SpoolFolder {
         }
     }
 
-    /// Bytes that this process may still write; nil when the file system does not answer.
+    /// The free space for this process in bytes; nil if statvfs(3) fails.
     var freeBytes: Int64? {
         var status = statvfs()
         guard statvfs(path, &status) == 0 else { return nil }
-        // Some file systems of networks state more than can be counted.
+        // Some network file systems report more than 64 bits can represent.
         let (bytes, isTooLarge) = Int64(clamping: status.f_bavail)
             .multipliedReportingOverflow(by: Int64(clamping: status.f_frsize))
         return isTooLarge ? .max : bytes
     }
 
-    /// For a folder that others may enter; the log takes over the mode of the database when SQLite makes it.
+    /// Sets mode 0600, since others may have access to the folder. SQLite creates the log with the database's mode.
     func makePrivate(_ path: String) {
         chmod(path, 0o600)
     }
@@ -52,13 +53,13 @@ package struct SpoolFolder {
     }
 }
 
-/// A file as the file system knows it, whatever its name.
+/// The identity and size of a file.
 struct SpoolFile: Equatable {
-    let device: UInt
-    let inode: UInt
+    private let device: UInt
+    private let inode: UInt
     let size: Int64
 
-    /// Nil where there is no such file.
+    /// Returns nil if the file does not exist.
     init?(_ path: String) {
         var status = stat()
         guard stat(path, &status) == 0, status.st_nlink > 0 else { return nil }
@@ -76,29 +77,30 @@ struct SpoolFile: Equatable {
     }
 }
 
-/// Where the embedded spool lies and how much it may take.
+/// The folder and the limits of the embedded spool.
 package struct SpoolSettings: Sendable {
-    /// The storage folder; made where there is none.
-    package var folder: String
-    /// Root may work in anybody's folder: for commands that a person gives, not for the server.
-    package var letsRootIn = false
-    /// The database's size at most; its log adds up to 32 MiB, the ballast its own size.
-    package var limitBytes: Int64 = 1 << 30
-    /// Before it is capped to an eighth of the limit and of the space that is free at the start; 0 for none.
-    var ballastBytes: Int64 = 32 << 20
-    /// Above this size a database is not checked as a whole after an unclean end, so that starting does not take
-    /// minutes.
+    /// The storage folder. It is created if it does not exist.
+    var folder: String
+    /// Whether root may use a folder of any owner. True for the commands of an operator, false for the server.
+    var allowsRoot = false
+    /// The maximum size of the database in bytes. Its log (up to 32 MiB) and the ballast are not included.
+    var limitBytes: Int64 = 1 << 30
+    /// The maximum size of the ballast in bytes; 0 for no ballast. It is also limited to an eighth of `limitBytes` and
+    /// of the free space at the start.
+    private var ballastBytes: Int64 = 32 << 20
+    /// Databases from this size in bytes on are not checked after an unclean shutdown, because it would take minutes.
     var checkedBytes: Int64 = 1 << 30
 
-    /// The same after an orderly end. Damage then is the disk's, and rare; the check takes a tenth of a second.
+    /// Databases from this size in bytes on are not checked after a clean shutdown. Damage is rare then; the check of a
+    /// smaller one takes 0.1 s.
     var checkedWhenClosedBytes: Int64 = 64 << 20
 
     package init(
-        folder: String, letsRootIn: Bool = false, limitBytes: Int64 = 1 << 30, ballastBytes: Int64 = 32 << 20,
+        folder: String, allowsRoot: Bool = false, limitBytes: Int64 = 1 << 30, ballastBytes: Int64 = 32 << 20,
         checkedBytes: Int64 = 1 << 30, checkedWhenClosedBytes: Int64 = 64 << 20
     ) {
         self.folder = folder
-        self.letsRootIn = letsRootIn
+        self.allowsRoot = allowsRoot
         self.limitBytes = limitBytes
         self.ballastBytes = ballastBytes
         self.checkedBytes = checkedBytes
@@ -106,27 +108,30 @@ package struct SpoolSettings: Sendable {
     }
 
     static let pageSize: Int64 = 8192
-    /// The log is checkpointed at 16 MB: it costs 3-9 ms then, and a larger one only more (decision 2).
+    /// The log is checkpointed at 16 MB, which takes 3-9 ms. Larger logs take longer (docs/decisions/0002).
     static let framesPerCheckpoint = 2000
 
-    package var pages: Int64 { limitBytes / Self.pageSize }
+    /// `limitBytes` in pages.
+    var pages: Int64 { limitBytes / Self.pageSize }
 
-    /// The most that SQLite 3.40 takes for max_page_count: 8 TiB.
+    /// The maximum of max_page_count in SQLite 3.40: 8 TiB.
     static let unlimitedPages: Int64 = 1_073_741_823
 
-    /// Appends stop here: the rest is for settlements, since moving a dead letter may need pages for a moment.
-    package var appendLimitBytes: Int64 { limitBytes - max(limitBytes / 64, 32 * Self.pageSize) }
+    /// The size limit for appends in bytes. The rest is for settlements, because moving a dead letter can need pages
+    /// temporarily.
+    var appendLimitBytes: Int64 { limitBytes - max(limitBytes / 64, 32 * Self.pageSize) }
 
+    /// The size of the ballast in bytes.
     func ballast(freeBytes: Int64) -> Int64 {
         max(0, min(ballastBytes, limitBytes / 8, freeBytes / 8))
     }
 }
 
-/// The hold of one process on a spool's folder; ends with the process or with this object, whichever is first.
-package final class SpoolLock {
+/// A lock on the folder of a spool. It is released when this object is released or the process ends.
+final class SpoolLock {
     private let descriptor: Int32
 
-    /// Takes the lock and writes this process's id into its file.
+    /// Locks the folder and writes the process id to the lock file. Fails if another process has the lock.
     init(folder: String) throws(JournalOpenError) {
         let path = folder + "/spool.lock"
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
@@ -137,16 +142,16 @@ package final class SpoolLock {
                 ? .locked(folder: folder, process: Self.holder(descriptor))
                 : .unusable(path: path, reason: String(cString: strerror(errno)))
         }
-        // The id is for people only, so a full disk may leave it out.
+        // The id is informational, so errors such as a full disk are ignored.
         let identity = [UInt8]("\(getpid())\n".utf8)
         _ = ftruncate(descriptor, 0)
         _ = pwrite(descriptor, identity, identity.count, 0)
     }
 
     deinit {
-        // Closing alone keeps the lock while a child that another thread has forked has not reached its exec.
+        // A child that another thread forked has the descriptor until its exec, so closing alone may not unlock.
         flock(descriptor, LOCK_UN)
-        // The file stays: unlinking it would let two processes lock two files of one name.
+        // The file is not deleted: two processes could then lock two files of the same name.
         Glibc.close(descriptor)
     }
 
@@ -158,23 +163,24 @@ package final class SpoolLock {
     }
 }
 
-/// A file that does nothing but occupy space, to be given up when the disk is full: SQLite then can neither delete
-/// nor checkpoint until something is freed.
+/// A file that reserves disk space. It is deleted when the disk is full, because SQLite needs space to delete rows and
+/// to checkpoint.
 struct SpoolBallast {
     let path: String
-    /// In bytes; 0 for no ballast at all.
+    /// The size in bytes; 0 for no ballast.
     let size: Int64
 
-    var isHeld: Bool {
+    /// Whether the file exists and occupies its space.
+    var isAllocated: Bool {
         var status = stat()
-        // Blocks count 512 bytes (stat(2)); a file of holes holds no space.
+        // st_blocks counts 512 bytes (stat(2)). A sparse file does not occupy its size.
         return lstat(path, &status) == 0 && status.st_size == size && Int64(status.st_blocks) * 512 >= size
     }
 
-    /// Takes the space; returns false when there is not enough of it. A file system that cannot reserve space, or a
-    /// limit on the size of files, leaves the spool without a ballast.
-    func hold() -> Bool {
-        guard size > 0, !isHeld else { return true }
+    /// Creates the file. Returns false if there is not enough space. On other errors, such as a file system without
+    /// fallocate or a file size limit, the spool has no ballast and the result is true.
+    func allocate() -> Bool {
+        guard size > 0, !isAllocated else { return true }
         release()
         let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
         guard descriptor >= 0 else { return errno != ENOSPC && errno != EDQUOT }
@@ -186,6 +192,7 @@ struct SpoolBallast {
         return code != ENOSPC && code != EDQUOT
     }
 
+    /// Deletes the file.
     func release() {
         unlink(path)
     }

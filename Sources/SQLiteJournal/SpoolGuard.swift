@@ -3,32 +3,35 @@ import Glibc
 import Journaling
 import Support
 
-/// Checks that nobody but the relay's user and root can put files in the place of the spool's.
+/// Checks that only the relay's user and root can replace the files of the spool.
 ///
-/// The rule, made so that what systemd, Docker and Kubernetes prepare passes:
-/// - The folder belongs to the relay's user or to root.
-/// - Others may not write in it; its group may where root owns it, or where it is the group of the relay's process.
-/// - The root of a mounted volume passes with any owner and mode: an administrator mounted it, `emptyDir` is open to all
-///   its pod (mode 0777), and so is a `tmpfs`.
-/// - The spool's files are regular files without a name outside the folder, and belong to the relay's user, to root or to the folder's owner.
+/// The rules accept the folders that systemd, Docker and Kubernetes prepare:
+/// - The relay's user or root owns the folder.
+/// - Others must not have write access. The group may have it if root owns the folder, or if it is the group of the
+///   relay's process.
+/// - The root of a mounted volume may have any owner and mode, because an administrator mounted it. For example,
+///   `emptyDir` and `tmpfs` have mode 0777.
+/// - The files are regular files without hard links outside of the folder. The relay's user, root or the owner of the
+///   folder owns them.
 ///
-/// All of them are opened without following symbolic links. Folders above the spool's are not checked.
+/// The files are opened without following symbolic links. Parent folders are not checked.
 struct SpoolGuard {
     let folder: String
-    let letsRootIn: Bool
+    let allowsRoot: Bool
     private let user = geteuid()
 
-    init(folder: String, letsRootIn: Bool) {
+    init(folder: String, allowsRoot: Bool) {
         self.folder = folder
-        self.letsRootIn = letsRootIn
+        self.allowsRoot = allowsRoot
     }
 
-    /// What the relay opens or renames in the folder.
+    /// The files that the relay opens or renames in the folder.
     private static let files =
         ["spool.db", "spool.db.new", "spool.db.ready"].flatMap { [$0, $0 + "-wal", $0 + "-journal"] } + [
             "spool.lock", "spool.ballast", "spool.damaged", "spool.witness",
         ]
 
+    /// Fails if the folder or a file does not follow the rules.
     func check() throws(JournalOpenError) {
         var status = stat()
         guard stat(folder, &status) == 0 else { throw Self.openError(folder, errno) }
@@ -40,14 +43,14 @@ struct SpoolGuard {
 
     private func checkFolder(_ status: stat) throws(JournalOpenError) {
         if isMountPoint(status) { return }
-        guard status.st_uid == user || status.st_uid == 0 || (letsRootIn && user == 0) else {
+        guard status.st_uid == user || status.st_uid == 0 || (allowsRoot && user == 0) else {
             throw .insecure(
                 path: folder, reason: "it belongs to user \(status.st_uid), and the relay runs as user \(user)")
         }
         if status.st_mode & S_IWOTH != 0 {
             throw .insecure(path: folder, reason: "every user can write in it; chmod 700 makes it the relay's own")
         }
-        // A folder of root's must be the group's for the relay to write in it at all, as with fsGroup.
+        // If root owns the folder, the relay needs the group's write access, as with fsGroup in Kubernetes.
         if status.st_mode & S_IWGRP != 0, status.st_uid != 0, status.st_gid != getegid() {
             throw .insecure(
                 path: folder, reason: "group \(status.st_gid) can write in it; chmod 700 makes it the relay's own")
@@ -61,7 +64,7 @@ struct SpoolGuard {
             throw .insecure(path: path, reason: "it is a symbolic link, and the spool follows none")
         }
         guard status.st_mode & S_IFMT == S_IFREG else { throw .insecure(path: path, reason: "it is no regular file") }
-        // A repair that was cut short leaves two names in the folder itself.
+        // An interrupted repair leaves two hard links in the folder.
         guard status.st_nlink == 1 || namesInFolder(of: status) == status.st_nlink else {
             throw .insecure(path: path, reason: "it has \(status.st_nlink) names, of which one may be somebody else's")
         }
@@ -81,12 +84,12 @@ struct SpoolGuard {
         return count
     }
 
-    /// Whether something is mounted there: another file system than above, or the root of a bind mount, which the
-    /// kernel's table of mounts names.
+    /// Whether the folder is a mount point: its file system differs from its parent's, or /proc/self/mountinfo contains
+    /// it (a bind mount).
     private func isMountPoint(_ status: stat) -> Bool {
-        var above = stat()
-        guard stat(folder + "/..", &above) == 0 else { return false }
-        if above.st_dev != status.st_dev { return true }
+        var parent = stat()
+        guard stat(folder + "/..", &parent) == 0 else { return false }
+        if parent.st_dev != status.st_dev { return true }
         guard let real = realpath(folder, nil) else { return false }
         defer { free(real) }
         let path = Self.escaped(String(cString: real))
@@ -102,7 +105,7 @@ struct SpoolGuard {
         return false
     }
 
-    /// As proc(5) writes a mount point.
+    /// Escapes a path as /proc/self/mountinfo does (proc(5)).
     private static func escaped(_ path: String) -> String {
         var text = ""
         for scalar in path.unicodeScalars {
@@ -117,9 +120,9 @@ struct SpoolGuard {
         return text
     }
 
-    /// Why a file of the spool could not be opened.
+    /// The error for a file that open(2) failed to open with errno `code`.
     static func openError(_ path: String, _ code: Int32) -> JournalOpenError {
-        // open(2): what O_NOFOLLOW says of a symbolic link.
+        // open(2) fails with ELOOP for a symbolic link because of O_NOFOLLOW.
         code == ELOOP
             ? .insecure(path: path, reason: "it is a symbolic link, and the spool follows none")
             : .unusable(path: path, reason: String(cString: strerror(code)))

@@ -3,21 +3,21 @@ import Glibc
 import Journaling
 import Support
 
-/// Reads a write-ahead log of SQLite past its first bad frame (sqlite.org/fileformat2.html section 4).
+/// Reads a write-ahead log of SQLite beyond its first damaged frame (sqlite.org/fileformat2.html section 4).
 ///
-/// The checksum of a frame is computed from that of the frame before. SQLite therefore ends at the first one that does
-/// not fit; but each frame holds its own sum, from which the next can be checked all the same. A single flipped bit is
-/// even found, since the sums are linear in the words of the page.
-package struct SpoolLog {
+/// The checksum of a frame continues that of the frame before, so SQLite stops at the first mismatch. But each frame
+/// contains its checksum, from which the next frame can be verified. A single flipped bit can be repaired, because the
+/// checksums are linear in the words of the page.
+struct SpoolLog {
     struct Frame {
         var page: UInt32
-        /// The database's pages after the commit that this frame ends; 0 within a transaction.
+        /// The size of the database in pages if this frame ends a transaction; 0 within a transaction.
         var commit: UInt32
-        /// Where the page's bytes begin in the file.
+        /// The offset of the page in the file.
         var offset: off_t
-        /// Its checksum fits, maybe after a repair.
-        var isProven: Bool
-        /// The page where it is not as in the file.
+        /// Whether its checksum matches, possibly after a repair.
+        var isVerified: Bool
+        /// The repaired page; nil if the page in the file is used.
         var repaired: [UInt8]?
     }
 
@@ -26,23 +26,25 @@ package struct SpoolLog {
     static var pageSize: Int { Int(SpoolSettings.pageSize) }
 
     let path: String
+    /// Both salts of the header, which identify the generation of the log; 0 if there is no log.
     private(set) var salts: UInt64 = 0
+    /// Whether the header is intact.
     private(set) var hasHeader = false
-    /// Of the header's generation, up to the last one whose content is believed.
+    /// The frames of the header's generation, up to the last commit that is verified or witnessed.
     private(set) var frames: [Frame] = []
-    /// Frames that SQLite takes: up to the last commit before anything that does not fit.
+    /// The number of frames that SQLite reads: up to the last commit before the first mismatch.
     private(set) var validFrames = 0
     private var bigEndian = false
 
-    /// Frames up to the last commit that is proven.
-    var committedFrames: Int { (frames.lastIndex { $0.isProven && $0.commit > 0 } ?? -1) + 1 }
+    /// The number of frames up to the last verified commit.
+    var committedFrames: Int { (frames.lastIndex { $0.isVerified && $0.commit > 0 } ?? -1) + 1 }
 
-    /// A commit stands behind what SQLite takes for the end.
-    var isBroken: Bool { committedFrames > validFrames }
+    /// Whether there is a commit after the frames that SQLite reads.
+    var hasUnreadCommit: Bool { committedFrames > validFrames }
 
-    /// Nothing can be read of a log that is not there.
+    /// Reads the log. There are no frames if the file cannot be opened.
     ///
-    /// - Parameter witnessed: The salts and frames that the witness names, to go by where the header is damaged.
+    /// - Parameter witnessed: The salts and frames that the witness contains, used if the header is damaged.
     init(path: String, witnessed: (salts: UInt64, frames: Int64)? = nil) {
         self.path = path
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
@@ -59,27 +61,27 @@ package struct SpoolLog {
         seed.add(header[..<24], bigEndian: bigEndian)
         let stored = LogChecksum(header[24..<32])
         hasHeader = seed == stored && header[..<3] == [0x37, 0x7f, 0x06]
-        var isStrict = hasHeader
+        var isReadableBySQLite = hasHeader
         salts = header.bigEndian64(16)
         if !hasHeader {
-            // The frames have the salts too; those of the first are the generation's.
+            // Frames contain the salts too. Those of the first frame identify the generation.
             var first = [UInt8](repeating: 0, count: Self.frameHeaderSize)
             guard pread(descriptor, &first, first.count, off_t(Self.headerSize)) == first.count else { return }
             salts = witnessed?.salts ?? first.bigEndian64(8)
             bigEndian = false
         }
-        // A later generation than the witness knows is none of its business.
+        // The witness says nothing about a later generation.
         let witnessed = hasHeader && witnessed?.salts != salts ? nil : witnessed
         var previous = hasHeader ? [stored] : [stored, seed]
         var buffer = [UInt8](repeating: 0, count: Self.frameHeaderSize + Self.pageSize)
         var offset = off_t(Self.headerSize)
-        var wasBelieved = true
+        var wasVerified = true
         while pread(descriptor, &buffer, buffer.count, offset) == buffer.count {
-            let isOurs = buffer.bigEndian64(8) == salts
+            let hasCurrentSalts = buffer.bigEndian64(8) == salts
             let index = frames.count
             var frame = Frame(
                 page: buffer.bigEndian32(0), commit: buffer.bigEndian32(4),
-                offset: offset + off_t(Self.frameHeaderSize), isProven: false)
+                offset: offset + off_t(Self.frameHeaderSize), isVerified: false)
             let expected = LogChecksum(buffer[16..<24])
             var sums = previous.map { seed in
                 var sum = seed
@@ -87,24 +89,24 @@ package struct SpoolLog {
                 sum.add(buffer[Self.frameHeaderSize...], bigEndian: bigEndian)
                 return sum
             }
-            if let match = sums.firstIndex(of: expected), isOurs || wasBelieved {
-                frame.isProven = true
-                // Its sum follows from what the frame before is, not from what that says of itself: the sum was damaged.
-                if match > 0, index > 0 { frames[index - 1].isProven = true }
+            if let match = sums.firstIndex(of: expected), hasCurrentSalts || wasVerified {
+                frame.isVerified = true
+                // It continues the computed checksum of the frame before, so that frame's stored one is damaged.
+                if match > 0, index > 0 { frames[index - 1].isVerified = true }
                 sums = [expected]
-            } else if isOurs {
+            } else if hasCurrentSalts {
                 repair(&frame, buffer, seeds: previous, expected)
-                sums = frame.isProven ? [expected] : [expected] + sums
+                sums = frame.isVerified ? [expected] : [expected] + sums
             } else if index >= Int(witnessed?.frames ?? 0) {
-                // An earlier generation's, behind the end of this one.
+                // A frame of an earlier generation, after the end of this one.
                 break
             } else {
                 sums = [expected] + sums
             }
-            isStrict = isStrict && frame.isProven && frame.repaired == nil && isOurs
+            isReadableBySQLite = isReadableBySQLite && frame.isVerified && frame.repaired == nil && hasCurrentSalts
             frames.append(frame)
-            if isStrict, frame.commit > 0 { validFrames = frames.count }
-            wasBelieved = frame.isProven
+            if isReadableBySQLite, frame.commit > 0 { validFrames = frames.count }
+            wasVerified = frame.isVerified
             previous = sums
             offset += off_t(buffer.count)
         }
@@ -112,6 +114,7 @@ package struct SpoolLog {
         frames.removeLast(frames.count - end)
     }
 
+    /// Repairs a frame with one flipped bit. Does nothing if there is no unambiguous repair.
     private func repair(_ frame: inout Frame, _ buffer: [UInt8], seeds: [LogChecksum], _ expected: LogChecksum) {
         let summed = Array(buffer[0..<8] + buffer[Self.frameHeaderSize...])
         for seed in seeds {
@@ -120,12 +123,13 @@ package struct SpoolLog {
             frame.page = fixed.bigEndian32(0)
             frame.commit = fixed.bigEndian32(4)
             frame.repaired = Array(fixed[8...])
-            frame.isProven = true
+            frame.isVerified = true
             return
         }
     }
 
-    /// The upper bits of a word leave so little in the sums that many places come into question: the rows decide.
+    /// Chooses the candidate with the most intact rows; nil if it is not unique. Changes of the upper bits of a word
+    /// have so little effect on the checksums that there are many candidates.
     private func best(of candidates: [[UInt8]], _ unchanged: [UInt8]) -> [UInt8]? {
         let base = SpoolPages.intactRows(in: Array(unchanged[8...]))
         let better = candidates.filter { SpoolPages.intactRows(in: Array($0[8...])) > base }
@@ -134,22 +138,23 @@ package struct SpoolLog {
 
     // MARK: Content
 
+    /// The page of a frame; nil if it cannot be read.
     func bytes(of frame: Frame, _ descriptor: Int32) -> [UInt8]? {
         if let repaired = frame.repaired { return repaired }
         var bytes = [UInt8](repeating: 0, count: Self.pageSize)
         return pread(descriptor, &bytes, bytes.count, frame.offset) == bytes.count ? bytes : nil
     }
 
-    /// Writes a log of what is believed, with checksums that fit, for SQLite to read.
+    /// Writes a log with the frames and correct checksums, which SQLite can read.
     ///
-    /// Returns false where nothing is to be written or writing fails.
+    /// Returns false if there are no frames or writing fails.
     func rebuild(at target: String) -> Bool {
         let source = open(path, O_RDONLY | O_CLOEXEC)
         let output = open(target, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         defer { for descriptor in [source, output] where descriptor >= 0 { Glibc.close(descriptor) } }
         guard !frames.isEmpty, source >= 0, output >= 0 else { return false }
         var header: [UInt8] = []
-        // Magic with sums over little-endian words, format, page size, checkpoint number, salts.
+        // Magic number for little-endian checksums, format, page size, checkpoint number, salts.
         for word in [0x377f_0682, 3_007_000, UInt32(Self.pageSize), 0] { header.append(bigEndian: word) }
         header.append(bigEndian: UInt32(salts >> 32))
         header.append(bigEndian: UInt32(truncatingIfNeeded: salts))
@@ -159,10 +164,10 @@ package struct SpoolLog {
         header.append(bigEndian: sum.second)
         guard write(output, header, header.count) == header.count else { return false }
         var pages: UInt32 = 0
-        for (index, frame) in frames.enumerated() where frame.isProven || frame.isPlausible {
+        for (index, frame) in frames.enumerated() where frame.isVerified || frame.hasValidPage {
             guard let page = bytes(of: frame, source) else { return false }
-            pages = max(pages, frame.page, frame.isProven ? frame.commit : 0)
-            let commit = index == frames.count - 1 ? pages : frame.isProven ? frame.commit : 0
+            pages = max(pages, frame.page, frame.isVerified ? frame.commit : 0)
+            let commit = index == frames.count - 1 ? pages : frame.isVerified ? frame.commit : 0
             var bytes: [UInt8] = []
             bytes.append(bigEndian: frame.page)
             bytes.append(bigEndian: commit)
@@ -180,18 +185,18 @@ package struct SpoolLog {
 }
 
 extension SpoolLog.Frame {
-    /// The database has at most a few million pages.
-    var isPlausible: Bool { (1...1 << 26).contains(page) }
+    /// Whether the page number is possible: the database has at most a few million pages.
+    var hasValidPage: Bool { (1...1 << 26).contains(page) }
 }
 
-/// The running checksum of a log: two sums over pairs of 32-bit words.
-struct LogChecksum: Equatable {
+/// The cumulative checksum of a log: two sums over pairs of 32-bit words.
+private struct LogChecksum: Equatable {
     var first: UInt32 = 0
     var second: UInt32 = 0
 
     init() {}
 
-    /// As it stands in a header.
+    /// Reads the checksum in a header.
     init(_ bytes: ArraySlice<UInt8>) {
         let bytes = Array(bytes)
         (first, second) = (bytes.bigEndian32(0), bytes.bigEndian32(4))
@@ -208,9 +213,9 @@ struct LogChecksum: Equatable {
         }
     }
 
-    /// All ways to change one bit of the bytes so that they lead from one sum to the other.
+    /// Returns the variants of `bytes` with one flipped bit that have the checksum `expected` after `seed`.
     ///
-    /// A change of a word changes the sums by a multiple of it that depends only on the words behind it.
+    /// A change of a word changes each sum by a multiple, which depends only on the number of words after it.
     fileprivate static func flippingOneBit(
         of bytes: [UInt8], from seed: LogChecksum, to expected: LogChecksum, bigEndian: Bool
     ) -> [[UInt8]] {
@@ -218,7 +223,7 @@ struct LogChecksum: Equatable {
         sum.add(bytes[...], bigEndian: bigEndian)
         let (difference, other) = (expected.first &- sum.first, expected.second &- sum.second)
         var found: [[UInt8]] = []
-        // The effect of adding 1 to the first and to the second word of a pair.
+        // The changes of both sums if 1 is added to the first or second word of a pair.
         var effects: [(UInt32, UInt32)] = [(1, 1), (0, 1)]
         for pair in stride(from: bytes.count / 8 - 1, through: 0, by: -1) {
             for (half, effect) in effects.enumerated() {
@@ -248,7 +253,7 @@ extension Array<UInt8> {
         withUnsafeBytes { UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) }
     }
 
-    package mutating func append(bigEndian value: UInt32) {
+    mutating func append(bigEndian value: UInt32) {
         Swift.withUnsafeBytes(of: value.bigEndian) { append(contentsOf: $0) }
     }
 }

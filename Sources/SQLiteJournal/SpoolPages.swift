@@ -3,10 +3,10 @@ import Glibc
 import Journaling
 import Support
 
-/// Finds rows in the pages of a damaged database without its trees: every page of rows is read for itself, and a row is
-/// taken for what its checksum proves it to be.
+/// Finds rows in the pages of a damaged database without using its B-trees. Each leaf page is read separately, and the
+/// checksum of a row identifies it as a notification or dead letter.
 final class SpoolPages {
-    /// A row of a destination's table (5 columns) or of the dead letters (10).
+    /// A row of a destination's table (5 columns) or of the table `dead_letter` (10).
     struct Row {
         var id: Int64
         var columns: [Value]
@@ -25,12 +25,12 @@ final class SpoolPages {
     private let database: Int32
     private let log: SpoolLog
     private let logFile: Int32
-    /// The frames that hold a page, oldest first.
+    /// The indices of the frames that contain a page, oldest first.
     private var frames: [UInt32: [Int]] = [:]
     private let pageCount: UInt32
-    /// Pages to read, ascending: with data in the file or a frame in the log. All others are holes of a sparse file, zeros
-    /// that would take minutes to read.
-    private let present: [ClosedRange<UInt32>]
+    /// The pages with data in the file or a frame in the log, ascending. All others are holes of a sparse file, which
+    /// would take minutes to read.
+    private let pagesToRead: [ClosedRange<UInt32>]
 
     private static var size: Int { SpoolLog.pageSize }
 
@@ -40,25 +40,27 @@ final class SpoolPages {
         self.log = log
         let size = SpoolFile(path)?.size ?? 0
         var last = UInt32(clamping: (size + SpoolSettings.pageSize - 1) / SpoolSettings.pageSize)
-        for (index, frame) in log.frames.enumerated() where frame.isProven || frame.isPlausible {
+        for (index, frame) in log.frames.enumerated() where frame.isVerified || frame.hasValidPage {
             frames[frame.page, default: []].append(index)
-            // A damaged page number must not make this look for millions of pages.
-            if frame.isProven { last = max(last, frame.page) }
+            // Reading must not depend on a damaged page number.
+            if frame.isVerified { last = max(last, frame.page) }
         }
         pageCount = last
         let logged = frames.keys.filter { $0 > 0 && $0 <= last }.map { $0...$0 }
-        present = (Self.filedPages(of: database, size: off_t(size)) + logged).sorted { $0.lowerBound < $1.lowerBound }
+        pagesToRead = (Self.allocatedPages(of: database, size: off_t(size)) + logged).sorted {
+            $0.lowerBound < $1.lowerBound
+        }
     }
 
     deinit {
         for descriptor in [database, logFile] where descriptor >= 0 { Glibc.close(descriptor) }
     }
 
-    /// Hands over each row of each page that is not free, until `visit` throws.
+    /// Calls `visit` with each row of each page that is not free.
     func rows(_ visit: (Row) throws(SQLiteError) -> Void) throws(SQLiteError) {
         let free = freePages()
         var last: UInt32 = 0
-        for range in present {
+        for range in pagesToRead {
             for number in range where number > last {
                 last = number
                 if free.contains(number) { continue }
@@ -69,11 +71,11 @@ final class SpoolPages {
         }
     }
 
-    // glibc shows SEEK_DATA and SEEK_HOLE only with its extensions, which Swift's Glibc module does not ask for.
+    // glibc declares SEEK_DATA and SEEK_HOLE only with _GNU_SOURCE, which Swift's Glibc module does not define.
     private static let (seekData, seekHole) = (Int32(3), Int32(4))
 
-    /// The pages with data, by the file system's word (lseek(2)); all where it does not know of holes.
-    private static func filedPages(of descriptor: Int32, size: off_t) -> [ClosedRange<UInt32>] {
+    /// The pages with data according to lseek(2). All pages if the file system does not support holes.
+    private static func allocatedPages(of descriptor: Int32, size: off_t) -> [ClosedRange<UInt32>] {
         var ranges: [ClosedRange<UInt32>] = []
         var end: off_t = 0
         while descriptor >= 0, end < size {
@@ -89,30 +91,30 @@ final class SpoolPages {
 
     private static func page(at offset: off_t) -> UInt32 { UInt32(clamping: offset / off_t(Self.size) + 1) }
 
-    /// The newest, and where that is doubtful the one before too.
+    /// The versions of a page, newest first: up to the first verified one.
     private func versions(of number: UInt32) -> [[UInt8]] {
         var versions: [[UInt8]] = []
         for index in (frames[number] ?? []).reversed() {
             if let page = log.bytes(of: log.frames[index], logFile) { versions.append(page) }
-            if log.frames[index].isProven { return versions }
+            if log.frames[index].isVerified { return versions }
         }
-        if let page = filed(number) { versions.append(page) }
+        if let page = readFromDatabase(number) { versions.append(page) }
         return versions
     }
 
     private func newest(_ number: UInt32) -> [UInt8]? { versions(of: number).first }
 
-    private func filed(_ number: UInt32) -> [UInt8]? {
+    private func readFromDatabase(_ number: UInt32) -> [UInt8]? {
         guard database >= 0, number > 0 else { return nil }
         var page = [UInt8](repeating: 0, count: Self.size)
         let count = pread(database, &page, page.count, off_t(number - 1) * off_t(Self.size))
         return count > 0 ? page : nil
     }
 
-    /// The pages that free-list pages name: they hold rows deleted long ago.
+    /// The pages in the free list, which contain deleted rows.
     private func freePages() -> Set<UInt32> {
         var free: Set<UInt32> = []
-        for number in present.lazy.joined() where number > 1 {
+        for number in pagesToRead.lazy.joined() where number > 1 {
             guard let page = newest(number), ![2, 5, 10, 13].contains(page[0]) else { continue }
             let count = page.bigEndian32(4)
             guard page.bigEndian32(0) <= pageCount, count > 0, count <= UInt32(Self.size / 4 - 8) else { continue }
@@ -122,7 +124,7 @@ final class SpoolPages {
         return free
     }
 
-    /// How many rows of a page prove themselves, those with overflow pages left out.
+    /// The number of intact rows in a page, without rows that have overflow pages.
     static func intactRows(in page: [UInt8]) -> Int {
         rows(in: page, 0) { _ in nil }.count { row in
             guard let group = row.columns[1].integer, let acceptedAt = row.columns[2].integer,
@@ -134,7 +136,7 @@ final class SpoolPages {
 
     private static func rows(in page: [UInt8], _ number: UInt32, overflow: (UInt32) -> [UInt8]?) -> [Row] {
         let start = number == 1 ? 100 : 0
-        // A leaf of a table; those of indexes and of `meta` have other types.
+        // 13 is a leaf of a table with rowids; indexes and WITHOUT ROWID tables have other types.
         guard page[start] == 13 else { return [] }
         let count = Int(page[start + 3]) << 8 | Int(page[start + 4])
         guard start + 8 + 2 * count <= page.count else { return [] }
@@ -166,7 +168,7 @@ final class SpoolPages {
         return Row(id: id, columns: columns)
     }
 
-    /// What is in the cell, and the rest from overflow pages.
+    /// The payload of a cell, including its overflow pages; nil if it cannot be read.
     private static func payload(
         _ size: Int, in page: [UInt8], at start: Int, _ overflow: (UInt32) -> [UInt8]?
     ) -> [UInt8]? {
@@ -186,7 +188,7 @@ final class SpoolPages {
         return bytes
     }
 
-    /// Reads values as records hold them (sqlite.org/fileformat2.html section 2.1).
+    /// Parses values in the record format (sqlite.org/fileformat2.html section 2.1).
     private struct Cursor {
         let bytes: ArraySlice<UInt8>
         var position: Int
@@ -230,19 +232,19 @@ final class SpoolPages {
     }
 }
 
-/// What no tree leads to: rows found in the pages themselves.
+/// Recovers rows that the B-trees do not reach, from the pages.
 extension SpoolSalvage {
-    /// Only rows that prove themselves.
+    /// Copies intact rows from all pages.
     func copyPages() throws(SQLiteError) {
         try target.connection.transaction { () throws(SQLiteError) in
             try pages.rows { (row) throws(SQLiteError) in
                 if let stored = SpoolRow.notification(in: row) {
                     let destination = stored.id.destination
                     if destination.receiver != .severityRooms, receivers[destination.receiver] == nil {
-                        try adopt(destination.receiver, named: nil)
+                        try addReceiver(destination.receiver, named: nil)
                     }
                     guard try target.isDeadLetter.bind(stored.id.rawValue).integer() == nil else { return }
-                    try save(.whole(stored), of: destination)
+                    try save(.intact(stored), of: destination)
                 } else if let letter = DeadRow(row) {
                     try save(letter)
                 }
@@ -250,7 +252,7 @@ extension SpoolSalvage {
         }
     }
 
-    /// A dead letter as its row holds it.
+    /// A row of the table `dead_letter`.
     struct DeadRow {
         let id, severity, diedAt, attempts, group, acceptedAt, checksum: Int64
         let reason: String
@@ -263,7 +265,8 @@ extension SpoolSalvage {
             (reason, answer, body) = (row.text(3) ?? "", row.text(5), row.blob(9))
         }
 
-        /// The columns in the order of the table; nil where they are others, or the checksum does not fit.
+        /// Reads the columns in the order of the table. Returns nil if they have other types or the checksum does not
+        /// match.
         init?(_ row: SpoolPages.Row) {
             let columns = row.columns
             guard columns.count == 10, let group = columns[1].integer, let acceptedAt = columns[2].integer,

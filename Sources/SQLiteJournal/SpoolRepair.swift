@@ -1,18 +1,18 @@
 import Alerts
 import Glibc
-package import Journaling
+import Journaling
 import Support
 
-/// Putting a repaired copy in the place of a damaged database.
+/// Replaces a damaged database with a repaired copy.
 extension SQLiteJournalStore {
-    /// Fails without a change to the damaged files, which the next start finds as this one did.
+    /// Repairs the database. If it fails, the damaged files are unchanged and the next start tries again.
     func repair(because reason: String, at now: Timestamp) throws(JournalOpenError) {
         try openWitness(makingNew: false)
         let name = try folder.beginRepair(at: now)
         do throws(SQLiteError) {
             try makeCopy(called: name, because: reason, at: now)
         } catch {
-            guard error.code.primary == .full, releaseFoundBallast() else {
+            guard error.code.primary == .full, releaseExistingBallast() else {
                 throw .unusable(
                     path: folder.database,
                     reason: "it is damaged (\(reason)), and no repaired copy can be made: \(error.description)")
@@ -26,7 +26,7 @@ extension SQLiteJournalStore {
 
     private func makeCopy(called name: String, because reason: String, at now: Timestamp) throws(SQLiteError) {
         let connection = try connect(to: folder.copy)
-        // Whatever fitted into the damaged database must fit into its copy, however little room a page leaves.
+        // The copy must have space for all rows of the damaged database, also if its pages are filled less.
         try configure(connection, pages: 1 << 31)
         try schema.migrate(connection, from: 0)
         let statements = try SpoolStatements(connection)
@@ -37,9 +37,9 @@ extension SQLiteJournalStore {
         try salvage.run()
         try connection.transaction { () throws(SQLiteError) in
             let destinations = Destination.all(with: salvage.receivers.keys)
-            let next = try firstSequence(behind: reserved, of: destinations, on: connection)
+            let next = try firstSequence(after: reserved, of: destinations, on: connection)
             try statements.set(Meta.reservedSequence, to: max(next, witnessed?.nextSequence ?? 0))
-            // Above the witness's, whose claims are settled with this.
+            // Above the witness's session, so that the next start does not compare the copy with the witness.
             try statements.set(Meta.session, to: (witnessed?.session ?? 0) + 1)
             try report(reason, name, salvage.outcome, missing(after: salvage.outcome, witnessed, log))
                 .write(to: connection)
@@ -47,7 +47,7 @@ extension SQLiteJournalStore {
         try connection.checkpoint(truncating: true)
     }
 
-    /// From the damaged files, or where the log is damaged from an image of them whose log can be read.
+    /// Reads the damaged files, or an image with a rebuilt log if the log is damaged.
     private func salvage(to statements: SpoolStatements, _ log: SpoolLog, at now: Timestamp) -> SpoolSalvage {
         let isWhole = log.frames.count == log.validFrames && SpoolFile(folder.database)?.size ?? 0 > 0
         let source = !isWhole && folder.makeImage(log) ? folder.image : folder.database
@@ -66,15 +66,16 @@ extension SQLiteJournalStore {
     }
 }
 
-/// How a repaired copy takes the place of a damaged database, so that a kill or a power cut at any point loses neither:
+/// The steps of a repair. A kill or power failure at any point loses neither the damaged files nor the copy:
 ///
-/// 1. `spool.damaged` names what the damaged files will be called. They stay in their places.
-/// 2. The copy grows as `spool.db.new`; a start that finds one begins it anew.
-/// 3. Once it is complete and synced it becomes `spool.db.ready`: from here on the copy is the spool.
-/// 4. The damaged files get their new names, the mark goes, and the copy becomes `spool.db`. A start that finds
-///    `spool.db.ready` does what is left of this.
+/// 1. `spool.damaged` is written. It contains the future name of the damaged database, which is not moved yet.
+/// 2. The copy is written to `spool.db.new`. A start that finds this file begins the copy again.
+/// 3. The complete and synced copy is renamed to `spool.db.ready`. From now on it is the spool.
+/// 4. The damaged files are renamed, `spool.damaged` is deleted, and the copy is renamed to `spool.db`. A start that
+///    finds `spool.db.ready` completes this step.
 extension SpoolFolder {
-    package var copy: String { database + ".new" }
+    /// The copy while it is written (step 2).
+    var copy: String { database + ".new" }
     private var readyCopy: String { database + ".ready" }
     private var mark: String { path + "/spool.damaged" }
 
@@ -86,8 +87,8 @@ extension SpoolFolder {
         SpoolFile.exists(readyCopy)
     }
 
-    /// Lets the next start know that the database was found damaged in use, since its own check may not see it and
-    /// the process would fail in the same place for ever.
+    /// Makes the next start repair the database. Its check may not detect damage that was found in use, and then the
+    /// process would fail at the same place again.
     func markDamaged() {
         let descriptor = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
         if descriptor >= 0 {
@@ -97,11 +98,11 @@ extension SpoolFolder {
         }
     }
 
-    /// Step 1, and the name that the damaged database will have.
+    /// Step 1. Returns the future name of the damaged database.
     fileprivate func beginRepair(at now: Timestamp) throws(JournalOpenError) -> String {
         for suffix in ["", "-wal", "-journal"] { unlink(copy + suffix) }
         removeImage()
-        // Nothing is moved before the copy is complete: where the name is taken, it is by an earlier repair.
+        // Files are renamed only in step 4, so if the name exists, it is from an earlier repair.
         if let name = markedName, !isTaken(name) { return name }
         let name = freeName(at: now)
         let bytes = [UInt8]((name + "\n").utf8)
@@ -113,17 +114,17 @@ extension SpoolFolder {
         return name
     }
 
-    /// The damaged database under a second name, beside a log that SQLite can read to its end.
-    var image: String { path + "/spool.image" }
+    /// A hard link or copy of the damaged database, with a rebuilt log that SQLite can read completely.
+    fileprivate var image: String { path + "/spool.image" }
 
-    /// Makes the image; says whether that was possible. The damaged files themselves stay as they are.
+    /// Creates the image. Returns false if that fails. The damaged files are not changed.
     fileprivate func makeImage(_ log: SpoolLog) -> Bool {
         removeImage()
         guard log.rebuild(at: image + "-wal") else { return false }
         if SpoolFile(database)?.size ?? 0 > 0 {
             return link(database, image) == 0 || copyDatabase(to: image)
         }
-        // Pages that are not in the log read as zeros. Without a size SQLite would delete the log.
+        // SQLite deletes the log of an empty file. Pages that are not in the log are read as zeros.
         let descriptor = open(image, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { return false }
         defer { Glibc.close(descriptor) }
@@ -134,7 +135,7 @@ extension SpoolFolder {
         for suffix in ["", "-wal", "-journal"] { unlink(image + suffix) }
     }
 
-    /// For file systems without hard links.
+    /// Copies the database if the file system has no hard links. Returns false on errors.
     private func copyDatabase(to target: String) -> Bool {
         let source = open(database, O_RDONLY | O_CLOEXEC)
         let output = open(target, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
@@ -148,7 +149,7 @@ extension SpoolFolder {
         }
     }
 
-    /// Step 3; the copy is closed and has no log.
+    /// Step 3. The copy must be closed and checkpointed.
     fileprivate func commitRepair() throws(JournalOpenError) {
         unlink(copy + "-wal")
         try sync(copy)
@@ -156,11 +157,11 @@ extension SpoolFolder {
         try sync(path)
     }
 
-    /// Step 4; does nothing where there is no complete copy.
+    /// Step 4. Does nothing if there is no complete copy.
     func finishRepair(at now: Timestamp) throws(JournalOpenError) {
         guard hasReadyCopy else { return }
         let target = path + "/" + (markedName ?? freeName(at: now))
-        // Neither a log nor a rollback journal of the old file may stand beside the new one.
+        // SQLite must not find the log or rollback journal of the old database with the new one.
         for (file, name) in [(log, target + "-wal"), (rollbackJournal, target + "-journal"), (database, target)]
         where SpoolFile.exists(file) {
             try move(file, to: name)
@@ -172,15 +173,15 @@ extension SpoolFolder {
         try sync(path)
     }
 
-    /// Writes back what the system holds of a file or of a folder's names.
-    package func sync(_ path: String) throws(JournalOpenError) {
+    /// Syncs a file or a folder (fsync(2)).
+    func sync(_ path: String) throws(JournalOpenError) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure(path) }
         defer { Glibc.close(descriptor) }
         guard fsync(descriptor) == 0 else { throw failure(path) }
     }
 
-    /// The name in the mark; a mark made in use has none.
+    /// The name in `spool.damaged`; nil if it contains none, because the damage was found in use.
     private var markedName: String? {
         let descriptor = open(mark, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
@@ -189,7 +190,7 @@ extension SpoolFolder {
         let count = read(descriptor, &bytes, bytes.count)
         guard count > 0, bytes[count - 1] == 10 else { return nil }
         let name = String(decoding: bytes.prefix(count - 1), as: UTF8.self)
-        // It comes from a disk that has damaged a file already.
+        // The disk has damaged a file already, so the name may be damaged too.
         return name.hasPrefix("spool.db.corrupt-") && !name.contains("/") ? name : nil
     }
 
@@ -217,19 +218,19 @@ extension SpoolFolder {
     }
 }
 
-/// What was found damaged or missing since the last orderly end.
+/// A report of damaged or missing data since the last clean shutdown.
 struct SpoolReport: Equatable {
-    /// Acknowledged notifications that nothing of is left.
+    /// The number of acknowledged notifications that are missing.
     var missing: Int64 = 0
     var text: String
 
-    /// Each line of the table, oldest first, as one report; nil where there is none.
+    /// Reads the rows of the table `report`, oldest first, as one report; nil if there is none.
     static func read(_ connection: SQLiteConnection) throws(SQLiteError) -> SpoolReport? {
         var texts: [String] = []
         var missing: Int64 = 0
         try connection.prepare("SELECT text, missing FROM report ORDER BY id").query { (row) throws(SQLiteError) in
             texts.append(row.text(0) ?? "")
-            // Damage in the report itself is no reason to stop.
+            // A damaged report must not prevent the start.
             missing += max(0, min(row.integer(1), 1 << 40))
             return texts.count < 100
         }
@@ -240,6 +241,7 @@ struct SpoolReport: Equatable {
         try connection.prepare("INSERT INTO report (missing, text) VALUES (?, ?)").bind(missing, text).run()
     }
 
+    /// The text for `count` missing notifications.
     static func missing(_ count: Int64) -> String {
         count == 1 ? "1 acknowledged notification is missing" : "\(count) acknowledged notifications are missing"
     }

@@ -3,9 +3,9 @@ import CZlib
 import Journaling
 import Support
 
-/// A notification as its row holds it.
+/// The row of a notification, without its body.
 struct SpoolRow {
-    /// What is known of a notification without its body.
+    /// Properties of a notification that must be readable without its body.
     struct Flags: OptionSet {
         let rawValue: Int64
 
@@ -19,8 +19,8 @@ struct SpoolRow {
     var acceptedAt: Int64
     /// The column `crc`: the checksum in the low 32 bits, the flags above it.
     ///
-    /// The flags have no column of their own: one that ALTER TABLE adds is stored behind the body. To read it, SQLite
-    /// would read every overflow page of a large body.
+    /// The flags have no column of their own, because ALTER TABLE adds columns after the body. To read such a column,
+    /// SQLite would read all overflow pages of the body.
     var checksum: Int64
 
     init(id: Int64, group: Int64, acceptedAt: Int64, checksum: Int64) {
@@ -38,19 +38,19 @@ struct SpoolRow {
         }
     }
 
-    /// Reads the columns id, group_id, accepted_at and crc, which begin at `first`.
+    /// Reads the columns id, group_id, accepted_at and crc, which start at index `first`.
     init(_ row: SQLiteRow, from first: Int32 = 0) {
         self.init(
             id: row.integer(first), group: row.integer(first + 1), acceptedAt: row.integer(first + 2),
             checksum: row.integer(first + 3))
     }
 
-    /// Not checked: a damaged row may have any.
+    /// The flags. They are not verified: a damaged row can have any.
     var flags: Flags { Flags(column: checksum) }
 
-    /// Reads the columns id, group_id, accepted_at, crc and body, which begin at `first`.
+    /// Reads the columns id, group_id, accepted_at, crc and body, which start at index `first`.
     ///
-    /// Returns nil where the checksum does not fit, or the row stands in another destination's table than its id says.
+    /// Returns nil if the checksum does not match, or the row is not in the table of the destination in its id.
     static func notification(in row: SQLiteRow, of destination: Destination, from first: Int32 = 0)
         -> StoredNotification?
     {
@@ -60,7 +60,7 @@ struct SpoolRow {
         return SpoolRow(row, from: first).stored(body: row.blob(first + 4))
     }
 
-    /// A row found in a page, whose table its id names; nil where it does not prove itself.
+    /// Reads a row that was found in a page. Returns nil if its checksum does not match.
     static func notification(in row: SpoolPages.Row) -> StoredNotification? {
         guard row.columns.count == 5, let group = row.columns[1].integer, let acceptedAt = row.columns[2].integer,
             let checksum = row.columns[3].integer, let body = row.columns[4].bytes
@@ -79,6 +79,7 @@ struct SpoolRow {
                 isResolved: flags.contains(.resolved), isReplayed: flags.contains(.replayed)))
     }
 
+    /// Whether the checksum matches the row and `body`.
     func isIntact(_ body: [UInt8]) -> Bool {
         body.withUnsafeBytes { isIntact($0) }
     }
@@ -105,15 +106,12 @@ extension SpoolRow.Flags {
     }
 }
 
-/// CRC-32 over all columns of a row, and over a notification's flags, which are in the same column.
-///
-/// SQLite has no checksum of its own: of 60 flipped bits its own check found none, and 46 changed a body silently
-/// (measured).
+/// CRC-32 checksums of rows. SQLite has none: measured with 60 flipped bits, its integrity check found none, and 46
+/// changed a body undetected.
 enum RowChecksum {
     /// The column `crc` of a notification: the checksum in the low 32 bits, the flags above it.
     ///
-    /// The checksum covers the flags unless there are none: such a row has the checksum of the schemas before version 4,
-    /// so their rows stay valid.
+    /// Without flags the checksum is the same as in schemas before version 4, whose rows have none.
     static func of(
         id: Int64, group: Int64, acceptedAt: Int64, flags: SpoolRow.Flags, body: UnsafeRawBufferPointer
     ) -> Int64 {
@@ -124,14 +122,14 @@ enum RowChecksum {
         return Int64(update(seed, body)) | flags.rawValue << 32
     }
 
-    /// Of a row of `meta` or `receiver`, which name a number.
+    /// The checksum of a row of `meta` or `receiver`.
     static func of(name: String, value: Int64) -> Int64 {
         let seed = withUnsafeBytes(of: value.littleEndian) { update(0, $0) }
         var name = name
         return Int64(name.withUTF8 { update(seed, UnsafeRawBufferPointer($0)) })
     }
 
-    /// Of a row of `hook`. The key's length tells where the value begins.
+    /// The checksum of a row of `hook`. It covers the length of the key, which separates key and value.
     static func of(key: [UInt8], value: [UInt8]) -> Int64 {
         let length = withUnsafeBytes(of: Int64(key.count).littleEndian) { update(0, $0) }
         let seed = key.withUnsafeBytes { update(length, $0) }
@@ -143,7 +141,7 @@ enum RowChecksum {
     }
 
     private static func update(_ checksum: UInt, _ bytes: UnsafeRawBufferPointer) -> UInt {
-        // zlib takes a nil pointer for a request to start over.
+        // zlib returns the initial checksum if the pointer is nil.
         guard !bytes.isEmpty else { return checksum }
         return crc32_z(checksum, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
     }

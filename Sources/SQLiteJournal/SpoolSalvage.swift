@@ -2,22 +2,22 @@ import Alerts
 import Journaling
 import Support
 
-/// Copies what a damaged database still holds into a fresh one. The damaged file is not changed.
+/// Copies the readable content of a damaged database to a new one. The damaged file is not changed.
 ///
-/// What cannot be read is left out and said; what cannot be written ends the salvage, to be begun anew.
-package final class SpoolSalvage {
-    /// What came of it, in a sentence.
-    package struct Outcome: CustomStringConvertible {
+/// Skips content that cannot be read and reports it (`Outcome.isPartial`). Fails if writing fails.
+final class SpoolSalvage {
+    /// The result of the copy. The description is a clause for the report.
+    struct Outcome: CustomStringConvertible {
         var saved = 0
-        /// Rows that do not fit their checksums; they are among the dead letters.
+        /// The number of rows whose checksums do not match. They are copied to the dead letters.
         var damaged = 0
-        /// Some part could not be read.
+        /// Whether a part could not be read.
         var isPartial = false
         var deadLetters = 0
-        /// The highest sequence number of what was saved.
+        /// The highest sequence number of the copied notifications and dead letters.
         var highestSequence: Int64 = 0
 
-        package var description: String {
+        var description: String {
             var text = "\(saved) notifications were recovered from it"
             if damaged > 0 {
                 text += ", \(damaged) are damaged and in the dead letters"
@@ -29,9 +29,9 @@ package final class SpoolSalvage {
     private static let rowsPerCommit = 256
     private static let bytesPerCommit = 8 << 20
 
-    /// Nil where SQLite cannot open it.
+    /// The damaged database; nil if SQLite cannot open it.
     private let source: SQLiteConnection?
-    /// For what the trees do not lead to.
+    /// The pages of the damaged database, for rows that the B-trees do not reach.
     let pages: SpoolPages
     let target: SpoolStatements
     private let now: Timestamp
@@ -39,9 +39,10 @@ package final class SpoolSalvage {
     var receivers: [ReceiverID: String] = [:]
 
     /// - Parameters:
-    ///   - path: The damaged database, whose log is beside it.
-    ///   - pages: Its pages, to be read without SQLite.
-    ///   - target: A fresh database of the current schema.
+    ///   - path: The damaged database. Its log has the same name with the suffix `-wal`.
+    ///   - pages: The pages of the database.
+    ///   - target: An empty database of the current schema.
+    ///   - now: The time at which damaged rows become dead letters.
     init(from path: String, pages: SpoolPages, to target: SpoolStatements, at now: Timestamp) {
         source = Self.open(path)
         self.pages = pages
@@ -50,17 +51,18 @@ package final class SpoolSalvage {
         outcome.isPartial = source == nil
     }
 
-    /// SQLite would delete the log beside an empty database, and there is nothing to read in it.
+    /// Returns nil if the database is empty, because SQLite would delete its log, or if it cannot be opened.
     private static func open(_ path: String) -> SQLiteConnection? {
         guard SpoolFile(path)?.size ?? 0 > 0, let source = try? SQLiteConnection(path: path) else { return nil }
-        // A writable schema lets SQLite read a file that is shorter than its header says; nothing is written.
+        // With writable_schema SQLite reads a file that is shorter than its header states. Nothing is written.
         let pragmas = "PRAGMA locking_mode = EXCLUSIVE; PRAGMA cell_size_check = ON; PRAGMA writable_schema = ON"
         return (try? source.execute(pragmas)) == nil ? nil : source
     }
 
+    /// Copies the content.
     func run() throws(SQLiteError) {
         if let source {
-            try adoptReceivers(of: source)
+            try copyReceivers(of: source)
             for destination in Destination.all(with: receivers.keys) {
                 try copy(destination, from: source)
             }
@@ -73,16 +75,16 @@ package final class SpoolSalvage {
         if outcome.isPartial { try copyPages() }
     }
 
-    /// What the damaged database says of the numbers given so far; nil where that cannot be read.
+    /// The value of `reserved_sequence` in the damaged database; nil if it cannot be read.
     var reservedSequence: Int64? {
         guard let source else { return nil }
         let key = SQLiteJournalStore.Meta.reservedSequence
         var value: Int64?
-        // A database of an earlier schema has no checksums there.
-        for checksum in ["crc", "\(SQLiteSchema.unsealed)"] where value == nil {
+        // A database of an earlier schema has no checksums in `meta`.
+        for checksum in ["crc", "\(SQLiteSchema.noChecksum)"] where value == nil {
             try? source.prepare("SELECT value, \(checksum) FROM meta WHERE key = ?").bind(key).query {
                 (row) throws(SQLiteError) in
-                value = SQLiteJournalStore.sealed(row.integer(0), row.integer(1), name: key)
+                value = SQLiteJournalStore.verified(row.integer(0), row.integer(1), name: key)
                 return false
             }
             if (try? source.prepare("SELECT crc FROM meta")) != nil { break }
@@ -92,9 +94,9 @@ package final class SpoolSalvage {
 
     // MARK: Receivers
 
-    /// Makes the tables of the receivers in the fresh database, under the same numbers: they are in the ids. Goes by
-    /// the tables that there are, since the list of names may be what is damaged.
-    private func adoptReceivers(of source: SQLiteConnection) throws(SQLiteError) {
+    /// Creates the tables of receivers in the new database with the same numbers, because ids contain them. The
+    /// existing tables determine the receivers, because the table `receiver` can be damaged.
+    private func copyReceivers(of source: SQLiteConnection) throws(SQLiteError) {
         let names = readNames(source)
         var found: Set<UInt8> = []
         read("SELECT name FROM sqlite_master WHERE name GLOB 'notification_[0-9]*'", of: source) { row in
@@ -103,12 +105,13 @@ package final class SpoolSalvage {
         }
         try target.connection.transaction { () throws(SQLiteError) in
             for number in found {
-                try adopt(ReceiverID(rawValue: number), named: names[number])
+                try addReceiver(ReceiverID(rawValue: number), named: names[number])
             }
         }
     }
 
-    func adopt(_ id: ReceiverID, named name: String?) throws(SQLiteError) {
+    /// Adds a receiver to the new database; `name` is nil if it is unknown.
+    func addReceiver(_ id: ReceiverID, named name: String?) throws(SQLiteError) {
         let name = name ?? "receiver-\(id.rawValue)"
         try SQLiteSchema.add(name, as: id, to: target.connection)
         receivers[id] = name
@@ -117,10 +120,10 @@ package final class SpoolSalvage {
     private func readNames(_ source: SQLiteConnection) -> [UInt8: String] {
         var names: [UInt8: String] = [:]
         let hasChecksums = (try? source.prepare("SELECT crc FROM receiver")) != nil
-        let checksum = hasChecksums ? "crc" : "\(SQLiteSchema.unsealed)"
+        let checksum = hasChecksums ? "crc" : "\(SQLiteSchema.noChecksum)"
         read("SELECT number, name, \(checksum) FROM receiver", of: source) { row in
             guard let name = row.text(1), let number = UInt8(exactly: row.integer(0)),
-                SQLiteJournalStore.sealed(row.integer(0), row.integer(2), name: name) != nil,
+                SQLiteJournalStore.verified(row.integer(0), row.integer(2), name: name) != nil,
                 !names.values.contains(name)
             else { return }
             names[number] = name
@@ -134,7 +137,7 @@ package final class SpoolSalvage {
         try copy(
             SQLiteSchema.table(destination), "id, group_id, accepted_at, crc, body", from: source,
             read: { row in
-                SpoolRow.notification(in: row, of: destination).map(Found.whole)
+                SpoolRow.notification(in: row, of: destination).map(RecoveredRow.intact)
                     ?? .damaged(SpoolRow(row), body: row.blob(4))
             },
             write: { (rows) throws(SQLiteError) in
@@ -142,14 +145,16 @@ package final class SpoolSalvage {
             })
     }
 
-    enum Found {
-        case whole(StoredNotification)
+    /// A row of a destination's table.
+    enum RecoveredRow {
+        case intact(StoredNotification)
         case damaged(SpoolRow, body: [UInt8])
     }
 
-    func save(_ found: Found, of destination: Destination) throws(SQLiteError) {
+    /// Writes an intact row to its table, and a damaged one to the dead letters.
+    func save(_ found: RecoveredRow, of destination: Destination) throws(SQLiteError) {
         switch found {
-        case .whole(let stored):
+        case .intact(let stored):
             let row = SpoolRow(stored)
             try target.table(destination).salvage
                 .bind(row.id, row.group, row.acceptedAt, row.checksum).run(blob: stored.notification.body, at: 5)
@@ -190,7 +195,7 @@ package final class SpoolSalvage {
         }
     }
 
-    /// So that what senders post again after the repair is known as a duplicate.
+    /// Copies the dedupe keys, so that retries after the repair are duplicates.
     private func copySeen(from source: SQLiteConnection) throws(SQLiteError) {
         try copy(
             "seen", "id, at, key", from: source,
@@ -205,10 +210,10 @@ package final class SpoolSalvage {
         try report.write(to: target.connection)
     }
 
-    // MARK: Reading past damage
+    // MARK: Reading damaged tables
 
-    /// Reads a table from both ends up to what cannot be read, and writes it in transactions of a bounded size. Each end
-    /// is one statement: in a damaged tree a row may not be found again by its id.
+    /// Copies a table in transactions of limited size. Reads it from both ends up to the damage. Each direction is one
+    /// statement, because a row of a damaged B-tree may not be found by its id.
     private func copy<Item>(
         _ table: String, _ columns: String, from source: SQLiteConnection, read: (SQLiteRow) -> Item,
         write: ([Item]) throws(SQLiteError) -> Void
@@ -219,7 +224,7 @@ package final class SpoolSalvage {
             var batch: [Item] = []
             var bytes = 0
             var writeError: SQLiteError?
-            var isWhole = true
+            var isComplete = true
             do throws(SQLiteError) {
                 try source.prepare("SELECT \(columns) FROM \(table) ORDER BY id \(order)").query {
                     (row) throws(SQLiteError) in
@@ -233,15 +238,15 @@ package final class SpoolSalvage {
                     return writeError == nil
                 }
             } catch {
-                isWhole = false
+                isComplete = false
                 outcome.isPartial = true
             }
             if let error = writeError ?? flush(batch, write) { throw error }
-            if isWhole { return }
+            if isComplete { return }
         }
     }
 
-    /// The ids read last before a failure: where the other end meets one of them, all is read.
+    /// The ids that were read last before an error. The other direction ends when it reaches one of them.
     private struct RecentIDs {
         private(set) var ids: Set<Int64> = []
         private var order: [Int64] = []
@@ -256,7 +261,7 @@ package final class SpoolSalvage {
         }
     }
 
-    /// Returns the error, so that it can be told from one of the source.
+    /// Writes a batch. Returns the error, to distinguish it from errors of the source.
     private func flush<Item>(_ batch: [Item], _ write: ([Item]) throws(SQLiteError) -> Void) -> SQLiteError? {
         do throws(SQLiteError) {
             try target.connection.transaction { () throws(SQLiteError) in try write(batch) }

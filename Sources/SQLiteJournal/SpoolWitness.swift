@@ -3,51 +3,51 @@ import Glibc
 import Journaling
 import Support
 
-/// What the spool held after the last acknowledged commit, kept apart from database and log: they cannot tell that a part
-/// of them is missing, since SQLite takes the first bad frame of a log for its end.
+/// The state of the spool after the last acknowledged commit, stored outside of database and log. It detects missing
+/// parts of them, which SQLite does not: it treats the first damaged frame of a log as its end.
 ///
-/// It is written behind a commit, before the answer, and never claims what was not synced before it. So a kill leaves it
-/// exact, and a power cut leaves it behind the database at worst.
-package struct SpoolWitness: Equatable {
-    /// What it says of the log.
+/// It is written after a commit is synced and before it is acknowledged. After a kill it is exact. After a power
+/// failure it can be older than the database.
+struct SpoolWitness: Equatable {
+    /// The state of the log.
     enum Phase: Int64 {
-        /// Nothing: the log is about to be emptied, or is empty.
+        /// The log is empty or is being emptied.
         case idle
-        /// That so many of its frames belong to acknowledged commits.
+        /// `frames` frames of the log belong to acknowledged commits.
         case logged
-        /// That there is none: the spool was closed in order.
+        /// There is no log: the spool was closed orderly.
         case closed
-        /// Nothing, but no commit was acknowledged since: a start is under way.
+        /// The spool is being opened. No commit was acknowledged since.
         case recovering
     }
 
     var phase = Phase.idle
-    /// Counts openings; the database has the same number.
+    /// The number of openings, which the database contains too.
     var session: Int64 = 0
-    /// Both salts of the log's header, which change when it begins anew.
+    /// Both salts of the log's header, which change when the log restarts.
     var salts: UInt64 = 0
     var frames: Int64 = 0
-    /// The size of the database file; it never shrinks.
+    /// The size of the database file in bytes. It never shrinks.
     var databaseBytes: Int64 = 0
-    /// Numbers of this session begin here and go up to `nextSequence`.
+    /// The sequence numbers of this session are from here up to `nextSequence` (exclusive).
     var firstSequence: Int64 = 1
     var nextSequence: Int64 = 1
     var pending: Int64 = 0
     var deadLetters: Int64 = 0
 
-    /// The spool was never opened.
+    /// Whether the spool was never opened.
     var isFresh: Bool { session == 0 }
 
-    /// Nil where it claims nothing of a log.
+    /// The expected content of the log; nil if the phase is not `logged`.
     var loggedFrames: (salts: UInt64, frames: Int64)? { phase == .logged ? (salts, frames) : nil }
 
     fileprivate static let slotSize = 96
     private static let fields = 11
     private static let magic: Int64 = 0x31_53_4e_54_57_4c_45_52
 
-    /// Hands over the bytes of a slot. It runs in each commit, so it allocates nothing.
+    /// Calls `body` with the bytes of a slot. Does not allocate memory, because it is called in each commit.
     ///
-    /// - Parameter number: Counts writes, so that the later of two slots is known.
+    /// - Parameter number: The number of writes, which identifies the later of the two slots.
     fileprivate func withEncoded<Result>(number: Int64, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         withUnsafeTemporaryAllocation(of: Int64.self, capacity: Self.fields + 1) { words in
             words[0] = Self.magic.littleEndian
@@ -67,7 +67,7 @@ package struct SpoolWitness: Equatable {
         }
     }
 
-    /// Nil where the checksum does not fit.
+    /// Decodes a slot. Returns nil if the checksum does not match.
     static func decode(_ slot: ArraySlice<UInt8>) -> (witness: SpoolWitness, number: Int64)? {
         guard slot.count == slotSize else { return nil }
         let fields = Array(slot).withUnsafeBytes { bytes in
@@ -81,7 +81,7 @@ package struct SpoolWitness: Equatable {
             phase: phase, session: fields[3], salts: UInt64(bitPattern: fields[4]), frames: fields[5],
             databaseBytes: fields[6], firstSequence: fields[7], nextSequence: fields[8], pending: fields[9],
             deadLetters: fields[10])
-        // An extreme value that fits its checksum is ours; it must not make sums overflow all the same.
+        // Sums must not overflow, even if an extreme value has a matching checksum.
         let counts = [
             witness.session, witness.frames, witness.databaseBytes, witness.firstSequence,
             witness.nextSequence, witness.pending, witness.deadLetters,
@@ -91,22 +91,21 @@ package struct SpoolWitness: Equatable {
     }
 }
 
-/// The witness's file: two slots in blocks of their own, written in turn, so that a torn write leaves the other.
+/// The file of the witness. It has two slots in separate blocks, written alternately, so that a torn write damages only
+/// one of them.
 final class SpoolWitnessFile {
     private static let slotDistance = 4096
 
     private let descriptor: Int32
     private var number: Int64 = 0
-    /// What was written or found last; nil where there is none that can be read.
+    /// The last witness that was written or read; nil if none can be read.
     private(set) var last: SpoolWitness?
-    /// One of the two slots cannot be read although both have been written: if it was the later one, the other does not
-    /// know of the last commit.
-    let isHalfDamaged: Bool
+    /// Whether one of the slots is damaged although both were written. If it was the later one, `last` does not include
+    /// the last commit.
+    let hasDamagedSlot: Bool
     private var isSynced = true
 
-    /// Opens the file, and makes a fresh one, synced, where there is none and `isNew`.
-    ///
-    /// Returns nil where there is none otherwise.
+    /// Opens the file. If it does not exist, creates and syncs a new one if `isNew`, else returns nil.
     init?(path: String, makingNew isNew: Bool) throws(JournalOpenError) {
         let flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | (isNew ? O_CREAT : 0)
         descriptor = open(path, flags, 0o600)
@@ -121,11 +120,11 @@ final class SpoolWitnessFile {
                 ? nil : SpoolWitness.decode(bytes[start..<start + SpoolWitness.slotSize])
         }
         let newest = slots.max { $0.number < $1.number }
-        isHalfDamaged = slots.count == 1 && newest?.number ?? 0 > 1
+        hasDamagedSlot = slots.count == 1 && newest?.number ?? 0 > 1
         if let newest {
             (last, number) = (newest.witness, newest.number)
         } else if isNew || count == 0 {
-            // All of it now, so that no later write needs space. Empty is what a kill right here leaves.
+            // Writes the whole file, so that later writes need no space. A kill before this leaves an empty file.
             let zeros = [UInt8](repeating: 0, count: 2 * Self.slotDistance)
             guard pwrite(descriptor, zeros, zeros.count, 0) == zeros.count, write(SpoolWitness()), sync() else {
                 throw .unusable(path: path, reason: String(cString: strerror(errno)))
@@ -137,20 +136,21 @@ final class SpoolWitnessFile {
         Glibc.close(descriptor)
     }
 
-    /// Without a sync. Where it fails the witness stays behind the database, as after a power cut.
+    /// Writes the witness without syncing it. If it fails, the witness is older than the database, as after a power
+    /// failure.
     @discardableResult
     func write(_ witness: SpoolWitness) -> Bool {
         number &+= 1
-        let place = off_t(number & 1) * off_t(Self.slotDistance)
+        let offset = off_t(number & 1) * off_t(Self.slotDistance)
         isSynced = false
         let isWritten = witness.withEncoded(number: number) {
-            pwrite(descriptor, $0.baseAddress, $0.count, place) == $0.count
+            pwrite(descriptor, $0.baseAddress, $0.count, offset) == $0.count
         }
         if isWritten { last = witness }
         return isWritten
     }
 
-    /// Does nothing where nothing was written since the last time.
+    /// Syncs the file if it was written since the last sync. Returns false if that fails.
     @discardableResult
     func sync() -> Bool {
         guard !isSynced else { return true }
@@ -159,24 +159,25 @@ final class SpoolWitnessFile {
     }
 }
 
-/// What the witness says, and what is written to it.
+/// Compares the spool with the witness, and updates the witness.
 extension SQLiteJournalStore {
-    /// What an earlier process's witness demands of the files.
-    package struct Claim {
+    /// The content that the files must have according to the witness of an earlier process.
+    struct ExpectedContent {
         var witness: SpoolWitness
-        /// The database holds what the witness tells of and nothing more, so that counts must be equal.
+        /// Whether the witness is up to date, so that the counts must be equal.
         var isExact: Bool
     }
 
-    /// Throws where the files hold less than was acknowledged; nil where there is nothing to hold them to.
+    /// Compares the files with the witness. Fails if acknowledged content is missing. Returns nil if the witness says
+    /// nothing about the files.
     ///
-    /// - Parameter session: The database's own count of openings; nil where it is damaged.
-    func claim(
-        of witness: SpoolWitness?, on log: SpoolLog, _ database: SpoolFile?, session: Int64?
-    ) throws(SpoolOpenError) -> Claim? {
+    /// - Parameter session: The number of openings in the database; nil if it is damaged.
+    func expectedContent(
+        by witness: SpoolWitness?, _ log: SpoolLog, _ database: SpoolFile?, session: Int64?
+    ) throws(SpoolOpenError) -> ExpectedContent? {
         guard let witness, !witness.isFresh else { return nil }
         if let session {
-            // Killed while it opened the spool: after this check, and before anything was acknowledged.
+            // The process was killed while it opened the spool, before it acknowledged a commit.
             guard session <= witness.session else { return nil }
             guard session == witness.session else { throw .damaged("the database is an older copy") }
         }
@@ -186,30 +187,30 @@ extension SQLiteJournalStore {
         }
         switch witness.phase {
         case .logged where log.hasHeader && log.isLater(than: witness.salts):
-            return Claim(witness: witness, isExact: false)
+            return ExpectedContent(witness: witness, isExact: false)
         case .logged where log.validFrames < witness.frames || log.salts != witness.salts:
             throw .damaged(
                 SpoolFile(folder.log)?.size ?? 0 == 0
                     ? "the spool's log is missing" : "the spool's log ends before what was acknowledged")
         case .logged:
-            return Claim(witness: witness, isExact: log.validFrames == witness.frames)
+            return ExpectedContent(witness: witness, isExact: log.validFrames == witness.frames)
         case .idle:
-            return Claim(witness: witness, isExact: log.validFrames == 0)
+            return ExpectedContent(witness: witness, isExact: log.validFrames == 0)
         case .recovering, .closed:
-            return Claim(witness: witness, isExact: true)
+            return ExpectedContent(witness: witness, isExact: true)
         }
     }
 
-    /// How many acknowledged notifications a repair could not find; nil where nothing tells.
-    package func missing(after outcome: SpoolSalvage.Outcome, _ witness: SpoolWitness?, _ log: SpoolLog) -> Int64? {
+    /// The number of acknowledged notifications that a repair did not find; nil if there is no witness.
+    func missing(after outcome: SpoolSalvage.Outcome, _ witness: SpoolWitness?, _ log: SpoolLog) -> Int64? {
         guard let witness, !witness.isFresh else { return nil }
         let found = Int64(outcome.saved + outcome.damaged)
         var missing = max(0, witness.pending - found)
         let isTailLost =
             witness.phase == .logged && (log.salts != witness.salts || log.committedFrames < witness.frames)
         if isTailLost, !log.isLater(than: witness.salts) {
-            // What was settled in the lost part is found again, and hides as many that are missing. Those that were
-            // accepted there are all behind the last one found.
+            // Settlements in the lost part are undone, so those notifications are found again and compensate missing
+            // ones in the count. But all notifications accepted there are after the last one found.
             let lost = witness.nextSequence - max(witness.firstSequence, outcome.highestSequence + 1)
             missing = max(missing, min(witness.pending, lost))
         }
@@ -222,17 +223,17 @@ extension SQLiteJournalStore {
         if witness != nil, isNew { try folder.sync(folder.path) }
     }
 
-    /// Before the files change without an acknowledgement. It must reach the disk first: else a power cut could leave a
-    /// claim on a log that is gone.
-    func withdrawClaim(_ phase: SpoolWitness.Phase) {
+    /// Called before the files are changed without a commit. Syncs the witness first, so that it does not refer to a
+    /// log that is gone after a power failure.
+    func invalidateWitness(_ phase: SpoolWitness.Phase) {
         guard let witness, var last = witness.last else { return }
         last.phase = phase
         witness.write(last)
         witness.sync()
     }
 
-    /// After a commit, before it is acknowledged.
-    func testify(_ phase: SpoolWitness.Phase, _ connection: SQLiteConnection) {
+    /// Writes the current state to the witness. Called after a commit, before it is acknowledged.
+    func writeWitness(_ phase: SpoolWitness.Phase, _ connection: SQLiteConnection) {
         if phase == .logged, !areSaltsKnown {
             salts = SpoolLog.salts(of: folder.log)
             areSaltsKnown = true
@@ -245,7 +246,7 @@ extension SQLiteJournalStore {
                 deadLetters: deadLetterCounts.values.reduce(0) { $0 + Int64($1) }))
     }
 
-    /// After a checkpoint: the log begins anew with the next commit.
+    /// Called after a checkpoint, because the log restarts with the next commit.
     func noteCheckpoint() {
         areSaltsKnown = false
         databaseBytes = SpoolFile(folder.database)?.size ?? databaseBytes
@@ -253,14 +254,14 @@ extension SQLiteJournalStore {
 }
 
 extension SpoolLog {
-    /// Whether it began anew after the generation of these salts, which SQLite does only once all of that is in the
-    /// database: the first salt counts up.
+    /// Whether the log restarted after the generation with these salts; each restart increments the first salt. SQLite
+    /// restarts a log only when the database contains all of it.
     fileprivate func isLater(than other: UInt64) -> Bool {
         let distance = UInt32(truncatingIfNeeded: salts >> 32) &- UInt32(truncatingIfNeeded: other >> 32)
         return hasHeader && (1..<1 << 31).contains(distance)
     }
 
-    /// Of the log that is being written; 0 where it cannot be read.
+    /// Reads the salts of a log; 0 if it cannot be read.
     static func salts(of path: String) -> UInt64 {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return 0 }

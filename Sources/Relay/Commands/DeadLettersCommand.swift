@@ -89,7 +89,7 @@ struct DeadLettersCommand: ParsableCommand {
             let journal: Journal<Never>
             do throws(JournalOpenError) {
                 journal = try Journal<Never>(
-                    opening: SQLiteJournalStore(SpoolSettings(folder: folder, letsRootIn: true)), onFailure: { _ in },
+                    opening: SQLiteJournalStore(SpoolSettings(folder: folder, allowsRoot: true)), onFailure: { _ in },
                     acknowledge: { _ in })
             } catch .locked(let folder, let process) {
                 let lock = JournalOpenError.locked(folder: folder, process: process)

@@ -53,7 +53,7 @@ struct ServeCommand: ParsableCommand {
                 try app.start()
             } catch {
                 logger.critical("cannot start", metadata: ["err": "\(error)"])
-                finish((error as? JournalOpenError)?.needsPerson == true ? ExitCode.needsPerson.rawValue : 1)
+                finish((error as? JournalOpenError)?.needsOperator == true ? ExitCode.needsOperator.rawValue : 1)
             }
         }
         end.wait()
@@ -127,7 +127,7 @@ struct ServeCommand: ParsableCommand {
             StandardStreams.complain(
                 "this libevent allows request smuggling (CVE-2026-63379 and others); install "
                     + "2.1.12-stable-8+deb12u1 or later from Debian's security suite")
-            throw ExitCode.needsPerson
+            throw ExitCode.needsOperator
         }
     }
 }
@@ -135,5 +135,5 @@ struct ServeCommand: ParsableCommand {
 extension ExitCode {
     /// An operator must repair the configuration or the machine. A restart does not help, and the unit does not restart
     /// it (RestartPreventExitStatus).
-    static let needsPerson = ExitCode(2)
+    static let needsOperator = ExitCode(2)
 }

@@ -16,7 +16,7 @@ import Testing
 @Suite struct ServeCommandTests {
     @Test func vulnerableLibeventStopsTheStart() throws {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        #expect(throws: ExitCode.needsPerson) { try ServeCommand.judge(.vulnerable, logger) }
+        #expect(throws: ExitCode.needsOperator) { try ServeCommand.judge(.vulnerable, logger) }
         #expect(throws: Never.self) { try ServeCommand.judge(.safe, logger) }
         #expect(throws: Never.self) { try ServeCommand.judge(.unknown("no loopback"), logger) }
     }
@@ -26,7 +26,8 @@ import Testing
         let unit = try String(contentsOf: Checkout.root.appending(path: "systemd/relay.service"), encoding: .utf8)
         let line = try #require(unit.split(separator: "\n").first { $0.hasPrefix("RestartPreventExitStatus=") })
         #expect(
-            line == "RestartPreventExitStatus=\(ExitCode.needsPerson.rawValue) \(ExitCode.validationFailure.rawValue)")
+            line == "RestartPreventExitStatus=\(ExitCode.needsOperator.rawValue) \(ExitCode.validationFailure.rawValue)"
+        )
         #expect(unit.contains("\nLimitCORE=0\n"))
     }
 }

@@ -21,7 +21,7 @@ import Testing
     }
 
     private func isLast(_ number: Int, in index: DedupeIndex) -> Bool {
-        index.isLast(key(number), of: UInt64(number), at: .sample)
+        index.isDuplicate(key(number), of: UInt64(number), at: .sample)
     }
 
     private func key(_ number: Int) -> ShortDedupeKey {
@@ -32,14 +32,14 @@ import Testing
     func stateIsLastWithinTheWindowInBothClockDirections(seconds: Int64, isSeen: Bool) {
         var index = index()
         _ = index.remember(key, of: 7, at: .sample)
-        #expect(index.isLast(key, of: 7, at: .sample.advanced(bySeconds: seconds)) == isSeen)
+        #expect(index.isDuplicate(key, of: 7, at: .sample.advanced(bySeconds: seconds)) == isSeen)
     }
 
     @Test func aWindowOfZeroRemembersNothing() {
         var index = index(.zero)
         let seen = index.remember(key, of: 7, at: .sample)
         #expect(seen == nil)
-        #expect(!index.isLast(key, of: 7, at: .sample))
+        #expect(!index.isDuplicate(key, of: 7, at: .sample))
     }
 
     @Test func uncommittedKeysAreForgotten() {
@@ -47,7 +47,7 @@ import Testing
         let kept = remember(1, in: &index)
         _ = remember(2, in: &index)
         _ = remember(3, in: &index)
-        index.forgetNewest(2)
+        index.removeNewest(2)
         #expect(isLast(1, in: index))
         #expect(!isLast(2, in: index) && !isLast(3, in: index))
         let next = remember(4, in: &index)
@@ -70,7 +70,7 @@ import Testing
         let later = Timestamp.sample.advanced(bySeconds: 90)
         _ = index.remember(key, of: 7, at: later)
         _ = index.prune(at: later)
-        #expect(index.count == 1 && index.isLast(key, of: 7, at: later))
+        #expect(index.count == 1 && index.isDuplicate(key, of: 7, at: later))
     }
 
     @Test func rowsAreDeletedInRuns() {
@@ -103,10 +103,10 @@ import Testing
     @Test func onlyTheLastStateOfAGroupCounts() {
         var index = index()
         for (number, isDuplicate) in [(1, false), (2, false), (1, false), (1, true), (2, false)] {
-            #expect(index.isLast(key(number), of: 7, at: .sample) == isDuplicate)
+            #expect(index.isDuplicate(key(number), of: 7, at: .sample) == isDuplicate)
             if !isDuplicate { _ = index.remember(key(number), of: 7, at: .sample) }
         }
-        #expect(!index.isLast(key(2), of: 8, at: .sample), "another group")
+        #expect(!index.isDuplicate(key(2), of: 8, at: .sample), "another group")
     }
 
     @Test func failedCommitRestoresThePreviousState() {
@@ -114,8 +114,8 @@ import Testing
         _ = index.remember(key(1), of: 7, at: .sample)
         _ = index.remember(key(2), of: 7, at: .sample)
         _ = index.remember(key(3), of: 7, at: .sample)
-        index.forgetNewest(2)
-        #expect(index.isLast(key(1), of: 7, at: .sample))
+        index.removeNewest(2)
+        #expect(index.isDuplicate(key(1), of: 7, at: .sample))
     }
 
     @Test func aRowOfAnEarlierVersionFindsNoDuplicateAndIsCounted() {
@@ -123,7 +123,7 @@ import Testing
         #expect(old.group == nil)
         var index = DedupeIndex(window: .seconds(60), capacity: 100, seen: [old], lastID: 5)
         #expect(index.count == 1 && !isLast(5, in: index))
-        index.forgetNewest(1)
+        index.removeNewest(1)
         #expect(index.count == 0)
     }
 
@@ -148,7 +148,7 @@ import Testing
         while let member = (0..<2).filter({ !waiting[$0].isEmpty }).randomElement(using: &random) {
             let state = waiting[member].removeFirst()
             now = now.advanced(bySeconds: Int64.random(in: 0...9, using: &random))
-            if index.isLast(key(state), of: 7, at: now) { continue }
+            if index.isDuplicate(key(state), of: 7, at: now) { continue }
             _ = index.remember(key(state), of: 7, at: now)
             accepted.append(state)
         }

@@ -195,11 +195,11 @@ import Testing
         let store = spool.store(ballast: 1 << 20)
         _ = try store.open(at: .sample)
         #expect(try store.inspect() == .ample)
-        #expect(try spool.bytes("spool.ballast").count == 1 << 20 && store.ballast.isHeld)
+        #expect(try spool.bytes("spool.ballast").count == 1 << 20 && store.ballast.isAllocated)
         try store.releaseBallast()
         #expect(!spool.names.contains("spool.ballast"))
         #expect(try store.inspect() == .ample)
-        #expect(store.ballast.isHeld)
+        #expect(store.ballast.isAllocated)
     }
 
     @Test func ballastIsSmallComparedWithLimitAndDisk() {

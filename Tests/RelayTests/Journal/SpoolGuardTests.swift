@@ -16,16 +16,16 @@ import Testing
     private let outer = TemporaryFolder()
     private var folder: String { outer.path + "/spool" }
 
-    private func open(letsRootIn: Bool = false) throws {
-        let store = SQLiteJournalStore(SpoolSettings(folder: folder, letsRootIn: letsRootIn))
+    private func open(allowsRoot: Bool = false) throws {
+        let store = SQLiteJournalStore(SpoolSettings(folder: folder, allowsRoot: allowsRoot))
         _ = try store.open(at: .sample)
         try store.close(at: .sample)
     }
 
     /// Returns the reason of a refusal, or nil if the folder is accepted.
-    private func refusal(letsRootIn: Bool = false) -> String? {
+    private func refusal(allowsRoot: Bool = false) -> String? {
         do {
-            try open(letsRootIn: letsRootIn)
+            try open(allowsRoot: allowsRoot)
             return nil
         } catch JournalOpenError.insecure(_, let reason) {
             return reason
@@ -50,7 +50,7 @@ import Testing
     func foreignOwnerIsRefused() throws {
         #expect(mkdir(folder, 0o700) == 0 && chown(folder, 65534, 65534) == 0)
         #expect(refusal()?.hasPrefix("it belongs to user 65534") == true)
-        #expect(refusal(letsRootIn: true) == nil, "root's commands work in the relay's folder")
+        #expect(refusal(allowsRoot: true) == nil, "root's commands work in the relay's folder")
         #expect(chown(folder, 0, 65534) == 0)
         #expect(chmod(folder, 0o2775) == 0)
         #expect(refusal() == nil, "as Kubernetes prepares a volume for fsGroup")
@@ -77,9 +77,9 @@ import Testing
     }
 
     @Test func onlyInsecureAndForeignSpoolsNeedAPerson() {
-        #expect(JournalOpenError.insecure(path: "/x", reason: "r").needsPerson)
-        #expect(JournalOpenError.foreign(path: "/x").needsPerson)
-        #expect(!JournalOpenError.unusable(path: "/x", reason: "r").needsPerson)
-        #expect(!JournalOpenError.locked(folder: "/x", process: nil).needsPerson)
+        #expect(JournalOpenError.insecure(path: "/x", reason: "r").needsOperator)
+        #expect(JournalOpenError.foreign(path: "/x").needsOperator)
+        #expect(!JournalOpenError.unusable(path: "/x", reason: "r").needsOperator)
+        #expect(!JournalOpenError.locked(folder: "/x", process: nil).needsOperator)
     }
 }
