@@ -226,12 +226,12 @@ import Testing
         #expect(throws: JournalRefusal.overloaded) { try send(&inbox, .critical, 301) }
         try send(&inbox, .critical, 300)
         #expect(throws: JournalRefusal.overloaded) { try send(&inbox, .critical, 1) }
-        #expect(inbox.take().requests.map(\.ticket) == [600, 100, 300])
+        #expect(inbox.dequeue().requests.map(\.ticket) == [600, 100, 300])
 
         // An empty inbox accepts a webhook of any size, and then none until that one is taken.
         try send(&inbox, .info, 5000)
         #expect(throws: JournalRefusal.overloaded) { try send(&inbox, .critical, 1) }
-        #expect(inbox.take().requests.map(\.ticket) == [5000])
+        #expect(inbox.dequeue().requests.map(\.ticket) == [5000])
         for size in [700, 300] { try send(&inbox, .critical, size) }
         #expect(throws: JournalRefusal.overloaded) { try send(&inbox, .critical, 1) }
     }
