@@ -72,9 +72,7 @@ actor OutboundQueue {
 
     /// Closes the connections to all other hooks once the current post has ended.
     nonisolated func closeConnections(except hooks: Set<HookID>) {
-        executor.queue.async {
-            self.assumeIsolated { $0.postmen = $0.postmen.filter { hooks.contains($0.key) } }
-        }
+        executor.queue.async { self.assumeIsolated { $0.postmen = $0.postmen.filter { hooks.contains($0.key) } } }
     }
 
     // MARK: Execution

@@ -119,7 +119,7 @@ import Testing
         #expect(answers.map { $0?.status ?? 0 }.sorted() == [200, 200, 503])
         let refusal = answers.first { $0?.status == 503 } ?? nil
         #expect(refusal?.headers["retry-after"] == "5")
-        #expect(refusal?.body.contains("more webhooks wait for the disk") == true)
+        #expect(refusal?.body.contains("too many webhooks are waiting for the disk") == true)
         #expect(bench.acceptedAlerts == 2)
         try await bench.wait { bench.room.posts.count == 2 }
         await bench.stop()

@@ -48,7 +48,7 @@ struct ScraperTests {
         #expect(
             page.contains(
                 """
-                # HELP relay_duplicates_suppressed_total Webhooks whose content was accepted before, within the window.
+                # HELP relay_duplicates_suppressed_total Webhooks dropped as duplicates within RELAY_DEDUPE_WINDOW.
                 # TYPE relay_duplicates_suppressed_total counter
                 relay_duplicates_suppressed_total 3
 
