@@ -60,9 +60,10 @@ sweep: setup-test ## Kill the relay at every write to its spool while it opens, 
 SANITIZED := IntegrationTests.(DeliveryTests|FallbackTests|LifeCycleTests|LossTests|PacingTests|ReceiverTests|RouteTests|ThreadTests)
 test-thread test-address: export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH = 3
 
-# Single-threaded suites of pure values cannot have races, and `make fuzz` checks the parser's memory accesses.
+# Single-threaded suites of pure values cannot have races, and `make fuzz` checks the parser's memory accesses. BugTests
+# starts the test program anew for each test, which takes seconds under a sanitizer.
 PLAIN = $(shell cd Tests/RelayTests && grep -ohE 'struct [A-Za-z0-9]+Tests' Parse/*.swift Render/*.swift Route/*.swift \
-	Extremes/*.swift Configuration/*.swift Structure/*.swift Journal/Spool*.swift | cut -d' ' -f2 | paste -sd'|')
+	Extremes/*.swift Configuration/*.swift Structure/*.swift Journal/Spool*.swift BugTests.swift | cut -d' ' -f2 | paste -sd'|')
 
 THREAD = $(SWIFT_TEST) --sanitize=thread --scratch-path .build-thread
 ADDRESS = $(SWIFT_TEST) --sanitize=address --scratch-path .build-address

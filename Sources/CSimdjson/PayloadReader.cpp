@@ -8,8 +8,8 @@
 #include "WebhookParser.hpp"
 
 // The body's fields and their defaults (docs/alertmanager.md, "Body"). A field that is null counts as absent, as
-// in the Go programs that write these bodies; names that are not read here are ignored. Nothing is built of the body but
-// views, and of those only so many: whatever it holds, reading it takes a small multiple of it.
+// in the Go programs that write these bodies. Unknown names are ignored. Only views of the body are built, up to a limit,
+// so that reading any body needs a small multiple of its size.
 
 namespace {
 

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Limits of unfinished TLS handshakes.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(5)))
 struct TLSHandshakeTests {
     /// A complete record that begins a handshake message of 128 KiB.
     private static let largeHello: [UInt8] = [0x16, 0x03, 0x01, 0x00, 0x04, 0x01, 0x02, 0x00, 0x00]
@@ -14,6 +14,9 @@ struct TLSHandshakeTests {
     private static var limits: HTTPLimits {
         var limits = HTTPLimits()
         limits.memory = memory
+        // No handshake may time out on a slow machine.
+        (limits.firstByteTimeout, limits.headerTimeout, limits.requestTimeout) =
+            (.seconds(600), .seconds(600), .seconds(600))
         return limits
     }
 
@@ -41,16 +44,16 @@ struct TLSHandshakeTests {
         echo.server.onClose = { closing, origin in if closing == .crowded { displaced.append(origin.remoteAddress) } }
         let (patient, flood) = (SocketCrowd(port: echo.port), SocketCrowd(port: echo.port))
         patient.add(SocketCrowd.Script(Self.largeHello), from: 0x10003)
-        patient.run(for: .milliseconds(20))
+        patient.run(for: .seconds(10)) { patient.bytesSent == Self.largeHello.count }
         #expect(await echo.waits { $0.server.memoryUsed == Self.cost })
-        for number in 1...50 {
+        for number in 1...40 {
             flood.add(SocketCrowd.Script(Self.largeHello), from: 0x10002)
-            flood.run(for: .milliseconds(5))
+            flood.run(for: .seconds(10)) { flood.bytesSent == number * Self.largeHello.count }
             #expect(await echo.waits { $0.server.connectionCount + displaced.count == number + 1 })
             // Let the loop read the hello: connections with unread bytes are not displaced.
             await pause(.milliseconds(10))
         }
-        #expect(displaced.count >= 50 - 16)
+        #expect(displaced.count >= 40 - 16)
         #expect(Set(displaced) == ["127.1.0.2"])
         #expect(echo.server.memoryUsed <= 17 * Self.cost)
         patient.run(for: .milliseconds(20))

@@ -66,7 +66,7 @@ struct ConfigurationReader {
         return configuration
     }
 
-    /// The default stands in for each value with a problem.
+    /// A value with a problem is replaced by its default.
     mutating func readLeniently() -> (configuration: RelayConfiguration, problems: [ConfigurationProblem]) {
         var configuration = RelayConfiguration()
         read(RelayConfiguration.connections, into: &configuration)
@@ -152,7 +152,7 @@ struct ConfigurationReader {
 
     mutating func problem(_ name: SettingName, _ message: String) { problems.append(report(name, message)) }
 
-    /// Notes what looks wrong and may be right: it is told, and the configuration is taken.
+    /// Adds a warning: the value looks wrong, but the configuration is accepted.
     mutating func warn(_ name: SettingName, _ message: String) { warnings.append(report(name, message)) }
 
     /// Names the file's key and place if the file gives the value.

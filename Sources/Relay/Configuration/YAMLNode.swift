@@ -65,8 +65,8 @@ indirect enum YAMLNode: Sendable {
         }
     }
 
-    /// Looks through the file without building anything: libyaml's time for one that is deeply nested grows with the
-    /// square of the depth, and it stops after the first document, so that what stands in another would be ignored.
+    /// Reads the events of the whole file before a document is built. libyaml's time for a document grows with the square
+    /// of its depth. It also stops after the first document, so that the content of a second would be ignored.
     private static func checkEvents(_ bytes: [UInt8]) throws(Failure) {
         try withParser(bytes) { (parser) throws(Failure) in
             var (depth, documents) = (0, 0)

@@ -1,5 +1,6 @@
 import Alerts
 import SQLiteJournal
+import Support
 
 /// Computes ages by a wall clock that may jump, checked against the monotonic clock.
 ///
@@ -80,5 +81,14 @@ struct AgeClock: Sendable {
     /// Counts moments that precede the start by more than the tolerance only from the start.
     private func capped(_ age: Duration, _ moment: Timestamp, _ steady: Instant) -> Duration {
         start.wall.since(moment) > Self.tolerance ? min(age, steady - start.steady) : age
+    }
+}
+
+/// The `AgeClock` that all queues share.
+final class NotificationAges: Sendable {
+    private let clock = Locked(AgeClock(wall: .now(), steady: .now))
+
+    func age(of moment: Timestamp) -> Duration {
+        clock.withLock { $0.age(of: moment, wall: .now(), steady: .now) }
     }
 }

@@ -1,7 +1,8 @@
 /// A strict parser for JSON responses (RFC 8259) with a depth limit.
 ///
 /// The classification of posts depends on it, so it accepts complete documents only. The parser of webhook bodies is
-/// specific to Alertmanager's fields, and Foundation's decoder would add megabytes to the program.
+/// specific to Alertmanager's fields. `JSONDecoder` rejects a whole response for one lone surrogate in a field that is read
+/// (docs/decisions/0031).
 enum ResponseJSON: Equatable {
     case object([String: ResponseJSON])
     case array([ResponseJSON])
