@@ -14,8 +14,11 @@ extension World {
             if let shown, shown.last > id, !journal.isResolved[shown.last] {
                 throw fail("follow-up", "of \(id) after \(shown.last)")
             }
+            // The relay may have forgotten a newer state that the room showed before a restart.
+            let isNewest = id >= (shown?.newest ?? 0)
             audit.rooms[hook][key] = Audit.Shown(
-                newest: max(id, shown?.newest ?? id), newestAt: now, last: id, lastAt: now, isFollowUp: true)
+                newest: max(id, shown?.newest ?? id), newestAt: isNewest ? now : shown?.newestAt ?? now, last: id,
+                lastAt: now, isFollowUp: true)
         }
         if post.form == .notice { audit.noticed.formUnion(post.entries) }
         guard post.queue >= 0, post.form != .notice, !post.isCopy else { return }
