@@ -121,7 +121,7 @@ struct Mutant {
             "a hook is left alone after its first failure", "HookHealth",
             "return !isWorking && «failures >= Self.failuresBeforeProbes»", "true"),
         value(
-            "the condition omits probes", "HookState", "«hooks[hook.index].turn == .free» ? .isSuspended", "true"),
+            "the condition omits probes", "HookState", "«hooks[hook.index].turn == .free» ? .suspended", "true"),
         // Routes.
         value("the first route is never probed", routes, "if «slot <= now» { return true }", "false"),
         value("a search ignores a better route", routes, "health.state == .working { return «true» }", "false"),
