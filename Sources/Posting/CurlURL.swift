@@ -1,5 +1,6 @@
 package import Alerts
 import CLibcurl
+import Support
 
 /// The host and port of a URL as libcurl reads them, so that checks judge the server that posts go to.
 package struct CurlURL {
@@ -16,7 +17,7 @@ package struct CurlURL {
 
     /// Parses an absolute URL. Fails if libcurl would not post to it.
     package init(_ text: String) throws(Invalid) {
-        guard let url = curl_url() else { preconditionFailure("no memory for a URL") }
+        guard let url = curl_url() else { bug("no memory for a URL") }
         defer { curl_url_cleanup(url) }
         switch curl_url_set(url, CURLUPART_URL, text, UInt32(CURLU_PATH_AS_IS)) {
         case CURLUE_OK: break

@@ -4,7 +4,6 @@ import Journaling
 import Libevent
 import Logging
 import Posting
-import SQLiteJournal
 import Support
 
 /// Stops the program: waits for requests and posts in flight, closes the journal, and exits. The time is bounded even

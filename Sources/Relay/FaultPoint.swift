@@ -1,7 +1,5 @@
 import Alerts
 import Glibc
-import Journaling
-import SQLiteJournal
 import Support
 
 /// Points at which tests can crash the program, to exercise recovery.

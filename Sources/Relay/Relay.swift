@@ -1,7 +1,6 @@
 import Alerts
 import ArgumentParser
 import CRevision
-import Journaling
 import Libevent
 import Posting
 import SQLiteJournal

@@ -1,8 +1,6 @@
 import Alerts
 import Dispatch
-import Journaling
 import Libevent
-import SQLiteJournal
 import Support
 
 /// Serializes reloads: reads the configuration off the loop, one read at a time, and applies each result before the

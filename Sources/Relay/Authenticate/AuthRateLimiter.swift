@@ -1,5 +1,4 @@
 import Alerts
-import Journaling
 import Support
 
 /// Decides which passwords are checked with bcrypt, and when.

@@ -1,7 +1,5 @@
 import Alerts
 import CCrypto
-import Journaling
-import SQLiteJournal
 import Support
 
 /// A parsed `Authorization` header field: the scheme and its credentials (RFC 9110 section 11.4).

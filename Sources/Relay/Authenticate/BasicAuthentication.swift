@@ -1,7 +1,5 @@
 import Alerts
 import Dispatch
-import Journaling
-import SQLiteJournal
 import Support
 
 /// Checks users and passwords against configured bcrypt hashes, as in the `basic_auth_users` of Prometheus.

@@ -2,7 +2,6 @@ import Alerts
 import CCrypt
 import CCrypto
 import Glibc
-import Journaling
 import Support
 
 /// A bcrypt hash as `htpasswd -B` writes it: `$2y$10$`, 22 digits of salt, 31 digits of digest.

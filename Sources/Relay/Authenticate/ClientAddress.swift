@@ -1,6 +1,4 @@
 import Alerts
-import Journaling
-import SQLiteJournal
 import Support
 
 /// The client address of a request, resolved through trusted proxies.

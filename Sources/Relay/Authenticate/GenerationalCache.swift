@@ -1,4 +1,3 @@
-import SQLiteJournal
 import Support
 
 /// A cache with a fixed capacity that evicts the entries that were unused longest.

@@ -1,8 +1,6 @@
 import Alerts
 import Dispatch
-import Journaling
 import Libevent
-import SQLiteJournal
 import Support
 
 /// Authenticates requests by bearer token or by user and password. If neither is configured, all requests are admitted.

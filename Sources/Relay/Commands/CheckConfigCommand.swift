@@ -1,7 +1,5 @@
 import Alerts
 import ArgumentParser
-import Journaling
-import SQLiteJournal
 import Support
 
 /// `relay check-config`: reads everything that serve reads, and opens no connection.

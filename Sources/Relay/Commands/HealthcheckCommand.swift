@@ -1,9 +1,7 @@
 import Alerts
 import ArgumentParser
-import Journaling
 import Libevent
 import Posting
-import SQLiteJournal
 
 /// `relay healthcheck`: the health check of a container, so that the image needs no other HTTP client.
 struct HealthcheckCommand: ParsableCommand {

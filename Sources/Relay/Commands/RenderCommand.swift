@@ -1,11 +1,9 @@
 import Alerts
 import ArgumentParser
 import Glibc
-import Journaling
 import Libevent
 import Posting
 import RocketChat
-import SQLiteJournal
 import Support
 
 /// `relay render`: prints the messages for webhook bodies without posting them.

@@ -1,8 +1,6 @@
 import Alerts
 import ArgumentParser
-import Journaling
 import Posting
-import SQLiteJournal
 import Support
 
 /// `relay send-test`: posts one message to one room and prints the outcome.

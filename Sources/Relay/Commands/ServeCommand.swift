@@ -5,7 +5,6 @@ import Glibc
 import Journaling
 import Libevent
 import Logging
-import SQLiteJournal
 import Support
 
 /// `relay serve`: runs the relay until a signal ends it.

@@ -1,7 +1,5 @@
 import Alerts
 import Glibc
-import Journaling
-import SQLiteJournal
 import Support
 
 /// The output of commands: results on standard output, problems on standard error. It can contain text from servers and

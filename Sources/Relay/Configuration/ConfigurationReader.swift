@@ -1,8 +1,6 @@
 import Alerts
 import Glibc
-import Journaling
 import Posting
-import SQLiteJournal
 import Support
 
 /// One thing wrong with the configuration: which key, and what about it. Never holds a secret's value.

@@ -1,8 +1,6 @@
 import Alerts
-import Journaling
 import Libevent
 import Posting
-import SQLiteJournal
 import Support
 
 /// What a configuration comes to, for an operator: who may post, how the listener is protected, which rooms there are.

@@ -1,7 +1,5 @@
 import Alerts
-import Journaling
 import Libevent
-import SQLiteJournal
 import Support
 
 /// The limits of the listener as settings. The listener has them from its start, so that all need a restart.

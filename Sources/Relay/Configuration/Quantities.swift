@@ -1,5 +1,4 @@
 import Alerts
-import Journaling
 import Posting
 import Support
 

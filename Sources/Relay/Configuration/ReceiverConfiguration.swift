@@ -1,8 +1,6 @@
 import Alerts
 import Glibc
-import Journaling
 import Posting
-import SQLiteJournal
 
 /// A room of its own for some alerts, beyond the severities' four. Its settings stand in the file alone.
 struct ReceiverConfiguration: Sendable {

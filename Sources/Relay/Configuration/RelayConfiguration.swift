@@ -1,10 +1,8 @@
 import Alerts
 import Glibc
-import Journaling
 import Libevent
 import Logging
 import Posting
-import SQLiteJournal
 import Support
 
 /// The values of all settings, with their defaults. `settings` below says what each of them means.

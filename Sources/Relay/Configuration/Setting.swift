@@ -1,6 +1,4 @@
 import Alerts
-import Journaling
-import SQLiteJournal
 
 /// A type whose properties hold the values of settings. The initial values are the defaults.
 protocol SettingGroup: Sendable {

@@ -1,9 +1,7 @@
 import Alerts
-import Journaling
 import Libevent
 import Logging
 import Posting
-import SQLiteJournal
 import Support
 
 // The formats of values that have a meaning of their own: addresses, secrets, files, names.

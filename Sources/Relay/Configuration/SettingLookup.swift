@@ -1,6 +1,4 @@
 import Alerts
-import Journaling
-import SQLiteJournal
 import Support
 
 /// A value as its source wrote it.

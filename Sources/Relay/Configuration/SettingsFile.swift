@@ -1,7 +1,5 @@
 import Alerts
 import Glibc
-import Journaling
-import SQLiteJournal
 import Support
 
 /// The configuration file: typed values of the settings by their keys, and what is wrong with it.

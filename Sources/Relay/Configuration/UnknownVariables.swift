@@ -1,6 +1,4 @@
 import Alerts
-import Journaling
-import SQLiteJournal
 
 /// Finds environment variables that look like settings of the relay and are none.
 ///

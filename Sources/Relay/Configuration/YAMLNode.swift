@@ -1,7 +1,5 @@
 import Alerts
 import CYaml
-import Journaling
-import SQLiteJournal
 import Support
 
 /// A YAML document's content, each part with its place in the file.

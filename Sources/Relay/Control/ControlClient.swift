@@ -1,9 +1,7 @@
 import Alerts
 import Glibc
-import Journaling
 import Libevent
 import Posting
-import SQLiteJournal
 import Support
 
 /// Sends commands to a running relay over its control socket.

@@ -1,9 +1,7 @@
 import Alerts
 import Dispatch
 import Glibc
-import Journaling
 import Libevent
-import SQLiteJournal
 
 /// The control socket, through which commands reach a running relay. Its own user and root may send every command,
 /// other users none.

@@ -1,6 +1,5 @@
 import Alerts
 import Journaling
-import SQLiteJournal
 import Support
 
 /// Executes commands on dead letters, in a running relay or directly on the spool. Blocks on the journal queue, so it

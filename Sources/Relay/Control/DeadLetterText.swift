@@ -1,6 +1,5 @@
 import Alerts
 import Journaling
-import SQLiteJournal
 import Support
 
 /// Formats dead letters as text or as JSON.

@@ -3,7 +3,6 @@ import DeliveryCore
 import Journaling
 import Logging
 import Posting
-import SQLiteJournal
 
 /// Turns facts of the delivery machine into metrics and log lines, and its verdicts into journal settlements.
 struct DeliveryAudit {

@@ -4,7 +4,6 @@ import Journaling
 import Libevent
 import Logging
 import Posting
-import SQLiteJournal
 import Support
 
 /// Owns the delivery machine and its timer: passes events to it and executes its actions.

@@ -1,9 +1,7 @@
 import Alerts
 import Glibc
-import Journaling
 import Libevent
 import Logging
-import SQLiteJournal
 import Support
 
 /// Stores a webhook body as a dead letter, without parsing it, after parsing it has crashed the process three times.

@@ -1,7 +1,6 @@
 import Alerts
 import Journaling
 import Libevent
-import SQLiteJournal
 import Support
 
 /// A response of the listener. Errors name the problem and its location, and reveal nothing of the internals.

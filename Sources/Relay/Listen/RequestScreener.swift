@@ -1,8 +1,6 @@
 import Alerts
-import Journaling
 import Libevent
 import Logging
-import SQLiteJournal
 import Support
 
 /// Admits or refuses requests by their heads. Each refusal gets one response, one log line and one count.

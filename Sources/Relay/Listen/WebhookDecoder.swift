@@ -1,6 +1,5 @@
 import Alerts
 import CSimdjson
-import Journaling
 
 /// Decodes a webhook body: decompresses it, validates it and splits it by destination.
 ///

@@ -1,9 +1,7 @@
 import Alerts
 import CZlib
 import Dispatch
-import Journaling
 import Libevent
-import SQLiteJournal
 import Support
 
 /// Decodes webhook bodies: small ones immediately on the loop, others one at a time on its own queue.

@@ -1,7 +1,6 @@
 import Alerts
 import Journaling
 import Logging
-import SQLiteJournal
 
 /// Turns journal events into metrics and log lines.
 struct JournalMetrics: JournalObserver {

@@ -1,9 +1,7 @@
 import Alerts
 import Dispatch
 import Glibc
-import Journaling
 import Logging
-import SQLiteJournal
 import Support
 
 /// The log format: `logfmt` (key=value) or JSON, one line per event.

@@ -1,7 +1,5 @@
 import Alerts
-import Journaling
 import Libevent
-import SQLiteJournal
 import Support
 
 /// The metrics of the program. Their names are a public interface. Labels never contain label values of alerts.

@@ -1,7 +1,5 @@
 import Alerts
 import Glibc
-import Journaling
-import SQLiteJournal
 import Support
 
 /// The `process_*` metrics that every Prometheus client library exports, read from /proc.

@@ -1,8 +1,6 @@
 import Alerts
 import Dispatch
-import Journaling
 import Libevent
-import SQLiteJournal
 
 /// Renders metrics off the loop, one scrape at a time. Requests that arrive during a scrape share the next one. So a
 /// flood of requests runs one scrape at a time, and no request waits for more than two.

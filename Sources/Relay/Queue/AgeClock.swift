@@ -1,5 +1,4 @@
 import Alerts
-import SQLiteJournal
 import Support
 
 /// Computes ages by a wall clock that may jump, checked against the monotonic clock.

@@ -2,7 +2,6 @@ import Alerts
 import Glibc
 import Journaling
 import Logging
-import SQLiteJournal
 import Support
 import Synchronization
 

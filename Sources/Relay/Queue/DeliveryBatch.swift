@@ -2,7 +2,6 @@ import Alerts
 import DeliveryCore
 import Journaling
 import Posting
-import SQLiteJournal
 
 /// The content of one delivery: one notification, or several waiting ones folded into one message.
 enum DeliveryBatch: Sendable {

@@ -1,8 +1,6 @@
 import Alerts
 import DeliveryCore
-import Journaling
 import Posting
-import SQLiteJournal
 
 /// The configuration, and the receivers in the journal: those configured, and those with remaining notifications.
 struct OutboundPlan: Sendable {

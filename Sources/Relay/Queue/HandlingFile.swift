@@ -1,7 +1,6 @@
 import Alerts
 import Glibc
 import Journaling
-import SQLiteJournal
 import Synchronization
 
 /// The memory-mapped file `handling` in the storage folder. It has a slot per queue with the notifications that the

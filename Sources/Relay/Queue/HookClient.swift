@@ -3,7 +3,6 @@ import DeliveryCore
 import Dispatch
 import Journaling
 import Posting
-import SQLiteJournal
 
 /// Posts to one hook for one queue and classifies the responses.
 ///

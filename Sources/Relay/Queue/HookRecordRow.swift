@@ -2,7 +2,6 @@ import Alerts
 import DeliveryCore
 import Journaling
 import Posting
-import SQLiteJournal
 import Support
 
 /// The stored record of a hook: its recent posts. With it a restart neither exceeds the rate limit nor repeats part of

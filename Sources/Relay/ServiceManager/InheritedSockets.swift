@@ -1,7 +1,5 @@
 import Alerts
 import Glibc
-import Journaling
-import SQLiteJournal
 import Support
 
 /// Listening sockets inherited from a service manager (sd_listen_fds(3)). They outlive the process, so no connection is

@@ -1,10 +1,8 @@
 import Alerts
 import CLinux
 import Glibc
-import Journaling
 import Libevent
 import Logging
-import SQLiteJournal
 
 /// Protects the secrets of the process, and ignores signals without a meaning for it.
 enum ProcessGuard {

@@ -1,7 +1,5 @@
 import Alerts
 import Glibc
-import Journaling
-import SQLiteJournal
 
 /// Credentials from the service manager (systemd.exec(5)). A file with the name of a setting, in lower case, holds that
 /// setting if it is a secret. Otherwise it is the file that the setting names.

@@ -2,7 +2,6 @@ import Alerts
 import Glibc
 import Journaling
 import Libevent
-import SQLiteJournal
 
 /// Notifies systemd of the service state (sd_notify(3)), by a datagram to its socket. Does nothing if there is no
 /// socket.
