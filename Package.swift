@@ -120,8 +120,9 @@ let package = Package(
             linkerSettings: [hardenedLink]),
 
         .target(
-            name: "TestSupport", dependencies: ["CLinux", "Libevent", "Support"], path: "Tests/TestSupport",
-            swiftSettings: strict),
+            name: "TestSupport",
+            dependencies: ["Alerts", "CLinux", "Journaling", "Libevent", "SQLiteJournal", "Support"],
+            path: "Tests/TestSupport", swiftSettings: strict),
         .target(
             name: "DeliverySimulation", dependencies: ["DeliveryCore"], path: "Tests/DeliverySimulation",
             swiftSettings: strict),
@@ -132,6 +133,15 @@ let package = Package(
             exclude: ["Seeds"], swiftSettings: strict),
         .testTarget(
             name: "LibeventTests", dependencies: ["Libevent", "Support", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "AlertsTests", dependencies: ["Alerts", "Support", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "JournalTests",
+            dependencies: ["Alerts", "CSQLite", "Journaling", "SQLiteJournal", "Support", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "RocketChatTests", dependencies: ["Alerts", "Posting", "RocketChat", "Support", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "RelayTests",
             dependencies: [

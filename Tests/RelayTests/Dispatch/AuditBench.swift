@@ -1,4 +1,5 @@
 @testable import DeliveryCore
+import TestSupport
 import Testing
 
 @testable import Alerts

@@ -1,6 +1,7 @@
 import DeliveryCore
 import Dispatch
 import Libevent
+import TestSupport
 import Testing
 
 @testable import Alerts

@@ -1,5 +1,6 @@
 import Libevent
 import Logging
+import TestSupport
 import Testing
 
 @testable import Alerts

@@ -1,5 +1,6 @@
 import DeliveryCore
 import Libevent
+import TestSupport
 import Testing
 
 @testable import Alerts

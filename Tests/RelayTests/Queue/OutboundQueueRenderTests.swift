@@ -1,4 +1,5 @@
 import DeliveryCore
+import TestSupport
 import Testing
 
 @testable import Alerts
