@@ -131,10 +131,12 @@ package struct Notification: Sendable, Equatable {
     package var isResolved = false
     /// Whether it was replayed from the dead letters.
     package var isReplayed = false
+    /// The states in which the room was shown its alerts since it was accepted. Known only if it is replayed.
+    package var laterStates = LaterStates()
 
     package init(
         severity: Severity, receiver: ReceiverID = ReceiverID.severityRooms, group: UInt64, acceptedAt: Timestamp,
-        body: [UInt8], isResolved: Bool = false, isReplayed: Bool = false
+        body: [UInt8], isResolved: Bool = false, isReplayed: Bool = false, laterStates: LaterStates = LaterStates()
     ) {
         self.severity = severity
         self.receiver = receiver
@@ -143,6 +145,7 @@ package struct Notification: Sendable, Equatable {
         self.body = body
         self.isResolved = isResolved
         self.isReplayed = isReplayed
+        self.laterStates = laterStates
     }
 
     /// The outbound queue of the notification.

@@ -123,12 +123,18 @@ extension DeliveryMachine {
     // MARK: Rendered
 
     /// Called when a batch is rendered. Frees the hook, because a more urgent queue may be waiting by now.
-    mutating func composed(_ queue: QueueID, parts: Int, copies: Int, unreadable: [EntryID], expired: [EntryID]) {
+    mutating func composed(
+        _ queue: QueueID, parts: Int, copies: Int, unreadable: [EntryID], expired: [EntryID], over: [EntryID]
+    ) {
         guard case .composing(let hook) = queues[queue.index].work else { return }
         endTurn(queue.index, at: hook)
         guard let batch = queues[queue.index].batch else { return }
         let lost = Set(unreadable).union(expired)
-        let left = lost.isEmpty ? batch.entries : batch.entries.filter { !lost.contains($0.id) }
+        var left = lost.isEmpty ? batch.entries : batch.entries.filter { !lost.contains($0.id) }
+        if !over.isEmpty {
+            let over = Set(over)
+            for index in left.indices where over.contains(left[index].id) { left[index].isResolved = true }
+        }
         queues[queue.index].batch = nil
         if left.count < batch.entries.count {
             settleOmitted(batch.entries.map(\.id).filter(lost.contains), unreadable: Set(unreadable), queue)

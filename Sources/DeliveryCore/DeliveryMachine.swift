@@ -65,8 +65,8 @@ public struct DeliveryMachine: Sendable {
             if hooks.indices.contains(hook.index) { hooks[hook.index].limiter.pause(until: now + Self.clamped(pause)) }
         case .followUpEnded(let hook, let result):
             if hooks.indices.contains(hook.index) { followUpEnded(hook, result, at: now) }
-        case .available(let queue, _), .loaded(let queue, _), .loadFailed(let queue), .composed(let queue, _, _, _, _),
-            .composeFailed(let queue), .ended(let queue, _):
+        case .available(let queue, _), .loaded(let queue, _), .loadFailed(let queue),
+            .composed(let queue, _, _, _, _, _), .composeFailed(let queue), .ended(let queue, _):
             if queues.indices.contains(queue.index) { handle(event, of: queue, at: now) }
         }
     }
@@ -79,8 +79,8 @@ public struct DeliveryMachine: Sendable {
             queues[queue.index].accept(page, at: now)
             mayShow(queue.index, readAfter: known)
         case .loadFailed: queues[queue.index].loadFailed(retryAt: now + settings.retryPause)
-        case .composed(_, let parts, let copies, let unreadable, let expired):
-            composed(queue, parts: parts, copies: copies, unreadable: unreadable, expired: expired)
+        case .composed(_, let parts, let copies, let unreadable, let expired, let over):
+            composed(queue, parts: parts, copies: copies, unreadable: unreadable, expired: expired, over: over)
         case .composeFailed: composeFailed(queue, at: now)
         case .ended(_, let result): ended(queue, result, at: now)
         default: break

@@ -6,8 +6,10 @@ public enum Event: Sendable, Equatable {
     /// Reading the journal failed temporarily.
     case loadFailed(QueueID)
     /// The batch is rendered into `parts` messages, of which the last `copies` are copies in a thread. The messages
-    /// omit the entries in `unreadable` and `expired`; `parts` is 0 if no entry is left.
-    case composed(QueueID, parts: Int, copies: Int = 0, unreadable: [EntryID] = [], expired: [EntryID] = [])
+    /// omit the entries in `unreadable` and `expired`; `parts` is 0 if no entry is left. They show the entries in `over`
+    /// as resolved, although their rows report them as firing.
+    case composed(
+        QueueID, parts: Int, copies: Int = 0, unreadable: [EntryID] = [], expired: [EntryID] = [], over: [EntryID] = [])
     /// Reading the bodies failed temporarily.
     case composeFailed(QueueID)
     /// A response of any kind requested a pause of this length; `ended` follows.

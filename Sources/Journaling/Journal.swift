@@ -188,8 +188,12 @@ extension Journal {
 
     /// Makes dead letters pending again, under new ids. The caller must dispatch the returned entries. Their bodies are
     /// in memory together, so pass at most a hundred ids.
-    package func replay(_ ids: [JournalID]) throws(JournalRefusal) -> Replay<Journaled<Notification>> {
-        try withWriter { $0.replay(ids) }.get()
+    ///
+    /// - Parameter isForced: Forgets `Notification.laterStates`, so that their alerts are shown as accepted.
+    package func replay(
+        _ ids: [JournalID], isForced: Bool = false
+    ) throws(JournalRefusal) -> Replay<Journaled<Notification>> {
+        try withWriter { $0.replay(ids, isForced: isForced) }.get()
     }
 
     /// Deletes dead letters permanently. Returns the number of deleted ones.

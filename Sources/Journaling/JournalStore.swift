@@ -45,9 +45,12 @@ package protocol JournalStore: AnyObject {
     /// Returns nil if the dead letter does not exist.
     func deadLetter(_ id: JournalID) throws(JournalStoreError) -> DeadLetterContent?
     /// Makes dead letters pending again in one transaction, with new ids whose sequence numbers start at
-    /// `firstSequence`.
+    /// `firstSequence`. Forgets their `laterStates` if `isForced`.
+    ///
+    /// From its death until it is dropped or its replay is settled, a dead letter collects `laterStates`. `commit` adds
+    /// the alerts of each delivered notification that has the same group and destination and was accepted after it.
     func replay(
-        _ ids: [JournalID], firstSequence: Int64
+        _ ids: [JournalID], firstSequence: Int64, isForced: Bool
     ) throws(JournalStoreError) -> Replay<StoredNotification>
     /// Deletes dead letters permanently. Returns the number of deleted ones.
     func drop(_ ids: [JournalID]) throws(JournalStoreError) -> Int

@@ -100,9 +100,9 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
         }
     }
 
-    func replay(_ ids: [JournalID]) -> Result<Replay<Journaled<Notification>>, JournalRefusal> {
+    func replay(_ ids: [JournalID], isForced: Bool) -> Result<Replay<Journaled<Notification>>, JournalRefusal> {
         attempt { store throws(JournalStoreError) in
-            let replay = try store.requeue(ids, firstSequence: nextSequence)
+            let replay = try store.requeue(ids, firstSequence: nextSequence, isForced: isForced)
             nextSequence += Int64(ids.count)
             return replay
         }

@@ -78,11 +78,11 @@ extension JournalStore {
         return (window, stored.damaged)
     }
 
-    /// Replays dead letters as `replay(_:firstSequence:)` does. Returns them as `Journaled`.
+    /// Replays dead letters as `replay(_:firstSequence:isForced:)` does. Returns them as `Journaled`.
     package func requeue(
-        _ ids: [JournalID], firstSequence: Int64
+        _ ids: [JournalID], firstSequence: Int64, isForced: Bool
     ) throws(JournalStoreError) -> Replay<Journaled<Notification>> {
-        let stored = try replay(ids, firstSequence: firstSequence)
+        let stored = try replay(ids, firstSequence: firstSequence, isForced: isForced)
         return Replay(
             entries: stored.entries.map { Journaled($0) }, damaged: stored.damaged, missing: stored.missing)
     }

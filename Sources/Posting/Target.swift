@@ -91,16 +91,20 @@ package struct MessageBanner: Sendable, Equatable {
     package var reroute = Reroute.hookDoesNotWork
     /// When the notification was accepted; nil unless it was requeued from the dead letters.
     package var replayed: Timestamp?
+    /// Alerts that were firing at that time are shown as resolved, and none is shown as firing. The room was shown since
+    /// that they are resolved. False unless `replayed` is set.
+    package var isOver = false
     /// The message is a test of the hook by `relay send-test`.
     package var isTest = false
 
     package init(
         rerouted: String? = nil, reroute: Reroute = Reroute.hookDoesNotWork, replayed: Timestamp? = nil,
-        isTest: Bool = false
+        isOver: Bool = false, isTest: Bool = false
     ) {
         self.rerouted = rerouted
         self.reroute = reroute
         self.replayed = replayed
+        self.isOver = isOver
         self.isTest = isTest
     }
 }

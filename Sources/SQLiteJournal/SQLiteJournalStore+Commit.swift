@@ -33,6 +33,7 @@ extension SQLiteJournalStore {
     ) throws(JournalStoreError) -> Value {
         let (pending, dead, known) = (pendingCounts, deadLetterCounts, receivers)
         let (next, reserved, hooks) = (nextSequence, reservedSequence, hookWrites)
+        let laterStates = laterStatesCount
         do throws(JournalStoreError) {
             return try withStatements { (statements) throws(SQLiteError) in
                 try limitPages(isBounded: isBounded, statements.connection)
@@ -44,6 +45,7 @@ extension SQLiteJournalStore {
         } catch {
             (pendingCounts, deadLetterCounts, receivers) = (pending, dead, known)
             (nextSequence, reservedSequence, hookWrites) = (next, reserved, hooks)
+            laterStatesCount = laterStates
             throw error
         }
     }
@@ -60,6 +62,7 @@ extension SQLiteJournalStore {
 
     /// Deletes before it inserts, so that inserts reuse the freed pages.
     private func apply(_ transaction: JournalTransaction, _ statements: SpoolStatements) throws(SQLiteError) {
+        try noteShown(transaction.settlements, statements)
         for settled in transaction.settlements where settled.settlement.isFinal {
             try delete(settled.id, statements)
         }

@@ -200,6 +200,7 @@ extension SQLiteJournalStore {
         let statements = try SpoolStatements(connection)
         receivers = try readReceivers(connection)
         try count(connection, trustingMeta: trustingMeta)
+        laterStatesCount = Int(try connection.integer("SELECT count(*) FROM later_states") ?? 0)
         let findings = try found + reportsOfMissing(expected, connection)
         let known = isNew ? 1 : try meta(Meta.reservedSequence, on: connection)
         nextSequence = try firstSequence(after: known, of: destinations, on: connection)

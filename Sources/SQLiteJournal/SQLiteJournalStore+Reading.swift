@@ -19,7 +19,10 @@ extension SQLiteJournalStore {
                     return false
                 }
                 window.cursor = JournalID(rawValue: row.integer(0))
-                if let stored = SpoolRow.notification(in: row, of: destination) {
+                if var stored = SpoolRow.notification(in: row, of: destination) {
+                    if stored.notification.isReplayed {
+                        stored.notification.laterStates = try laterStates(of: stored.id, statements)
+                    }
                     bytes += stored.notification.body.count
                     window.notifications.append(stored)
                 } else {
@@ -106,13 +109,14 @@ extension SQLiteJournalStore {
     }
 
     package func replay(
-        _ ids: [JournalID], firstSequence: Int64
+        _ ids: [JournalID], firstSequence: Int64, isForced: Bool
     ) throws(JournalStoreError) -> Replay<StoredNotification> {
         guard usedBytes <= settings.appendLimitBytes else { throw .full(.journalLimit) }
         return try withTransaction { (statements) throws(SQLiteError) in
             var replay = Replay<StoredNotification>()
             for id in ids {
-                try requeue(id, as: firstSequence + Int64(replay.entries.count), into: &replay, statements)
+                let sequence = firstSequence + Int64(replay.entries.count)
+                try requeue(id, as: sequence, isForced: isForced, into: &replay, statements)
             }
             try reserve(statements)
             return replay
@@ -131,7 +135,7 @@ extension SQLiteJournalStore {
     }
 
     private func requeue(
-        _ id: JournalID, as sequence: Int64, into replay: inout Replay<StoredNotification>,
+        _ id: JournalID, as sequence: Int64, isForced: Bool, into replay: inout Replay<StoredNotification>,
         _ statements: SpoolStatements
     ) throws(SQLiteError) {
         guard let content = try content(id, statements) else {
@@ -143,11 +147,14 @@ extension SQLiteJournalStore {
             return
         }
         let letter = content.letter
+        let newID = JournalID(sequence: sequence, destination: letter.destination)
+        try moveLaterStates(of: id, to: newID, isForced: isForced, statements)
         let stored = StoredNotification(
-            id: JournalID(sequence: sequence, destination: letter.destination),
+            id: newID,
             notification: Notification(
                 severity: letter.severity, receiver: letter.destination.receiver, group: letter.group,
-                acceptedAt: letter.acceptedAt, body: content.body, isResolved: content.isResolved, isReplayed: true))
+                acceptedAt: letter.acceptedAt, body: content.body, isResolved: content.isResolved, isReplayed: true,
+                laterStates: try laterStates(of: newID, statements)))
         _ = try remove(id, of: letter.destination, statements)
         try insert(stored, statements)
         replay.entries.append(stored)
@@ -174,6 +181,7 @@ extension SQLiteJournalStore {
         try statements.dropDeadLetter.bind(id.rawValue).run()
         let count = statements.connection.changes
         deadLetterCounts[destination, default: 0] -= count
+        try removeLaterStates(id, statements)
         return count
     }
 }

@@ -40,6 +40,8 @@ package final class SQLiteJournalStore: JournalStore {
     package internal(set) var receivers: [ReceiverID: String] = [:]
     package internal(set) var pendingCounts: [Destination: Int] = [:]
     package internal(set) var deadLetterCounts: [Destination: Int] = [:]
+    /// The number of rows in `later_states`.
+    var laterStatesCount = 0
     /// The number of the last write of each hook record. Records found at opening have the lowest numbers.
     var hookWrites: [[UInt8]: Int] = [:]
     /// The highest number in `hookWrites`.

@@ -15,7 +15,7 @@ struct SQLiteSchema {
         self.migrations = migrations
     }
 
-    static let current = SQLiteSchema(migrations: [initial, receivers, checksums, hooks])
+    static let current = SQLiteSchema(migrations: [initial, receivers, checksums, hooks, laterStates])
 
     var version: Int { migrations.count }
 
@@ -107,6 +107,20 @@ struct SQLiteSchema {
     private static let hooks = """
         CREATE TABLE hook (key BLOB PRIMARY KEY, value BLOB NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
         """
+
+    /// A row for each dead letter, with its id, and for each replayed notification that is pending. `accepted_as` is
+    /// the id under which it was accepted first, `states` is `LaterStates.bytes`.
+    private static let laterStates = """
+        CREATE TABLE later_states (
+            id INTEGER PRIMARY KEY,
+            group_id INTEGER NOT NULL,
+            accepted_as INTEGER NOT NULL,
+            states BLOB NOT NULL,
+            crc INTEGER NOT NULL
+        );
+        CREATE INDEX later_states_group ON later_states (group_id);
+        INSERT INTO later_states SELECT id, group_id, id, x'', \(noChecksum) FROM dead_letter;
+        """
 }
 
 extension Destination {
@@ -159,6 +173,7 @@ final class SpoolStatements {
     let isDeadLetter: SQLiteStatement
     let salvageDeadLetter: SQLiteStatement
     private let setMeta: SQLiteStatement
+    let laterStates: LaterStatesStatements
     let setHook: SQLiteStatement
     let dropHook: SQLiteStatement
     let pageCount: SQLiteStatement
@@ -193,6 +208,7 @@ final class SpoolStatements {
         setMeta = try connection.prepare("INSERT OR REPLACE INTO meta (key, value, crc) VALUES (?, ?, ?)")
         setHook = try connection.prepare("INSERT OR REPLACE INTO hook (key, value, crc) VALUES (?, ?, ?)")
         dropHook = try connection.prepare("DELETE FROM hook WHERE key = ?")
+        laterStates = try LaterStatesStatements(connection)
         pageCount = try connection.prepare("PRAGMA page_count")
         freePages = try connection.prepare("PRAGMA freelist_count")
     }

@@ -68,6 +68,7 @@ final class SpoolSalvage {
             }
             try copyDeadLetters(from: source)
             let isPartial = outcome.isPartial
+            try copyLaterStates(from: source)
             try copySeen(from: source)
             try copyReport(from: source)
             outcome.isPartial = isPartial
@@ -189,10 +190,21 @@ final class SpoolSalvage {
             .run(blob: row.body, at: 10)
         guard target.connection.changes > 0 else { return }
         outcome.deadLetters += 1
+        try target.laterStates.add.bind(row.id, row.group).run()
         let sequence = JournalID(rawValue: row.id).sequence
         if JournalID.sequences.contains(sequence) {
             outcome.highestSequence = max(outcome.highestSequence, sequence)
         }
+    }
+
+    /// Copies what rooms were shown since the dead letters were accepted. Otherwise the next replays would show resolved
+    /// alerts as firing.
+    private func copyLaterStates(from source: SQLiteConnection) throws(SQLiteError) {
+        try copy(
+            "later_states", "id, group_id, accepted_as, states, crc", from: source, read: { LaterStatesRow($0) },
+            write: { (rows) throws(SQLiteError) in
+                for row in rows where row.isIntact { try target.laterStates.write(row) }
+            })
     }
 
     /// Copies the dedupe keys, so that retries after the repair are duplicates.

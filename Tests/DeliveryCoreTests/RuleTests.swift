@@ -255,6 +255,36 @@ struct RuleTests {
         #expect(relay.accept([replayed, entry(2)], at: 1_000) == [compose([1], marks: .replayed)])
     }
 
+    /// The room of the first hook shows the group as firing. A replay of that firing says in the other room that it is
+    /// over, so the first room must learn it, too.
+    @Test func entryShownAsOverCountsAsAResolve() {
+        for isOver in [false, true] {
+            var relay = Driver(routes: [[0, 1]], limit: nil)
+            _ = relay.accept(entry(1, group: 9), at: 1_000)
+            _ = relay.post(.delivered)
+            _ = relay.accept(entry(2, group: 9))
+            _ = relay.post(.hookBroken)
+            _ = relay.on(.composed(QueueID(0), parts: 1, over: isOver ? [EntryID(2)] : []))
+            #expect(relay.ended(.delivered) == [settle([2])])
+            let waits = relay.facts.contains { if case .followUpWaits(HookID(0), _) = $0 { true } else { false } }
+            #expect(waits == isOver)
+        }
+    }
+
+    /// A follow-up that waits for a room must not be cancelled by a firing that no room shows.
+    @Test func entryShownAsOverCancelsNoFollowUpElsewhere() {
+        for isOver in [false, true] {
+            var relay = Driver.resolvingInTheSecondRoom()
+            _ = relay.post(.delivered)
+            _ = relay.accept(entry(3, group: 9))
+            _ = relay.on(.composed(QueueID(0), parts: 1, over: isOver ? [EntryID(3)] : []))
+            #expect(relay.ended(.delivered) == [settle([3])])
+            let actions = relay.fireTimer()
+            let followsUp = actions.contains { if case .followUp(HookID(0), _) = $0 { true } else { false } }
+            #expect(followsUp == isOver)
+        }
+    }
+
     @Test func reloadMakesProbesDueAndKeepsTheBudget() {
         var relay = Driver(routes: [[0]], limit: PostLimit(posts: 10, per: .seconds(60)))
         _ = relay.accept(entry(1), at: 1_000)

@@ -27,6 +27,8 @@ private struct Generator {
         for _ in 0..<random.below(6) { inputs.append(fault(scenario, span)) }
         if random.happens(45) { for _ in 0..<random.within(1...3) { inputs.append(trouble(scenario, span)) } }
         if random.happens(25) { moveTroubles(in: &inputs) }
+        // Last, so that the other scenarios do not change.
+        if random.happens(10) { replay(in: &inputs) }
         // A stable sort keeps the order of simultaneous inputs.
         scenario.inputs = inputs.enumerated().sorted { ($0.element.at, $0.offset) < ($1.element.at, $1.offset) }
             .map(\.element)
@@ -38,6 +40,13 @@ private struct Generator {
         let accepted = inputs.filter { $0.kind == .accept }.map(\.at)
         for index in inputs.indices where inputs[index].kind != .accept && inputs[index].kind != .fault {
             inputs[index].at = random.pick(accepted) + random.below(100)
+        }
+    }
+
+    /// Turns some firing entries into replayed ones whose resolve was shown before.
+    private mutating func replay(in inputs: inout [Scenario.Input]) {
+        for index in inputs.indices where inputs[index].kind == .accept && inputs[index].c == 0 {
+            if random.happens(30) { inputs[index].c = 10 * Nature.over.rawValue }
         }
     }
 
@@ -60,7 +69,7 @@ private struct Generator {
             failoverDelay: random.pick([0, 10_000, 30_000, 60_000, 120_000]))
     }
 
-    private mutating func special() -> Nature { random.pick(Nature.allCases) }
+    private mutating func special() -> Nature { random.pick(Nature.allCases.dropLast()) }
 
     private mutating func alerts(_ scenario: Scenario, _ span: Int, _ natures: [Nature]) -> [Scenario.Input] {
         let queue = random.below(scenario.queues.count)

@@ -5,6 +5,7 @@ struct Journal {
     /// By entry number, which starts at 1 and ascends over all queues.
     private(set) var queue = [0]
     private(set) var group: [UInt64] = [0]
+    /// Whether rooms show the entry as resolved.
     private(set) var isResolved = [false]
     private(set) var nature = [Nature.normal]
     private(set) var acceptedAt = [0]
@@ -37,7 +38,7 @@ struct Journal {
         rows[queue].append(self.queue.count)
         self.queue.append(queue)
         self.group.append(group)
-        self.isResolved.append(isResolved)
+        self.isResolved.append(isResolved || nature == .over)
         self.nature.append(nature)
         acceptedAt.append(now)
         isPending.append(true)
@@ -70,12 +71,15 @@ struct Journal {
             }
             page.entries.append(
                 PendingEntry(
-                    id: EntryID(Int64(row)), group: group[row], isResolved: isResolved[row], crashes: crashes[row],
-                    crashesAlone: crashesAlone[row]))
+                    id: EntryID(Int64(row)), group: group[row], isResolved: reportsResolved(row),
+                    crashes: crashes[row], crashesAlone: crashesAlone[row]))
             page.cursor = EntryID(Int64(row))
         }
         return page
     }
+
+    /// Whether the row reports the group as resolved.
+    private func reportsResolved(_ entry: Int) -> Bool { isResolved[entry] && nature[entry] != .over }
 
     /// Whether a composition at this time finds the entry expired or missing.
     func isExpired(_ entry: Int, at now: Int) -> Bool {
@@ -83,7 +87,7 @@ struct Journal {
         case .vanished: true
         case .expiring:
             !isResolved[entry] && now - acceptedAt[entry] >= 10_000
-                && rows[queue[entry]].contains { $0 > entry && group[$0] == group[entry] && isResolved[$0] }
+                && rows[queue[entry]].contains { $0 > entry && group[$0] == group[entry] && reportsResolved($0) }
         default: false
         }
     }

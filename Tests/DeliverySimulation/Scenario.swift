@@ -80,6 +80,8 @@ enum Nature: Int, Sendable, CaseIterable {
     case vanished
     /// A firing entry that expires after ten seconds if a resolve follows.
     case expiring
+    /// A firing entry that rooms show as resolved, as replayed dead letters can be.
+    case over
 
     func isRejected(by hook: Int) -> Bool {
         switch self {

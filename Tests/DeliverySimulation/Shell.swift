@@ -149,7 +149,8 @@ extension World {
         try apply(
             .composed(
                 QueueID(queue), parts: parts + copies, copies: copies,
-                unreadable: unreadable.map { EntryID(Int64($0)) }, expired: expired.map { EntryID(Int64($0)) }),
+                unreadable: unreadable.map { EntryID(Int64($0)) }, expired: expired.map { EntryID(Int64($0)) },
+                over: left.filter { journal.nature[$0] == .over }.map { EntryID(Int64($0)) }),
             to: replica)
     }
 

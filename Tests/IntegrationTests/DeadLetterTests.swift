@@ -18,6 +18,28 @@ struct DeadLetterTests {
         #expect(eventually { rig.metric(#"relay_dead_letters{severity="critical"}"#) == 1 })
     }
 
+    /// A firing that every room refused, and whose resolve was posted: a replay must not leave the room at "firing".
+    @Test(arguments: [false, true])
+    func replayOfAResolvedAlertIsOver(isForced: Bool) throws {
+        let folder = TemporaryFolder()
+        let rig = try Rig(storage: folder.path + "/spool")
+        makeOneDeadLetter(rig)
+        rig.heal()
+        #expect(rig.post(numbered(1, status: "resolved"))?.status == 200)
+        // The room that refused the firing gets a probe first, so the resolve can take five seconds.
+        #expect(try eventually { try rig.messages().last?.text.contains("resolved") == true })
+        #expect(eventually { rig.metric(#"relay_journal_pending{severity="critical"}"#) == 0 })
+        rig.relay.killNow()
+        try rig.restart()
+        let command = ["dead-letters", "replay", "--all", "--storage.path", folder.path + "/spool"]
+        let replay = try run(command + (isForced ? ["--force"] : []))
+        #expect(replay.code == 0 && replay.output == "replayed 1 dead letter\n", "\(replay.output)")
+        #expect(try eventually { try rig.messages().last?.text.contains("replayed") == true })
+        let text = try #require(try rig.messages().last).text
+        #expect(text.contains("resolved since") != isForced && text.contains("firing") == isForced, "\(text)")
+        #expect(eventually { rig.metric(#"relay_dead_letters{severity="critical"}"#) == 0 })
+    }
+
     @Test func storagePathTooLongForASocketWorks() throws {
         let folder = TemporaryFolder()
         let storage = folder.path + "/" + String(repeating: "x", count: 120)

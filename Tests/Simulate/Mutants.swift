@@ -35,7 +35,7 @@ struct Mutant {
             """
             let mine: QueueID? =
                 switch event {
-                case .available(let queue, _), .loaded(let queue, _), .composed(let queue, _, _, _, _),
+                case .available(let queue, _), .loaded(let queue, _), .composed(let queue, _, _, _, _, _),
                     .ended(let queue, _):
                     queue
                 default: nil
@@ -171,6 +171,7 @@ struct Mutant {
         value(
             "expired entries are settled by the post", batches, "batch.entries.filter { !lost.contains($0.id) }",
             "batch.entries"),
+        statement("an entry shown as resolved counts as firing", batches, "left[index].isResolved = true"),
         // Rows.
         statement(
             "the fast path drops the newest row", machine,

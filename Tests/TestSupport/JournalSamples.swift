@@ -43,3 +43,11 @@ extension PendingRow {
             isReplayed: stored.notification.isReplayed)
     }
 }
+
+extension JournalStore {
+    package func replay(
+        _ ids: [JournalID], firstSequence: Int64
+    ) throws(JournalStoreError) -> Replay<StoredNotification> {
+        try replay(ids, firstSequence: firstSequence, isForced: false)
+    }
+}

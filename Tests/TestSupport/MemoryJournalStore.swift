@@ -23,6 +23,32 @@ package final class MemoryJournalStore: JournalStore {
             pending[stored.id] = stored.notification
             nextSequence = max(nextSequence, stored.id.sequence + 1)
         }
+        /// What rooms were shown since dead letters and replayed notifications were accepted.
+        package var later: [JournalID: Later] = [:]
+
+        /// Must be called before the settlement changes `pending`.
+        fileprivate mutating func noteShown(_ settled: JournalTransaction.Settled) {
+            guard let notification = pending[settled.id] else { return }
+            if case .dead = settled.settlement {
+                let new = Later(group: notification.group, acceptedAs: settled.id)
+                return later[settled.id] = later[settled.id] ?? new
+            }
+            let position = later.removeValue(forKey: settled.id)?.acceptedAs ?? settled.id
+            guard settled.settlement == .delivered else { return }
+            let alerts = (try? WebhookParser().decode(notification.body).alerts) ?? []
+            for (id, letter) in later
+            where letter.group == notification.group && letter.acceptedAs < position
+                && id.destination == settled.id.destination
+            {
+                later[id]?.states.add(alerts, at: position.rawValue)
+            }
+        }
+    }
+
+    package struct Later: Sendable {
+        package var group: UInt64
+        package var acceptedAs: JournalID
+        package var states = LaterStates()
     }
 
     package let disk: Locked<Content>
@@ -43,6 +69,7 @@ package final class MemoryJournalStore: JournalStore {
     package func commit(_ transaction: JournalTransaction) throws(JournalStoreError) {
         disk.withLock { disk in
             for settled in transaction.settlements {
+                disk.noteShown(settled)
                 guard let notification = disk.pending.removeValue(forKey: settled.id),
                     case .dead(let reason, let attempts, let answer) = settled.settlement
                 else { continue }
@@ -69,16 +96,17 @@ package final class MemoryJournalStore: JournalStore {
     package func pending(
         _ destination: Destination, after: JournalID?, limit: Int, byteLimit: Int, at now: Timestamp
     ) throws(JournalStoreError) -> StoredWindow {
-        let pending = disk.withLock { $0.pending }
+        let (pending, later) = disk.withLock { ($0.pending, $0.later) }
         var window = StoredWindow()
         var bytes = 0
         for id in pending.keys.sorted() where id.destination == destination && after.map({ id > $0 }) ?? true {
-            guard window.notifications.count < limit, bytes < byteLimit, let notification = pending[id] else {
+            guard window.notifications.count < limit, bytes < byteLimit, var notification = pending[id] else {
                 window.isLast = false
                 break
             }
             bytes += notification.body.count
             window.cursor = id
+            notification.laterStates = later[id]?.states ?? LaterStates()
             window.notifications.append(StoredNotification(id: id, notification: notification))
         }
         return window
@@ -143,9 +171,9 @@ package final class MemoryJournalStore: JournalStore {
         disk.withLock { $0.dead[id] }
     }
 
-    package func replay(_ ids: [JournalID], firstSequence: Int64) throws(JournalStoreError) -> Replay<
-        StoredNotification
-    > {
+    package func replay(
+        _ ids: [JournalID], firstSequence: Int64, isForced: Bool
+    ) throws(JournalStoreError) -> Replay<StoredNotification> {
         var replay = Replay<StoredNotification>()
         for id in ids {
             guard let content = disk.withLock({ $0.dead.removeValue(forKey: id) }) else {
@@ -154,13 +182,19 @@ package final class MemoryJournalStore: JournalStore {
             }
             let sequence = firstSequence + Int64(replay.entries.count)
             let letter = content.letter
+            let newID = JournalID(sequence: sequence, destination: letter.destination)
+            let later = disk.withLock { disk in
+                let later = disk.later.removeValue(forKey: id)
+                disk.later[newID] = isForced ? nil : later
+                return disk.later[newID]?.states ?? LaterStates()
+            }
             replay.entries.append(
                 StoredNotification(
-                    id: JournalID(sequence: sequence, destination: letter.destination),
+                    id: newID,
                     notification: Alerts.Notification(
                         severity: letter.severity, receiver: letter.destination.receiver, group: letter.group,
                         acceptedAt: letter.acceptedAt, body: content.body, isResolved: content.isResolved,
-                        isReplayed: true)))
+                        isReplayed: true, laterStates: later)))
         }
         disk.withLock { disk in replay.entries.forEach { disk.append($0) } }
         return replay
@@ -169,6 +203,7 @@ package final class MemoryJournalStore: JournalStore {
     package func drop(_ ids: [JournalID]) throws(JournalStoreError) -> Int {
         disk.withLock { disk in
             disk.drops += 1
+            for id in ids where disk.dead[id] != nil { disk.later[id] = nil }
             return ids.count { disk.dead.removeValue(forKey: $0) != nil }
         }
     }

@@ -132,10 +132,10 @@ package final class ScriptedJournalStore: JournalStore {
         try memory.deadLetter(id)
     }
 
-    package func replay(_ ids: [JournalID], firstSequence: Int64) throws(JournalStoreError) -> Replay<
-        StoredNotification
-    > {
-        try memory.replay(ids, firstSequence: firstSequence)
+    package func replay(
+        _ ids: [JournalID], firstSequence: Int64, isForced: Bool
+    ) throws(JournalStoreError) -> Replay<StoredNotification> {
+        try memory.replay(ids, firstSequence: firstSequence, isForced: isForced)
     }
 
     package func drop(_ ids: [JournalID]) throws(JournalStoreError) -> Int { try memory.drop(ids) }

@@ -44,9 +44,11 @@
         package func downgrade(to version: Int) throws {
             let schema = SQLiteJournalStore.Meta.schema
             var sql = """
-                PRAGMA locking_mode = EXCLUSIVE; DROP TABLE hook;
-                UPDATE meta SET value = 3, crc = \(RowChecksum.of(name: schema, value: 3)) WHERE key = '\(schema)';
+                PRAGMA locking_mode = EXCLUSIVE; DROP TABLE later_states;
+                UPDATE meta SET value = \(version), crc = \(RowChecksum.of(name: schema, value: Int64(version)))
+                WHERE key = '\(schema)';
                 """
+            if version < 4 { sql += "DROP TABLE hook;" }
             if version < 3 {
                 sql += """
                     DELETE FROM meta WHERE key IN ('\(schema)', '\(SQLiteJournalStore.Meta.session)'); DROP TABLE report;

@@ -137,16 +137,23 @@ struct DeadLettersCommand: ParsableCommand {
 
     struct Replay: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Queue dead letters for delivery again, in the given order.")
+            abstract: "Queue dead letters for delivery again, in the given order.",
+            discussion: """
+                The message states when the notification was accepted. An alert is posted as
+                resolved if the room was shown since then that it is resolved.
+                """)
         @OptionGroup var options: Options
         @Flag(help: "Replay all dead letters.") var all = false
+        @Flag(help: "Post alerts as firing even if the room was shown since that they are resolved.") var force = false
         @Argument(help: LetterID.severalHelp) var ids: [LetterID] = []
 
         func validate() throws {
             guard all == ids.isEmpty else { throw ValidationError("give dead letter IDs or --all") }
         }
 
-        func run() throws { try options.execute(.replay(all ? .all : .some(LetterID.named(by: ids)))) }
+        func run() throws {
+            try options.execute(.replay(all ? .all : .some(LetterID.named(by: ids)), isForced: force))
+        }
     }
 
     struct Drop: ParsableCommand {

@@ -20,7 +20,7 @@ struct DeadLetterService<Ticket: Sendable>: Sendable {
         switch request {
         case .list(let after): list(after: after, asJSON: asJSON)
         case .show(let id): show(id, asJSON: asJSON)
-        case .replay(let choice): replay(choice, asJSON: asJSON)
+        case .replay(let choice, let isForced): replay(choice, isForced: isForced, asJSON: asJSON)
         case .drop(let ids): drop(ids, asJSON: asJSON)
         }
     }
@@ -61,14 +61,14 @@ struct DeadLetterService<Ticket: Sendable>: Sendable {
     }
 
     /// If the spool fails, the reply still lists the letters replayed before: they are being delivered.
-    private func replay(_ choice: DeadLetterRequest.Choice, asJSON: Bool) -> DeadLetterReply {
+    private func replay(_ choice: DeadLetterRequest.Choice, isForced: Bool, asJSON: Bool) -> DeadLetterReply {
         var replayed: [JournalID] = []
         var problems: [String] = []
         do throws(JournalRefusal) {
             let ids = try ids(of: choice)
             for start in stride(from: 0, to: ids.count, by: Self.page) {
                 let page = Array(ids[start..<min(start + Self.page, ids.count)])
-                let replay = try journal.replay(page)
+                let replay = try journal.replay(page, isForced: isForced)
                 dispatch(replay.entries)
                 let left = Set(replay.damaged + replay.missing)
                 replayed += page.filter { !left.contains($0) }
@@ -146,8 +146,9 @@ enum DeadLetterRequest: Sendable, Equatable {
     /// A page of letters in the order of IDs, after the given one; nil for the first page.
     case list(after: JournalID?)
     case show(JournalID)
-    /// Makes letters pending again, with new IDs.
-    case replay(Choice)
+    /// Makes letters pending again, with new IDs. If forced, alerts are posted as firing that the room was shown as
+    /// resolved since.
+    case replay(Choice, isForced: Bool = false)
     /// Deletes letters permanently.
     case drop([JournalID])
 
@@ -158,8 +159,12 @@ enum DeadLetterRequest: Sendable, Equatable {
         case .list(nil): ("list", "")
         case .list(let id?): ("list", "\(id)")
         case .show(let id): ("show", "\(id)")
-        case .replay(.all): ("replay", "all")
-        case .replay(.some(let ids)): ("replay", ids.map(\.description).joined(separator: "\n"))
+        case .replay(let choice, let isForced):
+            switch choice {
+            case .all: (isForced ? "force-replay" : "replay", "all")
+            case .some(let ids):
+                (isForced ? "force-replay" : "replay", ids.map(\.description).joined(separator: "\n"))
+            }
         case .drop(let ids): ("drop", ids.map(\.description).joined(separator: "\n"))
         }
     }
@@ -175,6 +180,8 @@ enum DeadLetterRequest: Sendable, Equatable {
         case "show" where areIDs && ids.count == 1: self = .show(ids[0])
         case "replay" where lines == ["all"]: self = .replay(.all)
         case "replay" where areIDs: self = .replay(.some(ids))
+        case "force-replay" where lines == ["all"]: self = .replay(.all, isForced: true)
+        case "force-replay" where areIDs: self = .replay(.some(ids), isForced: true)
         case "drop" where areIDs: self = .drop(ids)
         default: return nil
         }

@@ -58,6 +58,10 @@ struct Manifest: Sendable {
     var expired: [EntryID] = []
     /// No longer in the journal.
     var gone: [EntryID] = []
+    /// Replayed notifications whose firing alerts are all shown as resolved.
+    var over: [EntryID] = []
+    /// Whether an alert is shown as firing, or may be firing because Alertmanager left it out.
+    var isFiring = false
     var foldedAlerts = 0
     /// The first distinct alert names.
     var names: [String] = []
@@ -67,7 +71,8 @@ struct Manifest: Sendable {
 
     func event(of queue: QueueID) -> Event {
         .composed(
-            queue, parts: parts, copies: copies, unreadable: Array(unreadable.keys), expired: expired + gone)
+            queue, parts: parts, copies: copies, unreadable: Array(unreadable.keys), expired: expired + gone, over: over
+        )
     }
 
     private static let namesLimit = 5
@@ -75,6 +80,7 @@ struct Manifest: Sendable {
 
     mutating func add(_ notification: Journaled<Notification>, _ payload: Payload, _ target: any Target) {
         entries.append(DeliveryBatch.Entry(notification))
+        isFiring = isFiring || payload.truncatedAlerts > 0 || payload.alerts.contains { $0.status == .firing }
         for alert in payload.alerts where !hasMoreNames {
             let name = alert.displayName
             if names.contains(name) { continue }
@@ -82,6 +88,26 @@ struct Manifest: Sendable {
         }
         guard payload.status == .resolved, resolved.count < Self.resolvedLimit else { return }
         resolved[EntryID(notification.id)] = target.subject(of: payload.alerts)
+    }
+}
+
+extension Payload {
+    /// Shows the firing alerts as resolved whose last state in the room was resolved. Returns whether there were such
+    /// alerts and no alert is firing any more.
+    mutating func resolve(by later: LaterStates) -> Bool {
+        guard !later.isEmpty else { return false }
+        var isChanged = false
+        for (index, state) in zip(alerts.indices, later.states(of: alerts)) {
+            guard alerts[index].status == .firing, case .resolved(let end) = state else { continue }
+            alerts[index].status = .resolved
+            alerts[index].endsAt = end
+            isChanged = true
+        }
+        guard isChanged else { return false }
+        notificationReason = nil
+        guard firing.isEmpty else { return false }
+        status = .resolved
+        return truncatedAlerts == 0
     }
 }
 

@@ -80,12 +80,14 @@ actor OutboundQueue {
         messages = []
         handled = nil
         guard let route = settings.routes[composition.hook] else { return nil }
+        // `laterStates` must have what rooms were shown until now.
+        if composition.marks.contains(.replayed) { _ = services.journal.commitNow([]) }
         guard let (cargo, manifest) = read(composition, settings, route.target) else { return nil }
         guard let cargo, let first = cargo.entries.first, let last = cargo.entries.last else { return manifest }
         handled = CrashLedger.Handled(first: first.id, last: last.id)
         return handling.during(handled) {
             var manifest = manifest
-            let rendered = render(cargo, composition, settings, route.target)
+            let rendered = render(cargo, manifest, composition, settings, route.target)
             messages = rendered.bodies
             for message in messages { FaultPoint.render.reach(message) }
             (manifest.parts, manifest.copies) = (messages.count, rendered.copies)
@@ -147,7 +149,8 @@ extension OutboundQueue {
         var single: DeliveryBatch?
         var resolved: ResolutionScan?
         let gone = read(composition.ids) { notification in
-            guard let payload = decode(notification, &manifest) else { return }
+            guard var payload = decode(notification, &manifest) else { return }
+            if payload.resolve(by: notification.value.laterStates) { manifest.over.append(EntryID(notification.id)) }
             if composition.form != .notice, isStale(notification, settings) {
                 resolved = resolved ?? scanResolutions()
                 if resolved?.outdates(notification, payload) == true {
@@ -249,34 +252,6 @@ extension OutboundQueue {
             isLast = pending.isLast
         }
         return resolved
-    }
-
-    // MARK: Messages
-
-    func render(
-        _ cargo: DeliveryBatch, _ composition: Composition, _ settings: QueueSettings, _ target: any Target
-    ) -> RenderedBatch {
-        var banner = MessageBanner()
-        if composition.marks.contains(.rerouted) {
-            banner.rerouted = settings.receiver ?? destination.severity.rawValue
-            if composition.marks.contains(.refused) { banner.reroute = .roomRefusesIt }
-        }
-        if composition.marks.contains(.replayed) { banner.replayed = cargo.entries.first?.acceptedAt }
-        return target.render(
-            RenderBatch(
-                cargo.content, form: composition.form, severity: destination.severity, banner: banner,
-                thread: thread(of: cargo, composition, settings),
-                firstID: cargo.entries.first.map { "\($0.id)" } ?? "", now: .now()))
-    }
-
-    private func thread(
-        of cargo: DeliveryBatch, _ composition: Composition, _ settings: QueueSettings
-    ) -> RenderBatch.Thread {
-        guard settings.usesThreads, composition.form != .notice, case .single(_, let payload) = cargo else {
-            return .none
-        }
-        guard payload.status == .resolved, payload.truncatedAlerts == 0 else { return .start }
-        return composition.thread.map { .reply($0) } ?? .none
     }
 }
 

@@ -10,7 +10,10 @@ extension MessageBanner {
             let why = reroute == .hookDoesNotWork ? "whose hook does not work" : "whose room refuses it"
             words += " (rerouted from \(rerouted), \(why))"
         }
-        if let replayed { words += " (replayed, accepted \(replayed.day) \(replayed.clock) UTC)" }
+        if let replayed {
+            let since = isOver ? ", resolved since" : ""
+            words += " (replayed, accepted \(replayed.day) \(replayed.clock) UTC\(since))"
+        }
         return words
     }
 }

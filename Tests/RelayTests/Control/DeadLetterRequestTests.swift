@@ -15,7 +15,7 @@ struct DeadLetterRequestTests {
 
     @Test(arguments: [
         DeadLetterRequest.list(after: nil), .list(after: ids[1]), .show(ids[0]), .replay(.all), .replay(.some(ids)),
-        .drop(ids),
+        .replay(.all, isForced: true), .replay(.some(ids), isForced: true), .drop(ids),
     ])
     func requestsRoundTrip(request: DeadLetterRequest) {
         #expect(DeadLetterRequest(verb: request.wire.verb, body: request.wire.body + "\n") == request)
@@ -24,7 +24,8 @@ struct DeadLetterRequestTests {
     @Test(arguments: [
         ("list", "16\n33"), ("list", "x"), ("show", ""), ("show", "16\n33"), ("show", "x"), ("replay", ""),
         ("replay", "all\n16"),
-        ("drop", "all"), ("drop", ""), ("drop", "16\nx"), ("purge", "16"),
+        ("force-replay", ""), ("force-replay", "all\n16"), ("drop", "all"), ("drop", ""), ("drop", "16\nx"),
+        ("purge", "16"),
     ])
     func malformedRequestsAreRefused(verb: String, body: String) {
         #expect(DeadLetterRequest(verb: verb, body: body) == nil)

@@ -57,6 +57,18 @@ struct DeadLetterServiceTests {
         #expect(dispatched.withLock { $0.count } == 1)
     }
 
+    @Test(arguments: [false, true])
+    func forcedReplayForgetsLaterStates(isForced: Bool) throws {
+        let disk = Locked(MemoryJournalStore.Content())
+        let (desk, dispatched) = try desk(dead: 1, on: disk)
+        let alert = Alert(
+            status: .resolved, labels: [:], annotations: [:], endsAt: .sample, generatorURL: "", fingerprint: "a")
+        let id = id(1)
+        disk.withLock { $0.later[id]?.states.add([alert], at: .max) }
+        _ = desk.execute(.replay(.all, isForced: isForced), asJSON: false)
+        #expect(dispatched.withLock { $0.map(\.value.laterStates.isEmpty) } == [isForced])
+    }
+
     @Test func anIDNamedTwiceIsDroppedOnceWithoutAProblem() throws {
         let (desk, _) = try desk(dead: 1)
         #expect(

@@ -55,6 +55,9 @@ import Testing
             for column in ["key", "value", "crc"] {
                 edits.append(Edit(sql: "UPDATE hook SET \(column) = \(value)"))
             }
+            for column in ["id", "group_id", "accepted_as", "crc"] {
+                edits.append(Edit(sql: "UPDATE later_states SET \(column) = \(value)"))
+            }
             edits.append(Edit(sql: "INSERT INTO report (missing, text) VALUES (\(value), 'a')"))
         }
         for value in ["NULL", "''", "x'ff'", "'text'", "1.5e300", "zeroblob(100000)"] {
@@ -66,6 +69,7 @@ import Testing
             edits.append(Edit(sql: "UPDATE OR IGNORE receiver SET name = \(value)"))
             edits.append(Edit(sql: "UPDATE OR IGNORE hook SET key = \(value)"))
             edits.append(Edit(sql: "UPDATE OR IGNORE hook SET value = \(value), crc = \(value)"))
+            edits.append(Edit(sql: "UPDATE OR IGNORE later_states SET states = \(value), crc = \(value)"))
             edits.append(Edit(sql: "UPDATE OR IGNORE meta SET value = \(value)"))
             edits.append(Edit(sql: "UPDATE OR IGNORE meta SET key = \(value) WHERE key = 'reserved_sequence'"))
         }
@@ -74,6 +78,7 @@ import Testing
             Edit(sql: "PRAGMA user_version = 0"), Edit(sql: "PRAGMA user_version = 7"),
             Edit(sql: "PRAGMA user_version = 2147483647"), Edit(sql: "PRAGMA user_version = 1"),
             Edit(sql: "PRAGMA user_version = 2"), Edit(sql: "PRAGMA user_version = 3"), Edit(sql: "DROP TABLE hook"),
+            Edit(sql: "PRAGMA user_version = 4"), Edit(sql: "DROP TABLE later_states"),
             Edit(sql: "DELETE FROM meta"), Edit(sql: "DELETE FROM receiver"), Edit(sql: "DROP TABLE seen"),
             Edit(sql: "DROP TABLE meta"), Edit(sql: "DROP TABLE report"), Edit(sql: "DROP TABLE receiver"),
         ]

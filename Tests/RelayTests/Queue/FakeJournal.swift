@@ -1,6 +1,7 @@
 import DeliveryCore
 import Libevent
 import TestSupport
+import Testing
 
 @testable import Alerts
 @testable import Journaling
@@ -130,6 +131,21 @@ final class FakeJournal: OutboundJournal {
         }
         let row = JournalSamples.append(sequence, notification)
         return try store.journal(JournalTransaction(appends: [[row]], at: .now()))[0][0]
+    }
+
+    /// Makes a notification a dead letter.
+    func kill(_ notification: Journaled<Alerts.Notification>) {
+        settle(notification.id, as: .dead(reason: .refused, attempts: 1, answer: nil))
+    }
+
+    /// Replays a dead letter.
+    func replay(_ letter: JournalID, isForced: Bool = false) throws -> Journaled<Alerts.Notification> {
+        let sequence = calls.withLock { calls in
+            defer { calls.nextSequence += 1 }
+            return calls.nextSequence
+        }
+        let replay = try store.requeue([letter], firstSequence: sequence, isForced: isForced)
+        return try #require(replay.entries.first)
     }
 
     /// Removes rows without informing the queue.

@@ -91,6 +91,89 @@ import Testing
         #expect(try await !bench.show(bench.compose(first))[0].text.contains("replayed"))
     }
 
+    // MARK: Replayed after a resolve
+
+    /// Makes "A" and "B" a dead letter, then delivers the resolves of these alerts, and replays it.
+    private func replayed(
+        _ bench: QueueBench, resolved: [String], isForced: Bool = false, truncated: Int = 0
+    ) throws -> Journaled<Alerts.Notification> {
+        let accepted = Timestamp(seconds: 1_795_453_440, nanoseconds: 0)
+        let letter = try bench.journal.append("A", "B", acceptedAt: accepted, truncated: truncated)
+        bench.journal.kill(letter)
+        for name in resolved {
+            bench.journal.settle(try bench.journal.append(name, status: .resolved).id, as: .delivered)
+        }
+        return try bench.journal.replay(letter.id, isForced: isForced)
+    }
+
+    @Test func replayIsOverIfItsResolveWasShown() async throws {
+        let bench = try QueueBench()
+        let over = try replayed(bench, resolved: ["A", "B"])
+        let manifest = try await bench.compose(over, banner: .replayed)
+        #expect(manifest.over == [over.entry] && !manifest.isFiring)
+        let post = try await bench.show(manifest)[0]
+        #expect(post.firstLine.contains("(replayed, accepted 2026-11-23 17:04 UTC, resolved since)"))
+        #expect(post.firstLine.hasPrefix("✅") && post.firstLine.contains("resolved") && !post.text.contains("firing"))
+    }
+
+    @Test func replayIsPartlyOverIfSomeResolvesWereShown() async throws {
+        let bench = try QueueBench()
+        let part = try replayed(bench, resolved: ["B"])
+        let manifest = try await bench.compose(part, banner: .replayed)
+        #expect(manifest.over.isEmpty && manifest.isFiring)
+        let line = try await bench.show(manifest)[0].firstLine
+        #expect(line.contains("1 firing") && line.contains("1 resolved") && !line.contains("resolved since"), "\(line)")
+    }
+
+    @Test func forcedReplayIsShownAsAccepted() async throws {
+        let bench = try QueueBench()
+        let forced = try replayed(bench, resolved: ["A", "B"], isForced: true)
+        let manifest = try await bench.compose(forced, banner: .replayed)
+        #expect(manifest.over.isEmpty && manifest.isFiring)
+        let line = try await bench.show(manifest)[0].firstLine
+        #expect(line.contains("firing") && !line.contains("resolved"), "\(line)")
+    }
+
+    /// Alerts that Alertmanager left out may still fire.
+    @Test func truncatedReplayIsNeverOver() async throws {
+        let bench = try QueueBench()
+        let manifest = try await bench.compose(
+            replayed(bench, resolved: ["A", "B"], truncated: 2), banner: .replayed)
+        #expect(manifest.over.isEmpty && manifest.isFiring)
+        #expect(try await !bench.show(manifest)[0].text.contains("resolved since"))
+    }
+
+    @Test func foldedReplaysAreOverTogetherOnly() async throws {
+        let bench = try QueueBench()
+        let over = try replayed(bench, resolved: ["A", "B"])
+        let other = try bench.journal.append("C", group: 2)
+        bench.journal.kill(other)
+        let firing = try bench.journal.replay(other.id)
+        let both = try await bench.compose(over, firing, banner: .replayed)
+        #expect(both.over == [over.entry] && both.isFiring)
+        #expect(try await !bench.show(both)[0].firstLine.contains("resolved since"))
+        let more = try replayed(bench, resolved: ["B", "A"])
+        let fold = try await bench.compose(over, more, banner: .replayed)
+        #expect(fold.over == [over.entry, more.entry] && !fold.isFiring)
+        #expect(try await bench.show(fold)[0].firstLine.contains("resolved since"))
+    }
+
+    /// The settlement of the resolve may still wait when the replay is composed.
+    @Test func waitingSettlementsAreCommittedBeforeAReplayIsComposed() async throws {
+        let bench = try QueueBench()
+        let letter = try bench.journal.append("A")
+        bench.journal.kill(letter)
+        let resolve = try bench.journal.append("A", status: .resolved)
+        let replayed = try bench.journal.replay(letter.id)
+        let journal = bench.journal
+        journal.script.withLock { $0.duringCommit = { journal.settle(resolve.id, as: .delivered) } }
+        #expect(try await bench.compose(replayed, banner: .replayed).over == [replayed.entry])
+        #expect(journal.commits == [[]])
+        let other = try journal.append("B")
+        _ = try await bench.compose(other)
+        #expect(journal.commits == [[]], "other batches need no commit")
+    }
+
     // MARK: Threads
 
     @Test func resolveIsCopiedIntoTheThread() async throws {
