@@ -2,7 +2,6 @@ import TestSupport
 import Testing
 
 @testable import Alerts
-@testable import Support
 
 @Suite struct DedupeKeyTests {
     let parser = WebhookParser()

@@ -3,7 +3,6 @@ import TestSupport
 import Testing
 
 @testable import Alerts
-@testable import Support
 
 @Suite struct LabelMatcherTests {
     /// Matcher texts that both the relay and Alertmanager accept.

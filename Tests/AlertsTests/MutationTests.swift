@@ -2,7 +2,6 @@ import TestSupport
 import Testing
 
 @testable import Alerts
-@testable import Support
 
 @Suite struct MutationTests {
     let parser = WebhookParser()

@@ -1,7 +1,6 @@
 import Testing
 
 @testable import Alerts
-@testable import Support
 
 @Suite struct SeverityMapTests {
     @Test(arguments: [

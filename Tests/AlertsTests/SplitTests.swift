@@ -3,7 +3,6 @@ import TestSupport
 import Testing
 
 @testable import Alerts
-@testable import Support
 
 @Suite struct SplitTests {
     let parser = WebhookParser()

@@ -1,6 +1,5 @@
 import Support
 import Foundation
-import Libevent
 import TestSupport
 import Testing
 

@@ -2,13 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import Alerts
-@testable import Journaling
 @testable import Relay
-@testable import Posting
-@testable import RocketChat
-@testable import SQLiteJournal
-@testable import Support
 
 /// Invalid settings that the built program once accepted without a message.
 @Suite(.serialized, .timeLimit(.minutes(3)))

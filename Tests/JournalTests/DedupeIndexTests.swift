@@ -3,8 +3,6 @@ import Testing
 
 @testable import Alerts
 @testable import Journaling
-@testable import SQLiteJournal
-@testable import Support
 
 @Suite struct DedupeIndexTests {
     private let key = ShortDedupeKey(bytes: [1, 2, 3])

@@ -2,9 +2,7 @@ import Dispatch
 import TestSupport
 import Testing
 
-@testable import Alerts
 @testable import Journaling
-@testable import SQLiteJournal
 @testable import Support
 
 /// `pulse` shows that the journal's queue is not blocked.

@@ -3,7 +3,6 @@ import Testing
 
 @testable import Alerts
 @testable import Journaling
-@testable import SQLiteJournal
 @testable import Support
 
 /// Rows without bodies, and the synchronous commit of waiting settlements.

@@ -3,8 +3,6 @@ import Testing
 
 @testable import Alerts
 @testable import Journaling
-@testable import SQLiteJournal
-@testable import Support
 
 @Suite struct JournalSharesTests {
     private func usage(_ used: Int64) -> JournalUsage {

@@ -3,7 +3,6 @@ import Testing
 
 @testable import Alerts
 @testable import Journaling
-@testable import SQLiteJournal
 @testable import Support
 
 /// Requirements for every journal engine.

@@ -4,7 +4,6 @@ import Testing
 
 @testable import Alerts
 @testable import Journaling
-@testable import SQLiteJournal
 @testable import Support
 
 /// The journal's logic: batching, refusals, acknowledgements, deduplication and states.

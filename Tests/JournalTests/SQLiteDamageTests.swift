@@ -5,7 +5,6 @@ import Testing
 @testable import Alerts
 @testable import Journaling
 @testable import SQLiteJournal
-@testable import Support
 
 /// How the SQLite engine handles damaged files and rows.
 @Suite struct SQLiteDamageTests {

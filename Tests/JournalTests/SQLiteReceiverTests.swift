@@ -5,7 +5,6 @@ import Testing
 @testable import Alerts
 @testable import Journaling
 @testable import SQLiteJournal
-@testable import Support
 
 /// The receivers and their numbers in the spool.
 @Suite struct SQLiteReceiverTests {

@@ -6,7 +6,6 @@ import Testing
 @testable import Alerts
 @testable import Journaling
 @testable import SQLiteJournal
-@testable import Support
 
 /// The flags of a notification, which share the column `crc` with its checksum.
 @Suite struct SpoolFlagTests {

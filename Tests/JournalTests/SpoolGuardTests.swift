@@ -3,10 +3,8 @@ import Glibc
 import TestSupport
 import Testing
 
-@testable import Alerts
 @testable import Journaling
 @testable import SQLiteJournal
-@testable import Support
 
 /// Checks of the storage folder and its files before they are used.
 @Suite struct SpoolGuardTests {

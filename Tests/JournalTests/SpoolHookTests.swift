@@ -2,10 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import Alerts
 @testable import Journaling
 @testable import SQLiteJournal
-@testable import Support
 
 /// Hook records in the spool.
 @Suite struct SpoolHookTests {

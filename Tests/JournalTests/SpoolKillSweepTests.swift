@@ -2,10 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import Alerts
-@testable import Journaling
 @testable import SQLiteJournal
-@testable import Support
 
 /// Kills the relay at each system call on the spool while it opens, migrates, repairs and closes a spool, twice in a
 /// row. No notification may be lost.

@@ -5,7 +5,6 @@ import Testing
 @testable import Alerts
 @testable import Journaling
 @testable import SQLiteJournal
-@testable import Support
 
 /// The witness detects acknowledged notifications that are missing, whatever happens to the spool's files.
 @Suite struct SpoolWitnessTests {

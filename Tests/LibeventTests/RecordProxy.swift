@@ -1,6 +1,5 @@
 import Support
 import Glibc
-import Libevent
 import TestSupport
 
 /// A proxy between one TLS 1.2 client and a server. It alters the timing of the client's first application data record,

@@ -1,12 +1,6 @@
 import Testing
 
-@testable import Alerts
-@testable import Journaling
-@testable import Posting
 @testable import Relay
-@testable import RocketChat
-@testable import SQLiteJournal
-@testable import Support
 
 @Suite struct BcryptHashTests {
     /// Vectors of Openwall's crypt_blowfish 1.3, wrapper.c, which libxcrypt uses too; those with `$2x$` are omitted.

@@ -2,12 +2,7 @@ import Dispatch
 import Libevent
 import Testing
 
-@testable import Alerts
-@testable import Journaling
-@testable import Posting
 @testable import Relay
-@testable import RocketChat
-@testable import SQLiteJournal
 @testable import Support
 
 @Suite struct RequestAuthenticationTests {

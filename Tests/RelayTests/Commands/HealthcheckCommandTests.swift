@@ -1,13 +1,7 @@
 import Libevent
 import Testing
 
-@testable import Alerts
-@testable import Journaling
-@testable import Posting
 @testable import Relay
-@testable import RocketChat
-@testable import SQLiteJournal
-@testable import Support
 
 /// The address that the health check requests.
 @Suite

@@ -3,13 +3,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@testable import Alerts
-@testable import Journaling
-@testable import Posting
 @testable import Relay
-@testable import RocketChat
-@testable import SQLiteJournal
-@testable import Support
 
 @Suite struct ReadableSecretsTests {
     @Test func worldReadableSecretIsReported() throws {

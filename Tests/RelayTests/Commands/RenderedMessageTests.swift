@@ -1,12 +1,7 @@
 import Testing
 
-@testable import Alerts
-@testable import Journaling
-@testable import Posting
 @testable import Relay
 @testable import RocketChat
-@testable import SQLiteJournal
-@testable import Support
 
 /// The page that `relay render --format html` prints.
 @Suite

@@ -5,13 +5,7 @@ import Logging
 import TestSupport
 import Testing
 
-@testable import Alerts
-@testable import Journaling
-@testable import Posting
 @testable import Relay
-@testable import RocketChat
-@testable import SQLiteJournal
-@testable import Support
 
 @Suite struct ServeCommandTests {
     @Test func vulnerableLibeventStopsTheStart() throws {

@@ -2,13 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import Alerts
-@testable import Journaling
-@testable import Posting
 @testable import Relay
-@testable import RocketChat
-@testable import SQLiteJournal
-@testable import Support
 
 @Suite struct ConfigurationSummaryTests {
     private func summary(_ environment: [String: String]) throws -> ConfigurationSummary {

@@ -2,13 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import Alerts
-@testable import Journaling
-@testable import Posting
 @testable import Relay
-@testable import RocketChat
-@testable import SQLiteJournal
-@testable import Support
 
 private let hook = "https://chat.example.com/hooks/id/token"
 

@@ -4,12 +4,7 @@ import TestSupport
 import Testing
 
 @testable import Alerts
-@testable import Journaling
 @testable import Relay
-@testable import Posting
-@testable import RocketChat
-@testable import SQLiteJournal
-@testable import Support
 
 private let hook = "https://chat.example.com/hooks/id/token"
 

@@ -1,12 +1,6 @@
 import Testing
 
-@testable import Alerts
-@testable import Journaling
-@testable import Posting
 @testable import Relay
-@testable import RocketChat
-@testable import SQLiteJournal
-@testable import Support
 
 @Suite struct UnknownVariablesTests {
     private func problems(_ environment: [String: String]) -> [String] {

@@ -1,13 +1,9 @@
-import Libevent
 import TestSupport
 import Testing
 
 @testable import Alerts
 @testable import Journaling
-@testable import Posting
 @testable import Relay
-@testable import RocketChat
-@testable import SQLiteJournal
 @testable import Support
 
 /// Dead letter commands on a journal in memory.

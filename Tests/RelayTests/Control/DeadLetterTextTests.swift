@@ -4,11 +4,7 @@ import Testing
 
 @testable import Alerts
 @testable import Journaling
-@testable import Posting
 @testable import Relay
-@testable import RocketChat
-@testable import SQLiteJournal
-@testable import Support
 
 /// Dead letters as text and as JSON.
 @Suite

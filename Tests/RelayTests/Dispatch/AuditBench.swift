@@ -7,8 +7,6 @@ import Testing
 @testable import Posting
 @testable import Relay
 @testable import RocketChat
-@testable import SQLiteJournal
-@testable import Support
 
 /// A delivery audit with its metrics and log, for a map with the hooks of two severities and of one receiver.
 struct AuditBench {

@@ -5,9 +5,6 @@ import Testing
 @testable import Journaling
 @testable import Posting
 @testable import Relay
-@testable import RocketChat
-@testable import SQLiteJournal
-@testable import Support
 
 @Suite struct DeliveryAuditTests {
     private let id = JournalID(sequence: 5, destination: .warning)

@@ -5,9 +5,6 @@ import Testing
 @testable import Journaling
 @testable import Posting
 @testable import Relay
-@testable import RocketChat
-@testable import SQLiteJournal
-@testable import Support
 
 /// Dead letters, broken hooks and follow-ups.
 @Suite struct DeliveryAuditTroubleTests {

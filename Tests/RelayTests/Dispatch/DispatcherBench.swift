@@ -1,4 +1,3 @@
-import DeliveryCore
 import Libevent
 import Testing
 
@@ -6,9 +5,6 @@ import Testing
 @testable import Journaling
 @testable import Posting
 @testable import Relay
-@testable import RocketChat
-@testable import SQLiteJournal
-@testable import Support
 
 /// A dispatcher on a fake journal, with a room for each given severity.
 @LoopActor

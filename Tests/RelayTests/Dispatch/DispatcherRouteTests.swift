@@ -5,10 +5,7 @@ import Testing
 
 @testable import Alerts
 @testable import Journaling
-@testable import Posting
 @testable import Relay
-@testable import RocketChat
-@testable import SQLiteJournal
 @testable import Support
 
 @Suite(.timeLimit(.minutes(1))) @LoopActor struct DispatcherRouteTests {

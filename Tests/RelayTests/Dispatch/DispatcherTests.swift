@@ -8,8 +8,6 @@ import Testing
 @testable import Journaling
 @testable import Posting
 @testable import Relay
-@testable import RocketChat
-@testable import SQLiteJournal
 @testable import Support
 
 @Suite(.timeLimit(.minutes(1))) @LoopActor struct DispatcherTests {

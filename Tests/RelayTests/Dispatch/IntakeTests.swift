@@ -2,13 +2,8 @@ import Libevent
 import TestSupport
 import Testing
 
-@testable import Alerts
 @testable import Journaling
-@testable import Posting
 @testable import Relay
-@testable import RocketChat
-@testable import SQLiteJournal
-@testable import Support
 
 /// The intake between listener, journal and dispatcher. `WebhookListenerTests` tests its refusals.
 @Suite(.timeLimit(.minutes(1))) @LoopActor struct IntakeTests {

@@ -8,7 +8,6 @@ import Testing
 @testable import Journaling
 @testable import Posting
 @testable import Relay
-@testable import RocketChat
 @testable import SQLiteJournal
 @testable import Support
 

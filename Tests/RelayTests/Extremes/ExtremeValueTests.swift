@@ -1,16 +1,12 @@
 import Foundation
-import Libevent
 import Logging
 import TestSupport
 import Testing
 
 @testable import Alerts
-@testable import Journaling
 @testable import Posting
 @testable import Relay
 @testable import RocketChat
-@testable import SQLiteJournal
-@testable import Support
 
 /// No external number may crash the process: Swift traps on arithmetic overflow. A trap also ends the test run, so
 /// some of these tests only need to complete.

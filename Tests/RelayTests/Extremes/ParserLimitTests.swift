@@ -2,12 +2,7 @@ import TestSupport
 import Testing
 
 @testable import Alerts
-@testable import Journaling
-@testable import Posting
 @testable import Relay
-@testable import RocketChat
-@testable import SQLiteJournal
-@testable import Support
 
 /// Limits on the cost of parsing any body. `Benchmarks/memory` measures it.
 @Suite struct ParserLimitTests {

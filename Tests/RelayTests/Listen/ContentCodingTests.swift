@@ -4,12 +4,7 @@ import TestSupport
 import Testing
 
 @testable import Alerts
-@testable import Journaling
-@testable import Posting
 @testable import Relay
-@testable import RocketChat
-@testable import SQLiteJournal
-@testable import Support
 
 @Suite struct ContentCodingTests {
     private func compressed(_ bytes: [UInt8]) -> [UInt8] {

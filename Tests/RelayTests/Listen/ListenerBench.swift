@@ -7,8 +7,6 @@ import TestSupport
 @testable import Journaling
 @testable import Posting
 @testable import Relay
-@testable import RocketChat
-@testable import SQLiteJournal
 @testable import Support
 
 /// A listener on a free port, with the intake and the dispatcher behind it. The journal is on a scripted store in memory;

@@ -3,12 +3,8 @@ import Libevent
 import TestSupport
 import Testing
 
-@testable import Alerts
 @testable import Journaling
-@testable import Posting
 @testable import Relay
-@testable import RocketChat
-@testable import SQLiteJournal
 @testable import Support
 
 /// Responses of the listener: draining, overdue commits and refusals of the journal.

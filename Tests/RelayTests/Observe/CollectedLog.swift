@@ -1,5 +1,4 @@
 import Support
-import Libevent
 import Logging
 
 /// Collects log events as lines `level message key=value …`, with the keys in alphabetical order.

@@ -1,15 +1,9 @@
 import Foundation
 import Glibc
-import Libevent
 import Logging
 import Testing
 
-@testable import Alerts
-@testable import Journaling
-@testable import Posting
 @testable import Relay
-@testable import RocketChat
-@testable import SQLiteJournal
 @testable import Support
 
 @Suite struct MetricsTests {

@@ -1,13 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Alerts
-@testable import Journaling
-@testable import Posting
 @testable import Relay
-@testable import RocketChat
-@testable import SQLiteJournal
-@testable import Support
 
 @Suite struct TerminalTextTests {
     /// Characters that can control a terminal, forge a line, reorder text or hide it.

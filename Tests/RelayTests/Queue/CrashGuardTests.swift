@@ -4,11 +4,7 @@ import Testing
 
 @testable import Alerts
 @testable import Journaling
-@testable import Posting
 @testable import Relay
-@testable import RocketChat
-@testable import SQLiteJournal
-@testable import Support
 
 @Suite struct CrashGuardTests {
     private func id(_ sequence: Int64, _ destination: Destination = .critical) -> JournalID {

@@ -2,12 +2,9 @@ import DeliveryCore
 import Testing
 
 @testable import Alerts
-@testable import Journaling
 @testable import Posting
 @testable import Relay
 @testable import RocketChat
-@testable import SQLiteJournal
-@testable import Support
 
 @Suite struct DeliveryMapTests {
     private func hook(_ name: String) throws -> HookURL { try HookURL("https://chat.example.com/hooks/\(name)/token") }

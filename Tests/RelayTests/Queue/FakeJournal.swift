@@ -1,14 +1,10 @@
 import DeliveryCore
-import Libevent
 import TestSupport
 import Testing
 
 @testable import Alerts
 @testable import Journaling
-@testable import Posting
 @testable import Relay
-@testable import RocketChat
-@testable import SQLiteJournal
 @testable import Support
 
 /// An `OutboundJournal` in memory. Tests can fill it, make it fail and observe its calls.

@@ -3,12 +3,9 @@ import TestSupport
 import Testing
 
 @testable import Alerts
-@testable import Journaling
 @testable import Posting
 @testable import Relay
 @testable import RocketChat
-@testable import SQLiteJournal
-@testable import Support
 
 @Suite struct HookClientTests {
     private func report(_ answer: DeliveryResult) throws -> PostReport {

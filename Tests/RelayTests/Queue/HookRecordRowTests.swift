@@ -6,8 +6,6 @@ import Testing
 @testable import Posting
 @testable import Relay
 @testable import RocketChat
-@testable import SQLiteJournal
-@testable import Support
 
 @Suite struct HookRecordRowTests {
     private let reading = MachineClock.Reading(steady: Instant(nanoseconds: 5_000), wall: 1_795_000_000_000_000_000)

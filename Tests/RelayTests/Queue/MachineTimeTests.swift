@@ -2,12 +2,7 @@ import DeliveryCore
 import Testing
 
 @testable import Alerts
-@testable import Journaling
-@testable import Posting
 @testable import Relay
-@testable import RocketChat
-@testable import SQLiteJournal
-@testable import Support
 
 /// No external time may cause a trap.
 @Suite struct MachineTimeTests {

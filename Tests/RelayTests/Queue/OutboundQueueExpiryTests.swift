@@ -1,14 +1,10 @@
 import DeliveryCore
-import Libevent
 import TestSupport
 import Testing
 
 @testable import Alerts
 @testable import Journaling
-@testable import Posting
 @testable import Relay
-@testable import RocketChat
-@testable import SQLiteJournal
 @testable import Support
 
 /// Expiry of firings that are older than the maximum age and resolved in the backlog.

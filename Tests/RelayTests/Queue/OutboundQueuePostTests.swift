@@ -1,5 +1,4 @@
 import DeliveryCore
-import Libevent
 import TestSupport
 import Testing
 
@@ -8,7 +7,6 @@ import Testing
 @testable import Posting
 @testable import Relay
 @testable import RocketChat
-@testable import SQLiteJournal
 @testable import Support
 
 @Suite(.timeLimit(.minutes(1))) struct OutboundQueuePostTests {

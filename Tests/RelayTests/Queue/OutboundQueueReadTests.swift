@@ -1,13 +1,10 @@
 import DeliveryCore
-import Libevent
 import Testing
 
 @testable import Alerts
 @testable import Journaling
 @testable import Posting
 @testable import Relay
-@testable import RocketChat
-@testable import SQLiteJournal
 @testable import Support
 
 @Suite(.timeLimit(.minutes(1))) struct OutboundQueueReadTests {

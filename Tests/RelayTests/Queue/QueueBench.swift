@@ -5,9 +5,6 @@ import Testing
 @testable import Journaling
 @testable import Posting
 @testable import Relay
-@testable import RocketChat
-@testable import SQLiteJournal
-@testable import Support
 
 /// One queue on a fake journal, and the room that it posts to.
 struct QueueBench {

@@ -1,13 +1,9 @@
 import Foundation
-import Libevent
 import TestSupport
 
 @testable import Alerts
-@testable import Journaling
 @testable import Posting
-@testable import Relay
 @testable import RocketChat
-@testable import SQLiteJournal
 @testable import Support
 
 /// A Rocket.Chat hook on the loopback interface. Records posts and sends the responses that a test sets.

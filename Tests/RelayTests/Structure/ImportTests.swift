@@ -1,4 +1,3 @@
-import Support
 import Testing
 
 /// The structure of the sources: each C library behind one module or stage, no Foundation, small files.

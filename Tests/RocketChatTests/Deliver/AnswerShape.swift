@@ -1,7 +1,4 @@
-@testable import Alerts
 @testable import Posting
-@testable import RocketChat
-@testable import Support
 
 /// A body as Rocket.Chat or a proxy sends it, with the class that docs/rocketchat.md section 9 gives it where the
 /// status leaves it to the text.

@@ -2,10 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import Alerts
 @testable import Posting
 @testable import RocketChat
-@testable import Support
 
 /// TLS against `openssl s_server`, which accepts connections but answers no POST. A sent request shows that the
 /// certificate was accepted.

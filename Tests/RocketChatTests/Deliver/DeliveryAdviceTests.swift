@@ -1,10 +1,8 @@
 import TestSupport
 import Testing
 
-@testable import Alerts
 @testable import Posting
 @testable import RocketChat
-@testable import Support
 
 /// The advice that is printed below Rocket.Chat's response.
 @Suite

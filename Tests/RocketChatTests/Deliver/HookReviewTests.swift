@@ -1,9 +1,7 @@
 import Testing
 
-@testable import Alerts
 @testable import Posting
 @testable import RocketChat
-@testable import Support
 
 @Suite struct HookReviewTests {
     private static let good = "https://chat.example.org/hooks/a1B2c3D4e5F6g7H8i/q9W8e7R6t5Z4u3I2o1P0"

@@ -1,6 +1,5 @@
 import Testing
 
-@testable import Alerts
 @testable import Posting
 @testable import RocketChat
 @testable import Support

@@ -3,7 +3,6 @@ import Testing
 @testable import Alerts
 @testable import Posting
 @testable import RocketChat
-@testable import Support
 
 @Suite struct RateLimitHintTests {
     /// 2023-11-14 22:13:20 UTC.

@@ -3,7 +3,6 @@ import Testing
 @testable import Alerts
 @testable import Posting
 @testable import RocketChat
-@testable import Support
 
 @Suite struct ResponseClassifierTests {
     private static let token = "tokenTokenTokenToken0123456789"

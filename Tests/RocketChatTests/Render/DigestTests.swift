@@ -3,7 +3,6 @@ import Testing
 @testable import Alerts
 @testable import Posting
 @testable import RocketChat
-@testable import Support
 
 @Suite struct DigestTests {
     private let now = Timestamp.start.plus(600)

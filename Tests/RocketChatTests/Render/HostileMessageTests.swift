@@ -4,7 +4,6 @@ import Testing
 @testable import Alerts
 @testable import Posting
 @testable import RocketChat
-@testable import Support
 
 /// Puts each hostile value into each field of a payload, and checks the messages by Rocket.Chat's rules.
 @Suite struct HostileMessageTests {

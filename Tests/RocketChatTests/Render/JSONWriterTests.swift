@@ -1,8 +1,6 @@
 import Foundation
 import Testing
 
-@testable import Alerts
-@testable import Posting
 @testable import RocketChat
 @testable import Support
 

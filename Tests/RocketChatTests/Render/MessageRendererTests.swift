@@ -1,9 +1,7 @@
 import Testing
 
 @testable import Alerts
-@testable import Posting
 @testable import RocketChat
-@testable import Support
 
 /// The exact text of messages.
 @Suite struct MessageRendererTests {

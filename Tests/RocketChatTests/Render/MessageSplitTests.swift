@@ -3,9 +3,7 @@ import TestSupport
 import Testing
 
 @testable import Alerts
-@testable import Posting
 @testable import RocketChat
-@testable import Support
 
 @Suite struct MessageSplitTests {
     private static let long = String(repeating: "long *text* \u{1F600} ", count: 1_500)

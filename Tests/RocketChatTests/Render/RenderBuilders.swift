@@ -1,7 +1,5 @@
 @testable import Alerts
-@testable import Posting
 @testable import RocketChat
-@testable import Support
 
 extension Timestamp {
     /// 2026-11-23T17:04:00Z, the moment at which the alerts of these tests begin to fire.

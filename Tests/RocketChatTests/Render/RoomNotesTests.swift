@@ -1,9 +1,7 @@
 import Testing
 
 @testable import Alerts
-@testable import Posting
 @testable import RocketChat
-@testable import Support
 
 @Suite struct RoomNotesTests {
     private static let title = "✅ Resolved meanwhile, as another room was told:"

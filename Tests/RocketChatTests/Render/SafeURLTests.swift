@@ -1,9 +1,6 @@
 import Testing
 
-@testable import Alerts
-@testable import Posting
 @testable import RocketChat
-@testable import Support
 
 @Suite struct SafeURLTests {
     @Test(arguments: [

@@ -2,9 +2,7 @@ import Foundation
 import Testing
 
 @testable import Alerts
-@testable import Posting
 @testable import RocketChat
-@testable import Support
 
 @Suite struct SilenceFormTests {
     @Test func theFormIsFilledWithTheAlertsLabels() {

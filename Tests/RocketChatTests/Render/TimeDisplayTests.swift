@@ -2,9 +2,6 @@ import Foundation
 import Testing
 
 @testable import Alerts
-@testable import Posting
-@testable import RocketChat
-@testable import Support
 
 @Suite struct TimeDisplayTests {
     @Test(arguments: [
