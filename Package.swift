@@ -98,6 +98,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Posting", dependencies: ["Alerts", "CLibcurl", "DeliveryCore", "Support"], swiftSettings: strict),
+        .target(name: "ChatMarkup", dependencies: ["Support"], swiftSettings: strict),
         .target(
             name: "RocketChat", dependencies: ["Alerts", "DeliveryCore", "Posting", "Support"], swiftSettings: strict),
         .executableTarget(
@@ -131,6 +132,8 @@ let package = Package(
         .testTarget(
             name: "DeliveryCoreTests", dependencies: ["DeliveryCore", "DeliverySimulation"],
             exclude: ["Seeds"], swiftSettings: strict),
+        .testTarget(
+            name: "ChatMarkupTests", dependencies: ["ChatMarkup", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "LibeventTests", dependencies: ["Libevent", "Support", "TestSupport"], swiftSettings: strict),
         .testTarget(
@@ -190,7 +193,7 @@ if let fuzzer = Context.environment["RELAY_FUZZER"], let relay = package.targets
         // Renames @main's entry point, because the driver has its own.
         "-Xfrontend", "-entry-point-function-name", "-Xfrontend", "Relay_main",
     ])
-    let parts = ["Alerts", "Journaling", "Libevent", "Posting", "RocketChat", "SQLiteJournal", "Support"]
+    let parts = ["Alerts", "ChatMarkup", "Journaling", "Libevent", "Posting", "RocketChat", "SQLiteJournal", "Support"]
     for target in package.targets where parts.contains(target.name) { target.swiftSettings = strict + [covered] }
     package.products = []
     package.targets.removeAll { $0.type == .test || ["Relay", "MockRocketChat", "TestSupport"].contains($0.name) }
