@@ -100,11 +100,13 @@ let package = Package(
             name: "Posting", dependencies: ["Alerts", "CLibcurl", "DeliveryCore", "Support"], swiftSettings: strict),
         .target(name: "ChatMarkup", dependencies: ["Support"], swiftSettings: strict),
         .target(
-            name: "RocketChat", dependencies: ["Alerts", "DeliveryCore", "Posting", "Support"], swiftSettings: strict),
+            name: "RocketChat", dependencies: ["Alerts", "ChatMarkup", "DeliveryCore", "Posting", "Support"],
+            swiftSettings: strict),
         .executableTarget(
             name: "Relay",
             dependencies: [
-                "Alerts", "CCrypt", "CCrypto", "CLinux", "CRevision", "CSimdjson", "CYaml", "CZlib", "DeliveryCore",
+                "Alerts", "CCrypt", "CCrypto", "CLinux", "CRevision", "ChatMarkup", "CSimdjson", "CYaml", "CZlib",
+                "DeliveryCore",
                 "Journaling", "Libevent", "Posting", "RocketChat", "SQLiteJournal", "Support",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -114,7 +116,7 @@ let package = Package(
         .executableTarget(
             name: "MockRocketChat",
             dependencies: [
-                "Libevent", "Support",
+                "ChatMarkup", "Libevent", "Support",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict,
@@ -148,12 +150,12 @@ let package = Package(
         .testTarget(
             name: "RelayTests",
             dependencies: [
-                "Alerts", "DeliveryCore", "Journaling", "Libevent", "Posting", "Relay", "RocketChat", "SQLiteJournal",
-                "Support", "TestSupport",
+                "Alerts", "ChatMarkup", "DeliveryCore", "Journaling", "Libevent", "Posting", "Relay", "RocketChat",
+                "SQLiteJournal", "Support", "TestSupport",
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "MockRocketChatTests", dependencies: ["MockRocketChat", "Support", "TestSupport"],
+            name: "MockRocketChatTests", dependencies: ["ChatMarkup", "MockRocketChat", "Support", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests",

@@ -32,15 +32,22 @@ extension MockServer {
     private func messages(_ query: Query) -> HookReply {
         let since = query["since"].flatMap { Int($0) } ?? 0
         let limit = query["limit"].flatMap { Int($0) } ?? .max
-        guard query["format"] == "text" else {
-            return HookReply(
-                status: 200, headers: [.init(name: "Content-Type", value: "application/json")],
-                body: chat.store.list(hook: query["hook"], since: since, limit: max(0, limit)))
+        func reply(_ type: String, _ body: some Sequence<UInt8>) -> HookReply {
+            HookReply(status: 200, headers: [.init(name: "Content-Type", value: type)], body: body)
         }
-        let chosen = chat.store.messages(hook: query["hook"], since: since, limit: max(0, limit))
-        return HookReply(
-            status: 200, headers: [.init(name: "Content-Type", value: "text/plain; charset=utf-8")],
-            body: chosen.map { Transcript.text(of: $0) }.joined(separator: "\n").utf8)
+        func chosen() -> [RecordedMessage] {
+            chat.store.messages(hook: query["hook"], since: since, limit: max(0, limit))
+        }
+        switch query["format"] {
+        case "text":
+            let texts = chosen().map { Transcript.text(of: $0, profile: chat.profile) }
+            return reply("text/plain; charset=utf-8", texts.joined(separator: "\n").utf8)
+        case "html":
+            return reply("application/json", Transcript.drawn(chosen(), profile: chat.profile))
+        default:
+            let list = chat.store.list(hook: query["hook"], since: since, limit: max(0, limit))
+            return reply("application/json", list)
+        }
     }
 
     private func put(_ body: [UInt8]) -> HookReply {

@@ -1,3 +1,5 @@
+import ChatMarkup
+
 /// The page that shows the messages as Rocket.Chat would. It polls `/messages` for new ones.
 enum Page {
     static let html = """
@@ -8,7 +10,10 @@ enum Page {
         <meta name="viewport" content="width=device-width, initial-scale=1">
         <title>mock-rocketchat</title>
         <link rel="icon" href="data:,">
-        <style>\(PageStyle.css)</style>
+        <style>
+        \(ChatStyle.css)
+        \(PageStyle.css)
+        </style>
         </head>
         <body>
         <nav>

@@ -1,3 +1,5 @@
+import ChatMarkup
+
 /// A generation of Rocket.Chat servers, as far as its incoming webhooks behave differently
 /// (docs/rocketchat.md sections 1 to 6; the marks below name its sections).
 enum ServerProfile: String, CaseIterable, Sendable {
@@ -47,9 +49,14 @@ enum ServerProfile: String, CaseIterable, Sendable {
 
     // MARK: Markup
 
-    /// The parser closes a code fence without an end.
-    var closesFences: Bool { isAtLeast(.h80) }
-    var hasSpoilers: Bool { isAtLeast(.h80) }
+    /// The grammar of `text`.
+    var grammar: TextGrammar {
+        switch self {
+        case .legacy, .r62: .v613
+        case .h77, .h79: .v77
+        case .h80, .h86: .v83
+        }
+    }
 
     // MARK: The rate limiter
 

@@ -50,8 +50,12 @@ struct GrammarTests {
         #expect(kinds(text) == expected)
     }
 
-    @Test func escapedMarksAreText() {
-        for text in ["\\*a\\*", "\\_a\\_", "\\~a\\~", "\\`a\\`", "a\\#b"] { #expect(kinds(text) == [], "\(text)") }
+    @Test(arguments: [
+        "node_cpu_seconds", "\\*a\\*", "\\_a\\_", "\\~a\\~", "\\`a\\`", "a\\#b", "#\u{200B}ops", ":\u{200B}fire:",
+        "\\\u{200B}(foo\\\u{200B})", "\u{200B}> q", "\u{200B}- a", "FIRING:2", "<b>x</b>", "a | b", "\u{FF3B}x](http)",
+    ])
+    func plainTextHasNoMarkup(text: String) {
+        for grammar in TextGrammar.allCases { #expect(kinds(text, grammar) == []) }
     }
 
     @Test func halvesOfASurrogatePairAreJoined() {

@@ -56,23 +56,17 @@ struct MessageStoreTests {
                              "fields":[{"title":"f","value":"v"}]},{"message_link":"https://x/","text":"gone"}]}}
             """##)
         #expect(
-            Transcript.text(of: entry) == """
+            Transcript.text(of: entry, profile: .h80) == """
                 #critical  01:02:03  :fire:
                   two
                   lines
-                  ┃ [red] T <https://x/>
+                  ┃ [red] T [1]
                   ┃ a
                   ┃ b
                   ┃   f: v
 
-                """)
-    }
+                  [1] https://x/
 
-    @Test(arguments: [
-        ("#D40E0D", "red"), ("#F5A623", "orange"), ("#FFD21F", "yellow"), ("#2DE0A5", "green"), ("#1D74F5", "blue"),
-        ("#9B59B6", "purple"), ("#888888", "grey"), ("good", "good"),
-    ])
-    func coloursHaveNames(color: String, name: String) {
-        #expect(ColorName.of(color) == name)
+                """)
     }
 }

@@ -178,4 +178,17 @@ struct MockServerTests {
             #expect(!page.body.contains("src=") && !page.body.contains("@import") && !page.body.contains("innerHTML"))
         }
     }
+
+    @Test func messagesAreDrawnForThePage() async throws {
+        try await withMock { client in
+            let body = #"{"text":"*b* <i>","attachments":[{"title":"T","text":"`c`","collapsed":true}]}"#
+            #expect(try client.post("/hooks/critical/t", body).status == 200)
+            let entries = try messages(client, "?format=html&since=0")
+            let html = try #require(entries.first?["html"]?.stringValue)
+            #expect(entries.first?["room"] == .string("critical") && entries.first?["seq"] == .number("1"))
+            #expect(html.contains("<p><strong>b</strong> &lt;i&gt;</p>") && html.contains("<code>c</code>"))
+            #expect(html.contains("<details><summary"))
+            #expect(try messages(client, "?format=html&since=1").isEmpty)
+        }
+    }
 }

@@ -1,5 +1,6 @@
 import Alerts
 import ArgumentParser
+import ChatMarkup
 import Glibc
 import Libevent
 import Posting
@@ -71,7 +72,7 @@ struct RenderedMessage {
         switch format {
         case .text: messages.map(\.text).joined(separator: "\n")
         case .json: messages.map(\.json).joined()
-        case .html: page(messages.map(\.html).joined())
+        case .html: page(messages)
         }
     }
 
@@ -80,40 +81,20 @@ struct RenderedMessage {
     }
 
     private var text: String {
-        var lines = ["#\(room)", message.text]
-        for attachment in message.attachments {
-            lines.append("  | \(attachment.title)")
-            lines += attachment.text.split(separator: "\n").map { "  | \($0)" }
-            lines += attachment.fields.map { "  |   \($0.title): \($0.value)" }
-        }
-        return lines.joined(separator: "\n") + "\n"
+        MessageText.string(ChatMessage(message, room: room), headline: "#\(room)")
     }
 
-    private var html: String {
-        let blocks = message.attachments.map { attachment in
-            let fields = attachment.fields.map {
-                "<div><b>\(Self.escaped($0.title))</b><br>\(Self.escaped($0.value))</div>"
+    /// Messages to the same room that follow each other are in one section.
+    private static func page(_ messages: [RenderedMessage]) -> String {
+        var sections: [(room: String, articles: String)] = []
+        for message in messages {
+            let article = MessageHTML.article(ChatMessage(message.message, room: message.room))
+            if sections.last?.room == message.room {
+                sections[sections.count - 1].articles += article
+            } else {
+                sections.append((message.room, article))
             }
-            return
-                "<div class=block style=\"border-color:\(attachment.color)\"><b>\(Self.escaped(attachment.title))</b>"
-                + "<p>\(Self.escaped(attachment.text))</p><div class=fields>\(fields.joined())</div></div>"
         }
-        return "<section><h2>#\(room)</h2><p>\(Self.escaped(message.text))</p>\(blocks.joined())</section>"
-    }
-
-    private static func page(_ sections: String) -> String {
-        """
-        <!doctype html><meta charset=utf-8><title>Messages</title><style>
-        body{font:15px/1.4 sans-serif;max-width:50em;margin:2em auto;padding:0 1em}
-        p{white-space:pre-wrap;margin:.3em 0}.block{border-left:4px solid;padding:.3em .8em;margin:.6em 0}
-        .fields{display:grid;grid-template-columns:1fr 1fr;gap:.4em}
-        </style>\(sections)
-
-        """
-    }
-
-    private static func escaped(_ text: String) -> String {
-        text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
-            .replacing("\"", with: "&quot;")
+        return ChatPage.html(title: "Messages", sections: sections)
     }
 }

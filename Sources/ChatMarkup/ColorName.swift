@@ -1,6 +1,6 @@
-/// Names of hexadecimal CSS colours, for the transcript.
-enum ColorName {
-    static func of(_ color: String) -> String {
+/// Names of hexadecimal CSS colors, for a terminal.
+package enum ColorName {
+    package static func of(_ color: String) -> String {
         guard color.utf8.count == 7, color.hasPrefix("#"), let value = Int(color.dropFirst(), radix: 16) else {
             return color
         }
@@ -11,7 +11,7 @@ enum ColorName {
         return name(hue: hue(red, green, blue, high, spread))
     }
 
-    /// Degrees on the colour wheel.
+    /// Degrees on the color wheel.
     private static func hue(_ red: Int, _ green: Int, _ blue: Int, _ high: Int, _ spread: Int) -> Int {
         let hue =
             high == red
