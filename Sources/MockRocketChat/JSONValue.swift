@@ -54,15 +54,14 @@ enum JSONValue: Equatable, Sendable {
 // MARK: JavaScript semantics
 
 extension JSONValue {
-    /// The type's name in error messages of Meteor's `check`.
+    /// The type's name in error messages of Meteor's `check`: JavaScript's `typeof`, and null.
     var typeName: String {
         switch self {
         case .null: "null"
         case .bool: "boolean"
         case .number: "number"
         case .string: "string"
-        case .array: "array"
-        case .object: "object"
+        case .array, .object: "object"
         }
     }
 

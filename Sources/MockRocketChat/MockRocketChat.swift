@@ -16,7 +16,7 @@ struct MockRocketChatCommand: ParsableCommand {
     @Option(help: "The address to listen on; port 0 takes a free one.", transform: parseAddress)
     var listen = SocketAddress(host: "0.0.0.0", port: 8094)
 
-    @Option(help: "The generation of servers to behave as: legacy, r62, h77, h79, h80 or h86.")
+    @Option(help: "The generation of servers to behave as: legacy, r62, h77, h79, h80, h86 or h90.")
     var profile = ServerProfile.h80
 
     @Option(help: "Posts to one hook, such as 10/60s, or off.")

@@ -13,8 +13,10 @@ enum ServerProfile: String, CaseIterable, Sendable {
     case h79
     /// 8.0 to 8.5: empty attachment fields are refused.
     case h80
-    /// 8.6 and later: the integration's user needs message-impersonate.
+    /// 8.6 and 8.7: the integration's user needs message-impersonate.
     case h86
+    /// 9.0, as planned: another grammar of `text`.
+    case h90
 
     private var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
 
@@ -55,6 +57,7 @@ enum ServerProfile: String, CaseIterable, Sendable {
         case .legacy, .r62: .v613
         case .h77, .h79: .v77
         case .h80, .h86: .v83
+        case .h90: .v90
         }
     }
 
@@ -64,7 +67,7 @@ enum ServerProfile: String, CaseIterable, Sendable {
         switch self {
         case .legacy: .enforced
         case .r62: .off
-        case .h77, .h79, .h80, .h86: .infinite
+        case .h77, .h79, .h80, .h86, .h90: .infinite
         }
     }
 }

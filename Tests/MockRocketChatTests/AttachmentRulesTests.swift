@@ -27,15 +27,46 @@ struct AttachmentRulesTests {
     }
 
     @Test(arguments: [
-        #"{"color":1}"#, #"{"collapsed":"no"}"#, #"{"fields":{}}"#, #"{"title":1}"#, #"{"text":[]}"#, #"{"ts":true}"#,
-        #"{"title_link":1}"#, #"{"image_size":"1"}"#, #"{"actions":{}}"#, #"{"actions":[{"is_webview":"x"}]}"#,
-        #"{"fields":[{"title":"a","value":"b","short":"true"}]}"#, #"{"fields":[{"title":1,"value":"b"}]}"#,
-        #"{"fields":[{"title":"a","value":{}}]}"#, #"{"fields":["x"]}"#, #""text""#, "null",
+        (#"{"color":1}"#, "Expected string, got number in field color"),
+        (#"{"collapsed":"no"}"#, "Expected boolean, got string in field collapsed"),
+        (#"{"fields":{}}"#, "Expected array, got {} in field fields"),
+        (#"{"actions":"a"}"#, #"Expected array, got "a" in field actions"#),
+        (#"{"text":[]}"#, "Expected string, got object in field text"),
+        (#"{"ts":true}"#, "Failed Match.OneOf, Match.Maybe or Match.Optional validation in field ts"),
+        (#"{"title_link":1}"#, "Match error: Expected string, got number in field title_link"),
+        (#"{"image_size":"1"}"#, "Expected number, got string in field image_size"),
+        (#"{"image_dimensions":[]}"#, "Expected plain object in field image_dimensions"),
+        (#"{"actions":[{"is_webview":"x"}]}"#, "Expected boolean, got string in field is_webview"),
+        (
+            #"{"fields":[{"title":"a","value":"b","short":"true"}]}"#,
+            "Expected boolean, got string in field short"
+        ),
+        (#"{"fields":[{"title":1,"value":"b"}]}"#, "Expected string, got number in field title"),
+        (
+            #"{"fields":[{"title":"a","value":{}}]}"#,
+            "Failed Match.OneOf, Match.Maybe or Match.Optional validation in field value"
+        ),
     ])
-    func aWrongTypeIsAMatchError(attachment: String) throws {
+    func aWrongTypeIsAMatchError(attachment: String, error: String) throws {
         for profile in ServerProfile.allCases {
-            #expect(try violation(attachment, profile)?.hasPrefix("Match error:") == true)
+            #expect(try violation(attachment, profile) == "Match error: Match error: " + error)
         }
+    }
+
+    @Test(arguments: [#""text""#, "1", "true", "[]", "[{}]"])
+    func attachmentThatIsNotAnObjectIsAccepted(attachment: String) throws {
+        #expect(try violation(attachment) == nil)
+    }
+
+    @Test(arguments: [("null", "msg"), (#"{"fields":[null]}"#, "short"), (#"{"actions":[null]}"#, "type")])
+    func nullIsAnErrorOfJavaScript(attachment: String, key: String) throws {
+        #expect(try violation(attachment) == "Cannot read properties of null (reading '\(key)')")
+    }
+
+    @Test func fieldThatIsNotAnObjectIsRefusedSince8() throws {
+        #expect(try violation(#"{"fields":["x"]}"#, .h79) == nil)
+        #expect(
+            try violation(#"{"fields":["x"]}"#, .h80) == "Invalid attachment field, title and value is required")
     }
 
     @Test(arguments: [
@@ -45,7 +76,7 @@ struct AttachmentRulesTests {
     func emptyFieldsAreRefusedSince8(field: String) throws {
         for profile in ServerProfile.allCases {
             let expected =
-                [.h80, .h86].contains(profile) ? "Invalid attachment field, title and value is required" : nil
+                [.h80, .h86, .h90].contains(profile) ? "Invalid attachment field, title and value is required" : nil
             #expect(try violation("{\"fields\":[\(field)]}", profile) == expected)
         }
     }

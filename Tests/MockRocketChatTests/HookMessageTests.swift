@@ -34,7 +34,7 @@ struct HookMessageTests {
     func textAboveTheLimitIsRefusedSince78(letters: Int, emoji: Int) {
         let text = String(repeating: "a", count: letters) + String(repeating: "🔥", count: emoji)
         for profile in ServerProfile.allCases {
-            let isLimited = [.h79, .h80, .h86].contains(profile)
+            let isLimited = [.h79, .h80, .h86, .h90].contains(profile)
             #expect(violation(text: text, profile) == (isLimited ? "error-message-size-exceeded" : nil))
         }
     }
@@ -54,6 +54,7 @@ struct HookMessageTests {
     @Test(arguments: [
         (#"{"text":"x"}"#, true), (#"{"attachments":[]}"#, false), (#"{"attachments":null}"#, true),
         (#"{"parseUrls":false}"#, false), (#"{"parseUrls":true,"attachments":[{}]}"#, true),
+        (#"{"attachments":"text"}"#, true), (#"{"attachments":{}}"#, true), (#"{"parseUrls":null}"#, true),
     ])
     func previewsAreOnWithoutAttachmentsKey(body: String, parsesURLs: Bool) throws {
         #expect(try message(body).parsesURLs == parsesURLs)
@@ -65,7 +66,36 @@ struct HookMessageTests {
     }
 
     @Test func attachmentsThatAreNotAnArrayAreIgnored() throws {
-        #expect(try message(#"{"text":"x","attachments":{"text":"a"}}"#).attachments.isEmpty)
+        for value in [#"{"text":"a"}"#, #""text""#, "1", "true", "null"] {
+            let message = try message("{\"text\":\"x\",\"attachments\":\(value)}")
+            #expect(message.attachments.isEmpty && message.text == "x")
+            #expect(message.violation(profile: .h80, integration: Integration(), textLimit: 5000) == nil)
+        }
+    }
+
+    @Test(arguments: [
+        (#"{"tmid":1}"#, "Match error: Match error: Expected string, got number in field tmid"),
+        (#"{"tmid":false}"#, "Match error: Match error: Expected string, got boolean in field tmid"),
+        (#"{"username":5}"#, "Match error: Match error: Expected string, got number in field alias"),
+        (#"{"alias":["a"]}"#, "Match error: Match error: Expected string, got object in field alias"),
+        (#"{"icon_emoji":{"a":1}}"#, "Match error: Match error: Expected string, got object in field emoji"),
+        (#"{"avatar":["a"]}"#, "Match error: Match error: Match error: Expected string, got object in field avatar"),
+        (#"{"icon_url":"x"}"#, "Invalid href value provided"),
+    ])
+    func wrongTypeIsRefused(body: String, error: String) throws {
+        for profile in ServerProfile.allCases {
+            let violation = try message(body).violation(
+                profile: profile, integration: Integration(), textLimit: 5000)
+            #expect(violation == error)
+        }
+    }
+
+    /// Numbers and booleans are neither an avatar nor an emoji, and null is no value of any key.
+    @Test(arguments: [#"{"emoji":5}"#, #"{"avatar":true}"#, #"{"tmid":null}"#, #"{"alias":null}"#, #"{"emoji":[]}"#])
+    func valueThatDoesNotCountIsIgnored(body: String) throws {
+        let message = try message(body)
+        #expect(message.violation(profile: .h80, integration: Integration(), textLimit: 5000) == nil)
+        #expect(message.emoji == nil && message.avatar == nil && message.alias == nil)
     }
 
     @Test(arguments: [#"{"alias":"A"}"#, #"{"username":"A"}"#, #"{"avatar":"https://x/"}"#, #"{"icon_url":"/x"}"#])
@@ -90,7 +120,7 @@ struct HookMessageTests {
     ])
     func mentionsOfEveryoneFollowTheProfile(text: String, before: Bool, since8: Bool) {
         for profile in ServerProfile.allCases {
-            let expected = [.h80, .h86].contains(profile) ? since8 : before
+            let expected = [.h80, .h86, .h90].contains(profile) ? since8 : before
             #expect((violation(text: text, profile) == "error-action-not-allowed") == expected, "\(profile)")
         }
     }

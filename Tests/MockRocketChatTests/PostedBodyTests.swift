@@ -60,7 +60,7 @@ struct PostedBodyTests {
         #expect(result == (profile == .h77 ? .emptyMessage : try object(#"{"text":1}"#)))
     }
 
-    @Test(arguments: [ServerProfile.h79, .h80, .h86])
+    @Test(arguments: [ServerProfile.h79, .h80, .h86, .h90])
     func payloadThatIsNotAnObjectIsRefusedWithAMessage(profile: ServerProfile) {
         let error = "Integration payload must be a JSON object, not an array or primitive"
         #expect(read("payload=[]", Self.form, profile) == .refused(.failure(error)))
@@ -77,7 +77,7 @@ struct PostedBodyTests {
             }
             #expect(reply.status == 400 && reply.error != nil)
         case .h77: #expect(result == .nothing)
-        case .h79, .h80, .h86: #expect(result == .emptyMessage)
+        case .h79, .h80, .h86, .h90: #expect(result == .emptyMessage)
         }
     }
 }
