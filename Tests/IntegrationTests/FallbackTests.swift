@@ -95,9 +95,25 @@ struct FallbackTests {
         #expect(
             try eventually {
                 let late = try rig.messages(hook: "fallback").last?.text ?? ""
-                return late.contains("Resolved meanwhile") && late.contains("Numbered")
+                return late.contains("Resolved since; the resolve was posted to another room")
+                    && late.contains("Numbered")
             })
         #expect(try rig.messages(hook: "critical").contains { $0.whole.contains("n1x") })
+    }
+
+    /// The other direction: the hook breaks after the firing.
+    @Test func roomOfTheFiringGetsAFollowUpIfTheResolveWasRerouted() throws {
+        let rig = try Rig()
+        #expect(rig.post(numbered(1))?.status == 200)
+        #expect(try rig.waitForMessages(1, hook: "critical").count == 1)
+        rig.setFault(#"{"hook":"critical","integration":{"room":"archived"}}"#)
+        #expect(rig.post(numbered(1, status: "resolved"))?.status == 200)
+        let resolve = try #require(try rig.waitForMessages(1, hook: "fallback").first)
+        #expect(resolve.text.contains("rerouted from critical") && resolve.text.contains("resolved"))
+        rig.heal()
+        #expect(try rig.waitForMessages(2, hook: "critical").count == 2)
+        let last = try #require(try rig.messages(hook: "critical").last).text
+        #expect(last.contains("Resolved since; the resolve was posted to another room") && last.contains("Numbered"))
     }
 
     @Test func withoutAFallbackTheBacklogWaitsForTheHook() throws {

@@ -34,7 +34,7 @@ package enum RoomNotes {
     ///   - subjects: descriptions of the groups, as far as they are known.
     ///   - count: the number of groups.
     package static func resolvedElsewhere(_ subjects: [String], of count: Int, limit: Int) -> Message {
-        var lines = ["✅ Resolved meanwhile, as another room was told:"]
+        var lines = ["✅ Resolved since; the resolve was posted to another room:"]
         var remaining = limit - lines[0].utf16.count - 40
         for subject in subjects where remaining > subject.utf16.count + 3 {
             lines.append("- " + subject)

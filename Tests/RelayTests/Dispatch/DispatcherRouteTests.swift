@@ -9,7 +9,7 @@ import Testing
 @testable import Support
 
 @Suite(.timeLimit(.minutes(1))) @LoopActor struct DispatcherRouteTests {
-    private static let title = "✅ Resolved meanwhile, as another room was told:"
+    private static let title = "✅ Resolved since; the resolve was posted to another room:"
 
     // MARK: Reload
 
@@ -133,7 +133,7 @@ import Testing
             room.always(RoomServer.http(404))
             try await bench.waitForDelivery(of: bench.send("HostDown", status: .resolved, group: 2))
         }
-        let notes = room.requests.filter { String(decoding: $0.body, as: UTF8.self).contains("Resolved meanwhile") }
+        let notes = room.requests.filter { String(decoding: $0.body, as: UTF8.self).contains("Resolved since") }
         #expect(notes.count == 2 && Set(notes.map(\.connection)).count == 1)
     }
 

@@ -4,7 +4,7 @@ import Testing
 @testable import RocketChat
 
 @Suite struct RoomNotesTests {
-    private static let title = "✅ Resolved meanwhile, as another room was told:"
+    private static let title = "✅ Resolved since; the resolve was posted to another room:"
 
     private func text(_ subjects: [String], of count: Int, limit: Int = 4_500) -> String {
         RoomNotes.resolvedElsewhere(subjects, of: count, limit: limit).text
