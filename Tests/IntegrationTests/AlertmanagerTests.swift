@@ -68,6 +68,27 @@ struct AlertmanagerTests {
         }
     }
 
+    /// Within the dedupe window, with the same start. The first and the last webhook are the same state.
+    @Test func groupThatFiresAgainIsPostedAgain() throws {
+        let rig = try Rig()
+        let alertmanager = try Alertmanager(webhook: rig.port)
+        let formatter = ISO8601DateFormatter()
+        let start = formatter.string(from: Date().addingTimeInterval(-60))
+        func post(endingAt end: Date?) throws {
+            var alert: [String: Any] = [
+                "labels": ["alertname": "EvalStall", "severity": "critical"], "startsAt": start,
+            ]
+            if let end { alert["endsAt"] = formatter.string(from: end) }
+            try alertmanager.post(alerts: [alert])
+        }
+        for (number, isFiring) in [true, false, true].enumerated() {
+            try post(endingAt: isFiring ? nil : Date().addingTimeInterval(-1))
+            let messages = try rig.waitForMessages(number + 1)
+            #expect(messages.count == number + 1 && messages.last?.text.contains("firing") == isFiring)
+        }
+        #expect(rig.metric("relay_duplicates_suppressed_total") == 0)
+    }
+
     /// Two Alertmanagers without a cluster connection are the worst case: each sends all notifications.
     @Test func duplicatesOfTwoAlertmanagersAreDroppedAndRepeatsArePosted() throws {
         let rig = try Rig(environment: ["RELAY_DEDUPE_WINDOW": "5s"])
@@ -76,10 +97,15 @@ struct AlertmanagerTests {
             try Alertmanager(webhook: rig.port, repeatInterval: "10s"),
         ]
         let start = ISO8601DateFormatter().string(from: Date().addingTimeInterval(-60))
-        let alerts: [[String: Any]] = [
-            ["labels": ["alertname": "DiskFull", "severity": "critical", "instance": "db-1"], "startsAt": start]
-        ]
-        for alertmanager in pair { try alertmanager.post(alerts: alerts) }
+        for (number, alertmanager) in pair.enumerated() {
+            // Each member evaluates the annotations at another moment.
+            try alertmanager.post(alerts: [
+                [
+                    "labels": ["alertname": "DiskFull", "severity": "critical", "instance": "db-1"], "startsAt": start,
+                    "annotations": ["summary": "\(90 + number) % are used"],
+                ]
+            ])
+        }
         #expect(eventually { rig.metric("relay_duplicates_suppressed_total") == 1 })
         #expect(try rig.waitForMessages(1).count == 1)
         #expect(eventually { rig.metric("relay_duplicates_suppressed_total") == 2 })
