@@ -129,6 +129,10 @@ package struct Notification: Sendable, Equatable {
     package var body: [UInt8]
     /// Whether all alerts are resolved. False if `max_alerts` truncated alerts, which may be firing.
     package var isResolved = false
+    /// How often Alertmanager has repeated the unchanged state of the group before and with this notification; nil if
+    /// unknown. At most `maxRepeats`.
+    package var repeats: Int?
+    package static let maxRepeats = 1_000_000
     /// Whether it was replayed from the dead letters.
     package var isReplayed = false
     /// The states in which the room was shown its alerts since it was accepted. Known only if it is replayed.
@@ -136,7 +140,8 @@ package struct Notification: Sendable, Equatable {
 
     package init(
         severity: Severity, receiver: ReceiverID = ReceiverID.severityRooms, group: UInt64, acceptedAt: Timestamp,
-        body: [UInt8], isResolved: Bool = false, isReplayed: Bool = false, laterStates: LaterStates = LaterStates()
+        body: [UInt8], isResolved: Bool = false, repeats: Int? = nil, isReplayed: Bool = false,
+        laterStates: LaterStates = LaterStates()
     ) {
         self.severity = severity
         self.receiver = receiver
@@ -144,51 +149,11 @@ package struct Notification: Sendable, Equatable {
         self.acceptedAt = acceptedAt
         self.body = body
         self.isResolved = isResolved
+        self.repeats = repeats
         self.isReplayed = isReplayed
         self.laterStates = laterStates
     }
 
     /// The outbound queue of the notification.
     package var destination: Destination { Destination(receiver: receiver, severity: severity) }
-}
-
-/// The identity of a payload: SHA-256 over the length-prefixed receiver, groupKey, status, truncatedAlerts and the
-/// alerts sorted by fingerprint.
-package struct DedupeKey: Sendable, Hashable {
-    /// 32 bytes.
-    package var bytes: [UInt8]
-
-    package init(bytes: [UInt8]) {
-        self.bytes = bytes
-    }
-}
-
-/// The notifications of one accepted payload.
-package struct AlertBatch: Sendable, Equatable {
-    /// The number of alerts with one severity and status in a payload, for `relay_alerts_received_total`.
-    package struct Count: Sendable, Equatable {
-        package var severity: Severity
-        package var status: AlertStatus
-        package var alerts: Int
-    }
-
-    package var dedupeKey: DedupeKey
-    /// Whether Alertmanager (>= 0.32) repeats the notification because `repeat_interval` is over.
-    package var isRepeat = false
-    /// At most one notification for each destination, most urgent first. Empty only if the payload has no alerts.
-    package var notifications: [Notification]
-    /// The counts that are not zero.
-    package var counts: [Count]
-    /// The number of alerts in the payload.
-    package var alerts: Int
-
-    package init(
-        dedupeKey: DedupeKey, isRepeat: Bool = false, notifications: [Notification], counts: [Count], alerts: Int
-    ) {
-        self.dedupeKey = dedupeKey
-        self.isRepeat = isRepeat
-        self.notifications = notifications
-        self.counts = counts
-        self.alerts = alerts
-    }
 }

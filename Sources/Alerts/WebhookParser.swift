@@ -88,7 +88,7 @@ package final class WebhookParser {
                 acceptedAt: acceptedAt, body: body, isResolved: part.isResolved && payload.truncated_alerts == 0)
         }
         return AlertBatch(
-            dedupeKey: key, isRepeat: Payload.isRepeatReason(payload.notification_reason.text),
+            dedupeKey: key, reason: AlertBatch.Reason(payload.notification_reason.text),
             notifications: notifications, counts: counts.counts, alerts: payload.alert_count)
     }
 

@@ -29,6 +29,7 @@ struct DedupeIndex {
     private var head = 0
     private var nextID: Int64
     private var deletedThrough: Int64
+    private var repeats = RepeatCounts()
 
     init(window: Duration, capacity: Int, seen: [SeenKey] = [], lastID: Int64 = 0) {
         self.window = window
@@ -61,8 +62,21 @@ struct DedupeIndex {
         return seen
     }
 
-    /// Removes the newest `count` states, because their transaction failed.
+    /// Counts a payload that is remembered. Returns its notifications with their repeats, which are unknown if
+    /// deduplication is off: retries and other members of a cluster then look like repeats.
+    mutating func countRepeats(of batch: AlertBatch, in group: UInt64) -> [Notification] {
+        guard window > .zero else { return batch.notifications }
+        let count = repeats.count(ShortDedupeKey(batch.dedupeKey, isRepeat: false), of: group, batch.reason)
+        return batch.notifications.map { notification in
+            var notification = notification
+            notification.repeats = count
+            return notification
+        }
+    }
+
+    /// Removes the newest `count` states and their repeats, because their transaction failed.
     mutating func removeNewest(_ count: Int) {
+        repeats.undo(count)
         var groups: Set<UInt64> = []
         for _ in 0..<count {
             let seen = order.removeLast()
@@ -81,6 +95,7 @@ struct DedupeIndex {
     ///
     /// Returns the id up to which (inclusive) rows should be deleted now; nil if they are too few for a deletion.
     mutating func prune(at now: Timestamp) -> Int64? {
+        repeats.commit()
         while head < order.count, count > capacity || !isRecent(order[head].at, at: now) {
             drop(order[head])
             head += 1

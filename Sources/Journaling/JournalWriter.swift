@@ -505,7 +505,7 @@ private struct JournalPlan<Ticket: Sendable> {
         let isDuplicate = dedupe.isDuplicate(key, of: group, isRepeat: batch.isRepeat, at: transaction.at)
         if isDuplicate { return .duplicate }
         if let seen = dedupe.remember(key, of: group, at: transaction.at) { transaction.seen.append(seen) }
-        let entries = batch.notifications.map { notification in
+        let entries = dedupe.countRepeats(of: batch, in: group).map { notification in
             defer { sequence += 1 }
             return StoredNotification(
                 id: JournalID(sequence: sequence, destination: notification.destination), notification: notification)

@@ -48,6 +48,9 @@ package struct RenderBatch: Sendable {
     package var form: Form
     package var severity: Severity
     package var banner: MessageBanner
+    /// How often Alertmanager has repeated the unchanged state of the group, this time included; 0 for the first
+    /// notification. Nil if unknown, for a fold and for a replayed notification. It means nothing for a resolve.
+    package var repeats: Int?
     package var thread: Thread
     /// The ID of the first notification. A notice names it.
     package var firstID: String
@@ -55,12 +58,13 @@ package struct RenderBatch: Sendable {
 
     package init(
         _ content: Content, form: Form = .full, severity: Severity, banner: MessageBanner = MessageBanner(),
-        thread: Thread = .none, firstID: String = "", now: Timestamp
+        repeats: Int? = nil, thread: Thread = .none, firstID: String = "", now: Timestamp
     ) {
         self.content = content
         self.form = form
         self.severity = severity
         self.banner = banner
+        self.repeats = repeats
         self.thread = thread
         self.firstID = firstID
         self.now = now

@@ -11,6 +11,17 @@ struct SpoolRow {
 
         static let resolved = Flags(rawValue: 1)
         static let replayed = Flags(rawValue: 2)
+
+        /// `Notification.repeats` in the bits 8 to 31: 0 if unknown, otherwise one more.
+        var repeats: Int? {
+            let bits = rawValue >> 8 & 0xff_ffff
+            return bits > 0 ? Int(bits) - 1 : nil
+        }
+
+        mutating func insert(repeats: Int?) {
+            guard let repeats else { return }
+            formUnion(Flags(rawValue: Int64(min(max(repeats, 0), Notification.maxRepeats) + 1) << 8))
+        }
     }
 
     var id: Int64
@@ -76,7 +87,7 @@ struct SpoolRow {
             notification: Notification(
                 severity: id.destination.severity, receiver: id.destination.receiver, group: UInt64(bitPattern: group),
                 acceptedAt: Timestamp(nanosecondsSince1970: acceptedAt), body: body,
-                isResolved: flags.contains(.resolved), isReplayed: flags.contains(.replayed)))
+                isResolved: flags.contains(.resolved), repeats: flags.repeats, isReplayed: flags.contains(.replayed)))
     }
 
     /// Whether the checksum matches the row and `body`.
@@ -98,6 +109,7 @@ extension SpoolRow.Flags {
         self = []
         if notification.isResolved { insert(.resolved) }
         if notification.isReplayed { insert(.replayed) }
+        insert(repeats: notification.repeats)
     }
 
     /// - Parameter column: The column `crc`.

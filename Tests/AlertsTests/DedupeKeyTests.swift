@@ -105,6 +105,8 @@ import Testing
     ])
     func reasonContainingRepeatMarksARepeat(reason: String, isRepeat: Bool) throws {
         let body = webhookBody(alerts: "[\(alertJSON())]", more: [("notification_reason", "\"\(reason)\"")])
-        #expect(try WebhookParser().parse(Array(body.utf8), acceptedAt: .now()).isRepeat == isRepeat)
+        let expected: AlertBatch.Reason = isRepeat ? .repetition : reason.isEmpty ? .unknown : .news
+        #expect(try WebhookParser().parse(Array(body.utf8), acceptedAt: .now()).reason == expected)
+        #expect(try parser.parse(text: webhookBody(alerts: "[\(alertJSON())]")).reason == .unknown)
     }
 }

@@ -16,10 +16,11 @@ import Testing
 
     @Test func anAppendIsAnsweredWithItsJournalledNotifications() async throws {
         let bench = try JournalBench()
-        let two = [JournalSamples.notification(.critical, body: "a"), JournalSamples.notification(.info, body: "b")]
+        var two = [JournalSamples.notification(.critical, body: "a"), JournalSamples.notification(.info, body: "b")]
         try bench.journal.append(JournalSamples.batch(1, two), for: 1)
         try await bench.waitForAnswers(1)
         let outcome = try #require(try bench.results().first?.get())
+        for index in two.indices { two[index].repeats = 0 }
         #expect(outcome.notifications.map(\.value) == two && !outcome.isDuplicate)
         #expect(outcome.notifications.map(\.id.destination) == [.critical, .info])
         #expect(bench.journal.snapshot.pending[.critical] == 1)
@@ -320,11 +321,44 @@ import Testing
         let bench = try JournalBench()
         var batch = JournalSamples.batch(1)
         for (number, isRepeat) in [false, true, true, false].enumerated() {
-            batch.isRepeat = isRepeat
+            batch.reason = isRepeat ? .repetition : .news
             try bench.journal.append(batch, for: number)
             try await bench.waitForAnswers(number + 1)
         }
         #expect(try bench.results().map { try $0.get().isDuplicate } == [false, false, true, true])
+    }
+
+    /// One notification each minute and five seconds, the second transaction fails.
+    @Test func repeatsOfAStateAreCounted() async throws {
+        let bench = try JournalBench { $0.failures = [.full(.journalLimit)] }
+        var repeats: [Int?] = []
+        for (number, key) in [1, 1, 1, 1, 2, 2].enumerated() {
+            bench.clock.withLock { $0 = .sample.advanced(bySeconds: Int64(number) * 65) }
+            try await bench.wait { bench.journal.state == .open }
+            try bench.append([key])
+            try await bench.waitForAnswers(number + 1)
+            repeats.append(try? bench.results()[number].get().notifications.first?.value.repeats)
+        }
+        #expect(repeats == [nil, 0, 1, 2, 0, 1], "the first commit fails")
+    }
+
+    @Test func duplicatesAreNoRepeats() async throws {
+        let bench = try JournalBench()
+        for (number, seconds) in [0, 30, 65, 100].enumerated() as EnumeratedSequence<[Int64]> {
+            bench.clock.withLock { $0 = .sample.advanced(bySeconds: seconds) }
+            try bench.append([1])
+            try await bench.waitForAnswers(number + 1)
+        }
+        let repeats = try bench.results().map { try $0.get().notifications.first?.value.repeats }
+        #expect(repeats == [0, nil, 1, nil])
+    }
+
+    /// Without deduplication retries look like repeats.
+    @Test func withoutAWindowRepeatsAreUnknown() async throws {
+        let bench = try JournalBench(settings { $0.dedupeWindow = .zero })
+        try bench.append([1, 1])
+        try await bench.waitForAnswers(2)
+        #expect(try bench.results().allSatisfy { try $0.get().notifications.first?.value.repeats == nil })
     }
 
     @Test func withoutAWindowNothingIsADuplicate() async throws {

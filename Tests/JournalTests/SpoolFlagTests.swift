@@ -80,6 +80,30 @@ import Testing
 
     // MARK: Persistence
 
+    @Test func repeatsAreStoredBesideTheFlags() throws {
+        let repeats: [Int?] = [nil, 0, 1, 300, Alerts.Notification.maxRepeats]
+        let rows = repeats.enumerated().map { (number: Int, repeats: Int?) -> StoredNotification in
+            var row = JournalSamples.append(
+                Int64(number + 1), JournalSamples.notification(body: "a", isResolved: number % 2 == 0))
+            row.notification.repeats = repeats
+            return row
+        }
+        let store = spool.store()
+        _ = try store.open(at: .sample)
+        try store.commit(JournalTransaction(appends: [rows], at: .sample))
+        #expect(try pending(store) == rows)
+        #expect(try self.rows(store) == rows.map { PendingRow($0) })
+        let death = JournalSettlement.dead(reason: DeadLetter.Reason(rawValue: "refused"), attempts: 1, answer: nil)
+        try store.commit(JournalTransaction(settlements: [.init(id: rows[3].id, settlement: death)], at: .sample))
+        let replay = try store.replay([rows[3].id], firstSequence: 100)
+        #expect(replay.entries.map(\.notification.repeats) == [nil], "a replay is no repeat")
+        try store.close(at: .sample)
+        try spool.write(Data(), to: "spool.damaged")
+        let repaired = spool.store()
+        _ = try repaired.open(at: .sample)
+        #expect(try pending(repaired) == rows.filter { $0.id != rows[3].id } + replay.entries)
+    }
+
     @Test func flagsSurviveARepair() throws {
         try fill()
         let first = spool.store()

@@ -37,6 +37,11 @@ enum DeliveryBatch: Sendable {
         if case .fold(let fold) = self { fold.digest.alerts } else { 0 }
     }
 
+    /// How often Alertmanager has repeated a single notification; nil if unknown.
+    var repeats: Int? {
+        if case .single(let notification, _) = self { notification.value.repeats } else { nil }
+    }
+
     var content: RenderBatch.Content {
         switch self {
         case .single(_, let payload): .single(payload)

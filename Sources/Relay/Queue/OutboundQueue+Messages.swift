@@ -11,7 +11,8 @@ extension OutboundQueue {
         target.render(
             RenderBatch(
                 cargo.content, form: composition.form, severity: destination.severity,
-                banner: banner(of: manifest, composition, settings), thread: thread(of: cargo, composition, settings),
+                banner: banner(of: manifest, composition, settings), repeats: cargo.repeats,
+                thread: thread(of: cargo, composition, settings),
                 firstID: cargo.entries.first.map { "\($0.id)" } ?? "", now: .now()))
     }
 

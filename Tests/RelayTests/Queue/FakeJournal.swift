@@ -99,7 +99,8 @@ final class FakeJournal: OutboundJournal {
     @discardableResult
     func append(
         _ names: String..., status: AlertStatus = .firing, group: UInt64 = 1, acceptedAt: Timestamp = .now(),
-        to destination: Destination = .warning, isReplayed: Bool = false, truncated: Int = 0
+        to destination: Destination = .warning, isReplayed: Bool = false, truncated: Int = 0,
+        repeats: Int? = nil
     ) throws -> Journaled<Alerts.Notification> {
         let alerts = names.map { name in
             alertJSON(
@@ -112,7 +113,7 @@ final class FakeJournal: OutboundJournal {
         return try append(
             Alerts.Notification(
                 severity: destination.severity, receiver: destination.receiver, group: group, acceptedAt: acceptedAt,
-                body: Array(body.utf8), isResolved: status == .resolved, isReplayed: isReplayed))
+                body: Array(body.utf8), isResolved: status == .resolved, repeats: repeats, isReplayed: isReplayed))
     }
 
     /// Adds a row whose body no version of the parser accepts.

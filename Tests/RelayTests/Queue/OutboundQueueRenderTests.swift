@@ -4,7 +4,9 @@ import Testing
 
 @testable import Alerts
 @testable import Journaling
+@testable import Posting
 @testable import Relay
+@testable import Support
 
 @Suite(.timeLimit(.minutes(1))) struct OutboundQueueRenderTests {
     // MARK: Forms
@@ -85,6 +87,38 @@ import Testing
         #expect(try await bench.show(bench.compose(first, banner: .replayed))[0].firstLine.contains(words))
         #expect(try await bench.show(bench.compose(first, second, banner: .replayed))[0].firstLine.contains(words))
         #expect(try await !bench.show(bench.compose(first))[0].text.contains("replayed"))
+    }
+
+    // MARK: Repeats
+
+    /// Records what it is asked to render.
+    private struct RecordingTarget: Target {
+        let target: any Target
+        let batches = Locked<[RenderBatch]>([])
+
+        func render(_ batch: RenderBatch) -> RenderedBatch {
+            batches.withLock { $0.append(batch) }
+            return target.render(batch)
+        }
+
+        func subject(of alerts: [Alert]) -> String { target.subject(of: alerts) }
+        func followUp(_ subjects: [String], count: Int) -> [UInt8] { target.followUp(subjects, count: count) }
+        func classify(_ result: DeliveryResult, now: Timestamp) -> PostReport { target.classify(result, now: now) }
+        func advice(for outcome: DeliveryOutcome) -> String { target.advice(for: outcome) }
+    }
+
+    @Test func repeatsOfASingleNotificationArePassedOn() async throws {
+        var bench = try QueueBench()
+        let route = try #require(bench.settings.routes[QueueBench.hook])
+        let target = RecordingTarget(target: route.target)
+        bench.settings.routes[QueueBench.hook]?.target = target
+        let (third, unknown) = (try bench.journal.append("A", repeats: 3), try bench.journal.append("A"))
+        _ = try await bench.compose(third)
+        _ = try await bench.compose(unknown)
+        _ = try await bench.compose(third, unknown)
+        bench.journal.kill(third)
+        _ = try await bench.compose(bench.journal.replay(third.id), banner: .replayed)
+        #expect(target.batches.withLock { $0.map(\.repeats) } == [3, nil, nil, nil])
     }
 
     // MARK: Replayed after a resolve

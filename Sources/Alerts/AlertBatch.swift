@@ -1,0 +1,55 @@
+/// The notifications of one accepted payload.
+package struct AlertBatch: Sendable, Equatable {
+    /// The number of alerts with one severity and status in a payload, for `relay_alerts_received_total`.
+    package struct Count: Sendable, Equatable {
+        package var severity: Severity
+        package var status: AlertStatus
+        package var alerts: Int
+    }
+
+    /// Why Alertmanager sent the payload.
+    package enum Reason: Sendable, Equatable {
+        /// Versions before 0.32 state none.
+        case unknown
+        case news
+        /// `repeat_interval` is over.
+        case repetition
+
+        /// - Parameter text: `notification_reason`; empty if there is none.
+        init(_ text: String) {
+            self = text.isEmpty ? .unknown : Payload.isRepeatReason(text) ? .repetition : .news
+        }
+    }
+
+    package var dedupeKey: DedupeKey
+    package var reason = Reason.unknown
+    /// At most one notification for each destination, most urgent first. Empty only if the payload has no alerts.
+    package var notifications: [Notification]
+    /// The counts that are not zero.
+    package var counts: [Count]
+    /// The number of alerts in the payload.
+    package var alerts: Int
+
+    package var isRepeat: Bool { reason == .repetition }
+
+    package init(
+        dedupeKey: DedupeKey, reason: Reason = .unknown, notifications: [Notification], counts: [Count], alerts: Int
+    ) {
+        self.dedupeKey = dedupeKey
+        self.reason = reason
+        self.notifications = notifications
+        self.counts = counts
+        self.alerts = alerts
+    }
+}
+
+/// The identity of a payload: SHA-256 over the length-prefixed receiver, groupKey, status, truncatedAlerts and the
+/// alerts sorted by fingerprint.
+package struct DedupeKey: Sendable, Hashable {
+    /// 32 bytes.
+    package var bytes: [UInt8]
+
+    package init(bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+}
