@@ -1,5 +1,4 @@
 import CRE2
-import Support
 
 /// A condition on one label, as in an Alertmanager route: `team="db"`, `service=~"pg|mysql"`, `env!=dev`,
 /// `host!~"test.*"`.

@@ -1,5 +1,3 @@
-import Support
-
 /// Label or annotation pairs, sorted by name (bytewise), as Alertmanager sends them.
 package struct Labels: Sendable, Equatable {
     package struct Pair: Sendable, Equatable {

@@ -1,5 +1,3 @@
-import Support
-
 /// The severity of an alert. It selects the room and the mentions.
 ///
 /// The raw value is the name in metrics, logs and the spool. The cases are ordered by urgency, most urgent first.

@@ -1,5 +1,3 @@
-import Support
-
 /// Parses matchers with quoted UTF-8 label names, the syntax of Alertmanager >= 0.27: `"host.name"=~"a|b"`.
 ///
 /// Names and values are quoted as in Go. An unquoted value must not contain white space, `{}!=~,\"'` or a backquote. An

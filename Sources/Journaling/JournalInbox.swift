@@ -1,5 +1,4 @@
 import Alerts
-import Support
 
 /// The requests and settlements that wait for the journal queue. Protected by a lock of its owner.
 struct JournalInbox<Ticket: Sendable> {

@@ -1,6 +1,5 @@
 package import Alerts
 import Logging
-import Support
 
 /// Observes journal events. Called on the journal queue; implementations must not block.
 package protocol JournalObserver: Sendable {

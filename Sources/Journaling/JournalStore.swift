@@ -1,5 +1,4 @@
 package import Alerts
-import Support
 
 /// A storage engine of the journal. Synchronous; all calls are made on one queue.
 ///

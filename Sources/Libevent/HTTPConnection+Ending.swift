@@ -1,6 +1,5 @@
 import CLibevent
 import Glibc
-import Support
 
 /// The callbacks that are set on a bufferevent.
 struct BufferEventCallbacks {

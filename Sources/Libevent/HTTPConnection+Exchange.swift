@@ -1,5 +1,4 @@
 import CLibevent
-import Support
 
 /// Handling of a request that evhttp has received: its exchange, its reply, and the start of the next request.
 extension HTTPConnection {

@@ -1,6 +1,5 @@
 import CLibevent
 import Glibc
-import Support
 
 /// One accepted connection, and the gate that filters its bytes before evhttp.
 ///

@@ -1,5 +1,4 @@
 import CLibevent
-import Support
 
 /// Received bytes of one connection that evhttp does not have yet, charged to the server's memory budget.
 ///

@@ -1,6 +1,5 @@
 import CLibevent
 import Glibc
-import Support
 
 /// The remote end of a connection, as reported by the kernel.
 struct HTTPPeer {

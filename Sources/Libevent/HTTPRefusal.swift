@@ -1,5 +1,3 @@
-import Support
-
 /// Why the server itself answers a request and closes its connection.
 ///
 /// The explanation is sent to the client. It names the rule and contains no data from the request.

@@ -1,5 +1,4 @@
 import Glibc
-import Support
 
 /// A request without its body, shared by the connection, the arrival and the exchange.
 final class HTTPRequest {

@@ -1,5 +1,3 @@
-import Support
-
 /// The known methods; any other is answered 501 (RFC 9110 section 9.1).
 public enum HTTPMethod: String, Sendable, CaseIterable {
     case get = "GET"

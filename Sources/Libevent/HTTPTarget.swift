@@ -1,6 +1,5 @@
 import CLibevent
 import Glibc
-import Support
 
 /// Validation of a request's target and host (RFC 3986 and RFC 9112 section 3.2).
 enum HTTPTarget {

@@ -1,7 +1,6 @@
 import CLibevent
 import Dispatch
 import Glibc
-import Support
 
 /// The memory budget, in bytes, of all requests and replies of a server.
 ///

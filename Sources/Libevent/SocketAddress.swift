@@ -1,6 +1,5 @@
 import CLibevent
 import Glibc
-import Support
 
 /// A failure to set up a socket, with the system's error message.
 public struct SocketError: Error, Equatable, CustomStringConvertible {

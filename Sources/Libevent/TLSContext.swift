@@ -1,6 +1,5 @@
 import CLibevent
 import Glibc
-import Support
 
 /// The paths of a TLS server's PEM files.
 public struct TLSFiles: Sendable, Hashable {

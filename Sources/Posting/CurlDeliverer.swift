@@ -1,4 +1,3 @@
-import Alerts
 import CLibcurl
 package import Support
 

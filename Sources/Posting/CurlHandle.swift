@@ -1,4 +1,3 @@
-import Alerts
 import CLibcurl
 import Glibc
 import Support

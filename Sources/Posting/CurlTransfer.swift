@@ -1,4 +1,3 @@
-import Alerts
 import Support
 
 /// The response to one request, and the reason if a callback ended the transfer early.

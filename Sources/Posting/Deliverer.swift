@@ -1,4 +1,3 @@
-import Alerts
 import CLibcurl
 import Support
 import Synchronization

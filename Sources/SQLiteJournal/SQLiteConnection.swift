@@ -1,7 +1,5 @@
 import Alerts
 import CSQLite
-import Journaling
-import Support
 
 /// A connection to a database file. It must be used on one queue only, because it has no mutexes (SQLITE_OPEN_NOMUTEX).
 ///

@@ -1,6 +1,5 @@
 package import Alerts
 package import Journaling
-import Support
 
 extension SQLiteJournalStore {
     package func commit(_ transaction: JournalTransaction) throws(JournalStoreError) {

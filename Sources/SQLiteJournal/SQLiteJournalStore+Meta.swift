@@ -1,6 +1,5 @@
 import Alerts
 import Journaling
-import Support
 
 /// The table `meta`. Each row has a checksum, because a wrong value could prevent every start.
 extension SQLiteJournalStore {

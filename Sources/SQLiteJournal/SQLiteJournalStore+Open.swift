@@ -1,6 +1,5 @@
 package import Alerts
 package import Journaling
-import Support
 
 /// Why a database cannot be opened.
 enum SpoolOpenError: Error {

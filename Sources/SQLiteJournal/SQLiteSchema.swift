@@ -1,6 +1,5 @@
 import Alerts
 import Journaling
-import Support
 
 /// The schema of the spool and its migrations. `user_version` is the number of migrations that a file has had.
 ///

@@ -1,6 +1,4 @@
-import Alerts
 import CSQLite
-import Journaling
 import Support
 
 /// A prepared statement. Each function that runs it also resets it, so that no read transaction stays open.

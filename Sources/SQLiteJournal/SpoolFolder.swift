@@ -1,7 +1,5 @@
-import Alerts
 import Glibc
 import Journaling
-import Support
 
 /// The paths of the files in the storage folder, and file system operations on them.
 struct SpoolFolder {

@@ -1,7 +1,5 @@
-import Alerts
 import Glibc
 import Journaling
-import Support
 
 /// Checks that only the relay's user and root can replace the files of the spool.
 ///

@@ -1,7 +1,4 @@
-import Alerts
 import Glibc
-import Journaling
-import Support
 
 /// Reads a write-ahead log of SQLite beyond its first damaged frame (sqlite.org/fileformat2.html section 4).
 ///

@@ -1,7 +1,6 @@
 import Alerts
 import Glibc
 import Journaling
-import Support
 
 /// Finds rows in the pages of a damaged database without using its B-trees. Each leaf page is read separately, and the
 /// checksum of a row identifies it as a notification or dead letter.

@@ -1,7 +1,6 @@
 import Alerts
 import Glibc
 import Journaling
-import Support
 
 /// Replaces a damaged database with a repaired copy.
 extension SQLiteJournalStore {

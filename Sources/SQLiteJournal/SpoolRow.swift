@@ -1,7 +1,6 @@
 import Alerts
 import CZlib
 import Journaling
-import Support
 
 /// The row of a notification, without its body.
 struct SpoolRow {

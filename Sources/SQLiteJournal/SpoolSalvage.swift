@@ -1,6 +1,5 @@
 import Alerts
 import Journaling
-import Support
 
 /// Copies the readable content of a damaged database to a new one. The damaged file is not changed.
 ///

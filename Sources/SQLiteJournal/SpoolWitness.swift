@@ -1,7 +1,5 @@
-import Alerts
 import Glibc
 import Journaling
-import Support
 
 /// The state of the spool after the last acknowledged commit, stored outside of database and log. It detects missing
 /// parts of them, which SQLite does not: it treats the first damaged frame of a log as its end.

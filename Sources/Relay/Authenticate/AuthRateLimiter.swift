@@ -1,4 +1,3 @@
-import Alerts
 import Support
 
 /// Decides which passwords are checked with bcrypt, and when.

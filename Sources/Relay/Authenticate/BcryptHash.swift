@@ -1,4 +1,3 @@
-import Alerts
 import CCrypt
 import CCrypto
 import Glibc

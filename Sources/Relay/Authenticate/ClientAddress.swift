@@ -1,4 +1,3 @@
-import Alerts
 import Support
 
 /// The client address of a request, resolved through trusted proxies.

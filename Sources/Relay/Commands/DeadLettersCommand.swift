@@ -1,10 +1,8 @@
-import Alerts
 import ArgumentParser
 import Glibc
 import Journaling
 import Logging
 import SQLiteJournal
-import Support
 
 /// `relay dead-letters`: lists, shows, replays and drops undelivered notifications.
 struct DeadLettersCommand: ParsableCommand {

@@ -1,4 +1,3 @@
-import Alerts
 import Glibc
 
 /// Finds files with secrets that every local user can read.

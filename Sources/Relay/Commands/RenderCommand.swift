@@ -3,9 +3,7 @@ import ArgumentParser
 import ChatMarkup
 import Glibc
 import Libevent
-import Posting
 import RocketChat
-import Support
 
 /// `relay render`: prints the messages for webhook bodies without posting them.
 struct RenderCommand: ParsableCommand {

@@ -1,6 +1,4 @@
-import Alerts
 import Glibc
-import Support
 
 /// The output of commands: results on standard output, problems on standard error. It can contain text from servers and
 /// senders, so all of it passes `TerminalText`.

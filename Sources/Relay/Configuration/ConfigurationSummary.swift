@@ -1,7 +1,6 @@
 import Alerts
 import Libevent
 import Posting
-import Support
 
 /// What a configuration comes to, for an operator: who may post, how the listener is protected, which rooms there are.
 ///

@@ -1,6 +1,4 @@
-import Alerts
 import Libevent
-import Support
 
 /// The limits of the listener as settings. The listener has them from its start, so that all need a restart.
 extension HTTPLimits: SettingGroup {

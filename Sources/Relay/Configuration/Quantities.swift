@@ -1,6 +1,4 @@
-import Alerts
 import Posting
-import Support
 
 /// Readers of the quantities that settings hold: durations, sizes, rates.
 enum Quantity {

@@ -1,4 +1,3 @@
-import Alerts
 import Libevent
 
 /// The files of the listener's TLS, which are read together.

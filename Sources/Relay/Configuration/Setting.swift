@@ -1,5 +1,3 @@
-import Alerts
-
 /// A type whose properties hold the values of settings. The initial values are the defaults.
 protocol SettingGroup: Sendable {
     init()

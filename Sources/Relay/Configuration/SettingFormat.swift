@@ -1,6 +1,4 @@
-import Alerts
 import Posting
-import Support
 
 /// How a value is written: what the file may hold for it, its range, and its parser.
 struct SettingFormat<Value: Sendable>: Sendable {

@@ -1,4 +1,3 @@
-import Alerts
 import Support
 
 /// A value as its source wrote it.

@@ -1,5 +1,3 @@
-import Alerts
-
 /// Finds environment variables that look like settings of the relay and are none.
 ///
 /// A misspelt credential would leave the listener open without a word, so such a variable is a problem.

@@ -1,4 +1,3 @@
-import Alerts
 import CYaml
 import Support
 

@@ -1,8 +1,6 @@
-import Alerts
 import Glibc
 import Libevent
 import Posting
-import Support
 
 /// Sends commands to a running relay over its control socket.
 struct ControlClient {

@@ -2,7 +2,6 @@ import Alerts
 import Journaling
 import Libevent
 import Logging
-import Support
 
 /// Makes alerts durable, then passes them to delivery. Combines journal and dispatcher.
 ///

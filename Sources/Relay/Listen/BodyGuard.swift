@@ -2,7 +2,6 @@ import Alerts
 import Glibc
 import Libevent
 import Logging
-import Support
 
 /// Stores a webhook body as a dead letter, without parsing it, after parsing it has crashed the process three times.
 /// Otherwise retries of the sender would crash the relay forever.

@@ -1,6 +1,4 @@
-import Alerts
 import Glibc
-import Support
 import Synchronization
 
 /// Writes the webhook body that a thread is parsing to a file if that thread crashes.

@@ -1,4 +1,3 @@
-import Alerts
 import Libevent
 import Logging
 import Support

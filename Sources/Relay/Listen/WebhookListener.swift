@@ -2,7 +2,6 @@ import Alerts
 import Journaling
 import Libevent
 import Logging
-import Support
 
 /// Answers HTTP requests. A webhook is answered when the intake has made its alerts durable.
 ///

@@ -2,7 +2,6 @@ import Alerts
 import CZlib
 import Dispatch
 import Libevent
-import Support
 
 /// Decodes webhook bodies: small ones immediately on the loop, others one at a time on its own queue.
 ///

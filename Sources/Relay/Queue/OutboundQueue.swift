@@ -3,7 +3,6 @@ import DeliveryCore
 import Dispatch
 import Journaling
 import Posting
-import Support
 
 /// The queue of one destination: reads rows, renders what the machine selects, and posts it.
 ///

@@ -1,6 +1,4 @@
-import Alerts
 import Glibc
-import Support
 
 /// Listening sockets inherited from a service manager (sd_listen_fds(3)). They outlive the process, so no connection is
 /// refused during a restart.

@@ -1,4 +1,3 @@
-import Alerts
 import CLinux
 import Glibc
 import Libevent

@@ -1,4 +1,3 @@
-import Alerts
 import Glibc
 
 /// Credentials from the service manager (systemd.exec(5)). A file with the name of a setting, in lower case, holds that

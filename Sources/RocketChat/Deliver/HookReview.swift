@@ -1,4 +1,3 @@
-import Alerts
 package import Posting
 import Support
 

@@ -1,6 +1,5 @@
 package import Alerts
 package import Posting
-import Support
 
 /// Classifies responses and transport failures by the table of docs/rocketchat.md section 9.
 package struct ResponseClassifier: Sendable {

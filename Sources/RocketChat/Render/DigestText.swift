@@ -1,6 +1,5 @@
 package import Alerts
 package import Posting
-import Support
 
 /// The texts of a digest's message: the headline, the lines and the lists of counts.
 struct DigestText {

@@ -1,4 +1,3 @@
-import Alerts
 import Support
 
 /// An untrusted text escaped for one part of a message.

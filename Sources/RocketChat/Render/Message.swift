@@ -1,4 +1,3 @@
-import Alerts
 import Support
 
 /// One post to a Rocket.Chat incoming webhook (docs/rocketchat.md section 3).

@@ -1,6 +1,5 @@
 package import Alerts
 import Posting
-import Support
 
 extension MessageBanner {
     /// The text after the severity's word; empty if the banner is.

@@ -1,6 +1,5 @@
 package import Alerts
 package import Posting
-import Support
 
 /// Renders the alerts of one severity as Rocket.Chat messages: usually one, several numbered ones if there are too many
 /// alerts or bytes. The same input gives the same messages.
