@@ -127,7 +127,9 @@ private struct ConstructList {
         case .code(let code): add(.fence, code)
         case .math(let formula): add(.math, formula)
         case .rule: add(.rule, "")
-        case .bigEmoji(let inlines): add(.bigEmoji, text.string(inlines))
+        case .bigEmoji(let inlines):
+            // Characters are shown as they are written, only larger.
+            if inlines.contains(where: \.isWrittenEmoji) { add(.bigEmoji, text.string(inlines)) }
         case .table(let header, let rows):
             add(.table, text.string([block])) { list in
                 for cell in ([header] + rows).joined() { list.add(cell) }

@@ -22,6 +22,11 @@ package indirect enum MarkupInline: Equatable, Sendable {
     /// KaTeX.
     case math(String)
     case lineBreak
+
+    /// Whether an emoji replaces what is written.
+    var isWrittenEmoji: Bool {
+        if case .emoji = self { true } else { false }
+    }
 }
 
 /// A block of a message.

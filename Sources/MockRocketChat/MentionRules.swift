@@ -4,7 +4,8 @@ import ChatMarkup
 enum MentionRules {
     /// The names after `@`, in order, without `@`. From 8.0 those of the parsed text, before those of the raw text.
     static func mentions(in text: String, profile: ServerProfile) -> [String] {
-        profile.parsesMentions
+        guard text.utf8.contains(UInt8(ascii: "@")) else { return [] }
+        return profile.parsesMentions
             ? MarkupDocument(text, as: .text(profile.grammar)).mentions : mentions(inRawText: text)
     }
 
