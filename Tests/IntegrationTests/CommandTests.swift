@@ -188,6 +188,11 @@ struct CommandTests {
         }
         #expect(rooms.compactMap { $0?["room"] as? String } == ["critical", "warning", "info", "fallback"])
         #expect((rooms[0]?["message"] as? [String: Any])?["parseUrls"] as? Bool == false)
+        // Without a fallback, serve posts alerts of an unknown severity to the room of warnings.
+        let hooks = ["CRITICAL", "WARNING"].map { ("ROCKETCHAT_WEBHOOK_\($0)", "http://127.0.0.1:9/hooks/a/b") }
+        let routed = try run(["render", path], environment: Dictionary(uniqueKeysWithValues: hooks)).output
+        let names = ["critical", "warning", "warning", "warning"]
+        #expect(routed.split(separator: "\n").map { $0.prefix(40) }.elementsEqual(names) { $0.contains("\"\($1)\"") })
         #expect(try run(["render", "--format", "text", path]).output.contains("#critical"))
         #expect(try run(["render", "--format", "html", path]).output.hasPrefix("<!doctype html>"))
         let bad = try run(["render", "/nowhere.json"])

@@ -50,12 +50,13 @@ struct ConfigurationOptions: ParsableArguments {
     }
 
     /// Reads the configuration without secrets, for commands that post nothing. Invalid values are replaced by
-    /// defaults.
+    /// defaults. `hooked` are the severities that have a hook.
     static func withoutSecrets(
         file: String?, flags: [String: String?] = [:]
-    ) -> (configuration: RelayConfiguration, problems: [ConfigurationProblem]) {
+    ) -> (configuration: RelayConfiguration, problems: [ConfigurationProblem], hooked: Set<Severity>) {
         var reader = reader(file: file, flags: flags, readsSecrets: false)
-        return reader.readLeniently()
+        let (configuration, problems) = reader.readLeniently()
+        return (configuration, problems, reader.hookedSeverities)
     }
 
     /// - Parameter flags: values by flag name.

@@ -61,7 +61,7 @@ struct DeadLettersCommand: ParsableCommand {
         /// Calls `body` with a function that sends a request to the running relay, or to the spool if none runs. The
         /// spool is opened once.
         private func ask(_ body: (Ask) throws -> Void) throws {
-            let (configuration, problems) = ConfigurationOptions.withoutSecrets(
+            let (configuration, problems, _) = ConfigurationOptions.withoutSecrets(
                 file: configFile, flags: ["storage.path": storagePath])
             let folder = configuration.storagePath
             do {

@@ -29,7 +29,7 @@ struct RenderCommand: ParsableCommand {
     var files: [String]
 
     func run() throws {
-        let (configuration, problems) = ConfigurationOptions.withoutSecrets(file: configFile)
+        let (configuration, problems, hooked) = ConfigurationOptions.withoutSecrets(file: configFile)
         for problem in problems { StandardStreams.complain("\(problem)") }
         let receivers = Dictionary(
             uniqueKeysWithValues: zip((1...UInt8.max).map(ReceiverID.init), configuration.receivers))
@@ -45,7 +45,8 @@ struct RenderCommand: ParsableCommand {
                     let payload = try parser.decode(notification.body)
                     let receiver = receivers[notification.receiver]
                     let posting = receiver?.posting ?? configuration.posting
-                    let room = receiver?.name ?? notification.severity.rawValue
+                    let severity = RelayConfiguration.room(for: notification.severity, hooked: hooked)
+                    let room = receiver?.name ?? severity.rawValue
                     rendered += MessageRenderer(settings: posting.renderSettings)
                         .render(payload, severity: notification.severity, now: now)
                         .map { RenderedMessage(room: room, message: $0) }

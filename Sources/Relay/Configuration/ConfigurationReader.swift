@@ -77,6 +77,12 @@ struct ConfigurationReader {
         return (configuration, problems)
     }
 
+    /// The severities for which a hook or its file is given. Needs no access to the secrets.
+    var hookedSeverities: Set<Severity> {
+        let hooks = zip(Severity.allCases, RelayConfiguration.hookSettings)
+        return Set(hooks.filter { $0.1.names.contains { lookup.value(of: $0) != nil } }.map(\.0))
+    }
+
     mutating func read<Group>(_ settings: [Setting<Group>], into group: inout Group, _ scope: SettingScope = .all) {
         for setting in settings { setting.read(&self, &group, scope) }
     }

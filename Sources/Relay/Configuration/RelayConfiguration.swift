@@ -60,6 +60,11 @@ struct RelayConfiguration: Sendable {
         Self.preference(for: severity).filter { hooks[$0] != nil }
     }
 
+    /// The severity whose room gets this one's alerts if the `hooked` severities have hooks. Without any, its own.
+    static func room(for severity: Severity, hooked: Set<Severity>) -> Severity {
+        preference(for: severity).first(where: hooked.contains) ?? severity
+    }
+
     private static func preference(for severity: Severity) -> [Severity] {
         switch severity {
         case .critical: [.critical, .fallback, .warning, .info]

@@ -117,6 +117,17 @@ private func read(
         let single = try read(["ROCKETCHAT_WEBHOOK_CRITICAL": hook])
         #expect(Severity.allCases.allSatisfy { single.hook(for: $0).url == Secret(hook) })
     }
+
+    /// `relay render` may run as a user who cannot read the hooks.
+    @Test func roomsAreKnownWithoutSecrets() {
+        let environment = ["ROCKETCHAT_WEBHOOK_WARNING": hook, "ROCKETCHAT_WEBHOOK_CRITICAL_FILE": "/nowhere"]
+        let hooked = ConfigurationReader(environment: environment, readsSecrets: false).hookedSeverities
+        #expect(hooked == [.warning, .critical])
+        #expect(RelayConfiguration.room(for: .fallback, hooked: hooked) == .warning)
+        #expect(RelayConfiguration.room(for: .info, hooked: hooked) == .warning)
+        #expect(RelayConfiguration.room(for: .critical, hooked: hooked) == .critical)
+        #expect(RelayConfiguration.room(for: .fallback, hooked: []) == .fallback)
+    }
 }
 
 @Suite struct QuantityTests {
