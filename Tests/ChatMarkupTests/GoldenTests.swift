@@ -21,7 +21,7 @@ struct GoldenTests {
     }
 
     static func entries() throws -> [Entry] {
-        let file = Checkout.fixtures.appending(path: "rocketchat-parsers.json")
+        let file = Checkout.root.appending(path: "Tests/ChatMarkupTests/rocketchat-parsers.json")
         return try JSONDecoder().decode([Entry].self, from: Data(contentsOf: file))
     }
 
