@@ -62,7 +62,7 @@ test-thread test-address: export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH 
 
 # Single-threaded suites of pure values cannot have races, and `make fuzz` checks the parser's memory accesses. BugTests
 # starts the test program anew for each test, which takes seconds under a sanitizer.
-PLAIN = $(shell cd Tests && grep -ohE 'struct [A-Za-z0-9]+Tests' AlertsTests/*.swift JournalTests/Spool*.swift \
+PLAIN = $(shell cd Tests && grep -ohE 'struct [A-Za-z0-9]+Tests' {AlertsTests,ChatMarkupTests}/*.swift JournalTests/Spool*.swift \
 	RocketChatTests/Render/*.swift RelayTests/{BugTests,Configuration/*,Extremes/*,Structure/*}.swift | cut -d' ' -f2 | paste -sd'|')
 
 THREAD = $(SWIFT_TEST) --sanitize=thread --scratch-path .build-thread

@@ -150,7 +150,8 @@ let package = Package(
             dependencies: ["Alerts", "CSQLite", "Journaling", "SQLiteJournal", "Support", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "RocketChatTests", dependencies: ["Alerts", "ChatMarkup", "Posting", "RocketChat", "Support", "TestSupport"],
+            name: "RocketChatTests",
+            dependencies: ["Alerts", "ChatMarkup", "Posting", "RocketChat", "Support", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "RelayTests",

@@ -37,15 +37,6 @@ extension Timestamp {
         (1..<253_402_300_800).contains(seconds) ? self : nil
     }
 
-    /// `2026-11-23`, in UTC.
-    package var day: String { "\(date)" }
-
-    /// `17:04`, in UTC. Without seconds, since `:04:` is the form of an emoji.
-    package var clock: String {
-        let minute = secondOfDay / 60
-        return "\((minute / 60).padded(to: 2)):\((minute % 60).padded(to: 2))"
-    }
-
     /// The time from a start to an end; nil if either is missing or the end comes first.
     package static func span(from start: Timestamp?, to end: Timestamp?) -> Duration? {
         guard let start = start?.validated, let end = end?.validated, end >= start else { return nil }
@@ -86,28 +77,27 @@ extension Alert {
     }
 
     /// Since when and for how long, in words; never empty.
-    package func history(now: Timestamp) -> String {
+    package func history(now: Timestamp, zone: DisplayZone) -> String {
         switch status {
-        case .firing: firingHistory(now: now)
-        case .resolved: resolvedHistory
+        case .firing: firingHistory(now: now, zone: zone)
+        case .resolved: resolvedHistory(zone)
         }
     }
 
-    private func firingHistory(now: Timestamp) -> String {
+    private func firingHistory(now: Timestamp, zone: DisplayZone) -> String {
         guard let start = startsAt?.validated else { return "Firing, its start is not known" }
-        let moment = "\(start.day) \(start.clock) UTC"
+        let moment = zone.moment(start)
         guard let age = duration(now: now) else { return "Firing; its start, \(moment), lies in the future" }
         return "Firing since \(moment) (\(age.humanized))"
     }
 
-    private var resolvedHistory: String {
+    private func resolvedHistory(_ zone: DisplayZone) -> String {
         switch (startsAt?.validated, endsAt?.validated) {
         case (let start?, let end?) where end >= start:
-            let until = start.day == end.day ? end.clock : "\(end.day) \(end.clock)"
-            return "Resolved. Fired from \(start.day) \(start.clock) to \(until) UTC (\(end.since(start).humanized))"
-        case (_, let end?): return "Resolved at \(end.day) \(end.clock) UTC"
-        case (let start?, nil): return "Resolved. Fired from \(start.day) \(start.clock) UTC"
-        case (nil, nil): return "Resolved"
+            "Resolved. Fired from \(zone.span(start, end)) (\(end.since(start).humanized))"
+        case (_, let end?): "Resolved at \(zone.moment(end))"
+        case (let start?, nil): "Resolved. Fired from \(zone.moment(start))"
+        case (nil, nil): "Resolved"
         }
     }
 }

@@ -20,6 +20,12 @@ package struct AlertLocation: Sendable, Equatable {
         "cluster", "namespace", "environment", "env", "region", "datacenter", "site",
     ]
 
+    package init(targets: [String], more: Int, scopes: [String]) {
+        self.targets = targets
+        self.more = more
+        self.scopes = scopes
+    }
+
     package init(of alerts: [Alert]) {
         let target = Self.targetLabel(of: alerts)
         let names = target.map { label in alerts.compactMap { $0.labels.visible(label) }.distinct } ?? []
@@ -27,6 +33,12 @@ package struct AlertLocation: Sendable, Equatable {
         more = names.count - targets.count
         scopes = Self.scopeLabels.lazy.filter { $0 != target }
             .compactMap { Self.common($0, of: alerts) }.prefix(2).map { $0 }
+    }
+
+    /// The enclosing cluster and namespace among labels.
+    package static func scopes(in labels: [Labels.Pair]) -> [String] {
+        let labels = Labels(pairs: labels)
+        return scopeLabels.lazy.compactMap { labels.visible($0) }.prefix(2).map { $0 }
     }
 
     /// The first label that every alert has.
@@ -50,5 +62,12 @@ package struct AlertLocation: Sendable, Equatable {
         if more > 0 { phrase += " and \(more) more" }
         if !scopes.isEmpty { phrase += " in " + scopes.map(escape).joined(separator: ", ") }
         return phrase
+    }
+}
+
+extension Alert {
+    /// The affected object. Nil without an alert name: a name derived from the summary or the labels contains it.
+    package var target: String? {
+        labels.visible("alertname") == nil ? nil : AlertLocation(of: [self]).targets.first
     }
 }

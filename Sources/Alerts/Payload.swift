@@ -6,6 +6,12 @@ package struct Labels: Sendable, Equatable {
     }
 
     package var pairs: [Pair] = []
+    /// How many further pairs were not decoded.
+    package var omitted = 0
+    /// A value was decoded in part.
+    package var isCut = false
+    /// A hash of all pairs if some were not decoded in full, else 0. Valid within this process.
+    package var identity = 0
 
     /// The value of a label; nil if it does not exist.
     package subscript(name: String) -> String? {
@@ -67,7 +73,22 @@ package struct Payload: Sendable, Equatable {
     package var externalURL: String
     /// Why Alertmanager >= 0.32 sent the notification, for example `first notification`.
     package var notificationReason: String?
+    /// The alerts; of a large group those that a message can show.
     package var alerts: [Alert]
+    /// By alert name: the other alerts of a large group, which are only counted.
+    package var countedAlerts: [String: StatusCounts] = [:]
+
+    /// The number of alerts by status.
+    package struct StatusCounts: Sendable, Equatable {
+        package var firing = 0
+        package var resolved = 0
+
+        package var total: Int { firing + resolved }
+
+        mutating func add(_ status: AlertStatus) {
+            if status == .firing { firing += 1 } else { resolved += 1 }
+        }
+    }
 
     package init(
         receiver: String, status: AlertStatus, groupKey: String, truncatedAlerts: Int, groupLabels: Labels,
@@ -88,6 +109,12 @@ package struct Payload: Sendable, Equatable {
 
     /// The maximum of `truncatedAlerts`. A sender can send any number; sums over a backlog must not overflow.
     static let truncatedLimit = 1_000_000_000
+
+    /// Whether an alert is or may be firing, also one that was not decoded.
+    package var mayFire: Bool {
+        truncatedAlerts > 0 || alerts.contains { $0.status == .firing }
+            || countedAlerts.values.contains { $0.firing > 0 }
+    }
 
     /// The firing alerts.
     package var firing: [Alert] { alerts.filter { $0.status == .firing } }

@@ -211,53 +211,6 @@ package final class WebhookParser {
     }
 }
 
-extension WebhookParser {
-    /// Decodes a body for rendering. Fails if the body is invalid.
-    package func decode(_ body: [UInt8]) throws(ParseError) -> Payload {
-        defer { trim() }
-        return try body.withUnsafeBufferPointer { (bytes) throws(ParseError) -> Payload in
-            try Payload(read(bytes))
-        }
-    }
-}
-
-extension Payload {
-    fileprivate init(_ view: webhook_payload) throws(ParseError) {
-        receiver = view.receiver.text
-        status = AlertStatus(resolved: view.resolved)
-        groupKey = view.group_key.text
-        truncatedAlerts = min(Int(clamping: view.truncated_alerts), Self.truncatedLimit)
-        groupLabels = view.labels(view.group_labels)
-        commonLabels = view.labels(view.common_labels)
-        commonAnnotations = view.labels(view.common_annotations)
-        externalURL = view.external_url.text
-        notificationReason = view.notification_reason.start == nil ? nil : view.notification_reason.text
-        alerts = []
-        alerts.reserveCapacity(view.alert_count)
-        for (index, alert) in view.alertViews.enumerated() { alerts.append(try Alert(alert, index, of: view)) }
-    }
-}
-
-extension Alert {
-    fileprivate init(_ view: webhook_alert, _ index: Int, of payload: webhook_payload) throws(ParseError) {
-        status = AlertStatus(resolved: view.resolved)
-        labels = payload.labels(view.labels)
-        annotations = payload.labels(view.annotations)
-        startsAt = try view.starts_at.time(alert: index, "startsAt")
-        let end = try view.ends_at.time(alert: index, "endsAt")
-        endsAt = view.resolved ? end : nil
-        generatorURL = view.generator_url.text
-        fingerprint = view.fingerprint.text
-    }
-}
-
-extension webhook_payload {
-    fileprivate func labels(_ range: webhook_pairs) -> Labels {
-        let views = UnsafeBufferPointer(start: pairs, count: range.first + range.count)[range.first...]
-        return Labels(pairs: views.map { Labels.Pair(name: $0.name.text, value: $0.value.text) })
-    }
-}
-
 /// Why a webhook body is rejected. The message is the body of the HTTP response, the reason is a metric label.
 package struct ParseError: Error, Equatable {
     /// The values of `relay_payloads_rejected_total{reason}` for parse errors.
@@ -275,7 +228,7 @@ package struct ParseError: Error, Equatable {
         case wrongType
         case wrongValue
         case duplicateName
-        /// More than 65,536 alerts, or 524,288 labels and annotations.
+        /// More than 131,072 alerts, or 524,288 labels and annotations.
         case tooMany
         /// The notification bodies for all destinations together exceed `WebhookParser.partsLimit`.
         case tooManyCopies

@@ -1,3 +1,9 @@
+/// An emoticon that Rocket.Chat replaces by emoji.
+package enum Emoticon {
+    /// All emoticons of all clients.
+    package static let all: [String] = Emoticons.all.map { String(decoding: $0.text, as: UTF16.self) }
+}
+
 /// The emoticons that Rocket.Chat replaces by emoji.
 enum Emoticons {
     /// In the order in which the message parser tries them, with the emoji that replaces them.

@@ -80,8 +80,8 @@ struct TextScan {
     /// The end of a URL within `[label](url)` behind its host.
     func markdownURLBodyEnd(_ position: Int) -> Int { Int(markdownURLBodyEnds[position]) }
 
-    /// The position behind one character of a domain's name; nil if the name ends. `_` and `-` bring the character
-    /// behind them, whatever it is.
+    /// The position behind one character of a domain's name; nil if the name ends. `_` and `-` include the character
+    /// behind them, of any kind.
     func domainStep(_ position: Int) -> Int? {
         let unit = self[position]
         guard position < end, !unit.isExtra else { return nil }

@@ -1,4 +1,5 @@
-/// Replaces emoji in the text of an attachment, as the web client does after parsing. It also does so in code.
+/// Replaces emoji in the text of an attachment, as the web client does after parsing. The client also replaces them
+/// in code, which no node of this module can hold: code stays as it is.
 enum WebEmoji {
     static func replaced(in nodes: [MarkupInline], isNested: Bool) -> [MarkupInline] {
         let joined = joined(nodes)

@@ -59,9 +59,11 @@ public final class HTTPExchange {
 
     public func body() -> [UInt8] {
         let size = bodySize
+        // An empty array's storage is shared by all threads, and this initializer would write its count.
+        guard size > 0 else { return [] }
         let buffer = evhttp_request_get_input_buffer(request)
         return [UInt8](unsafeUninitializedCapacity: size) { bytes, count in
-            count = size == 0 ? 0 : max(0, Int(evbuffer_copyout(buffer, bytes.baseAddress, size)))
+            count = max(0, Int(evbuffer_copyout(buffer, bytes.baseAddress, size)))
         }
     }
 

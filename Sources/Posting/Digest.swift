@@ -1,9 +1,9 @@
 package import Alerts
 
-/// The waiting notifications of one destination, folded into one message.
+/// The alerts of one message: those of one notification, or of several that are folded.
 ///
-/// A digest keeps one entry for each alert, and only the latest alerts in full. Beyond `entryLimit` alerts it only
-/// counts; the counts are always complete.
+/// A digest keeps one entry for each alert, and some alerts in full: the worst and newest of each name first. Beyond
+/// `entryLimit` alerts it only counts; the counts are always complete.
 package struct Digest: Sendable {
     /// The state of an alert after all waiting notifications.
     package enum State: Sendable, Equatable {
@@ -17,12 +17,16 @@ package struct Digest: Sendable {
     package struct Entry: Sendable {
         package var name: String
         package var target: String?
+        /// Labels that may distinguish the alert from others of its name.
+        package var labels: [Labels.Pair] = []
         package var state: State
         package var startsAt: Timestamp?
         package var endsAt: Timestamp?
         package var group: Int
-        /// The position of the latest notification in the order of acceptance.
+        /// The number of the latest notification with the alert, in the order of acceptance.
         package var sequence: Int
+        /// The position among the alerts in the order in which the digest first saw them.
+        package var position = 0
         /// How many notifications held the alert.
         package var notifications = 1
         /// How often the alert started to fire and was resolved while it waited.
@@ -30,7 +34,7 @@ package struct Digest: Sendable {
 
         package init(
             name: String, target: String? = nil, state: State, startsAt: Timestamp? = nil, endsAt: Timestamp? = nil,
-            group: Int, sequence: Int, notifications: Int = 1, flaps: Int = 0
+            group: Int, sequence: Int, position: Int = 0, notifications: Int = 1, flaps: Int = 0
         ) {
             self.name = name
             self.target = target
@@ -39,6 +43,7 @@ package struct Digest: Sendable {
             self.endsAt = endsAt
             self.group = group
             self.sequence = sequence
+            self.position = position
             self.notifications = notifications
             self.flaps = flaps
         }
@@ -50,9 +55,21 @@ package struct Digest: Sendable {
         package var externalURL: String
     }
 
+    /// The identity of an alert: its group and its labels. Not the fingerprint, which not all senders set.
     package struct Key: Hashable, Sendable {
-        package var group: Int
-        package var fingerprint: String
+        var group: Int
+        var labels: Int
+
+        init(_ alert: Alert, group: Int) {
+            self.group = group
+            var hasher = Hasher()
+            hasher.combine(alert.labels.identity)
+            for pair in alert.labels.pairs {
+                hasher.combine(pair.name)
+                hasher.combine(pair.value)
+            }
+            labels = hasher.finalize()
+        }
     }
 
     /// The number of alerts with one name.
@@ -72,7 +89,7 @@ package struct Digest: Sendable {
 
     /// The most entries; some 300 bytes each.
     private static let entryLimit = 20_000
-    /// The most alerts that are kept in full.
+    /// The most alerts that are kept in full. More are dropped at once, when there are twice as many.
     private static let detailLimit = 64
 
     package let severity: Severity
@@ -83,11 +100,16 @@ package struct Digest: Sendable {
     /// The number of alerts that Alertmanager cut (`max_alerts`).
     package private(set) var truncatedAlerts = 0
     package private(set) var entries: [Key: Entry] = [:]
-    /// By alert name: the alerts beyond `entryLimit`.
+    /// By alert name: the alerts beyond `entryLimit`, and those that were not decoded.
     package private(set) var overflow: [String: Count] = [:]
     package private(set) var details: [Key: Detail] = [:]
     package private(set) var externalURL = ""
-    private var detailOrder: [Key] = []
+    /// The labels with the same value in all alerts.
+    package private(set) var commonLabels: [Labels.Pair] = []
+    /// The summary of all alerts, if they have the same.
+    package private(set) var commonSummary: String?
+    /// Whether Alertmanager only repeats what the room knows.
+    package private(set) var isRepeat = true
     private var groups: [String: Int] = [:]
 
     package init(severity: Severity) {
@@ -102,29 +124,63 @@ package struct Digest: Sendable {
         let (sum, isTooLarge) = truncatedAlerts.addingReportingOverflow(payload.truncatedAlerts)
         truncatedAlerts = isTooLarge ? .max : sum
         if !payload.externalURL.isEmpty { externalURL = payload.externalURL }
+        isRepeat = isRepeat && payload.isRepeat
         let name = "\(payload.receiver)\0\(payload.groupKey)"
         let group = groups[name] ?? groups.count
         groups[name] = group
         for alert in payload.alerts { add(alert, group, payload.externalURL) }
+        if !payload.countedAlerts.isEmpty { (commonLabels, commonSummary) = ([], nil) }
+        for (name, count) in payload.countedAlerts {
+            alerts += count.total
+            overflow[name, default: Count()] =
+                overflow[name, default: Count()]
+                + Count(firing: count.firing, resolved: count.resolved)
+        }
     }
 
     private mutating func add(_ alert: Alert, _ group: Int, _ externalURL: String) {
+        addToCommon(alert)
         alerts += 1
-        let key = Key(group: group, fingerprint: alert.fingerprint)
+        let key = Key(alert, group: group)
         if entries[key] != nil {
-            entries[key]?.update(alert, sequence: alerts)
+            entries[key]?.update(alert, sequence: notifications)
         } else if entries.count < Self.entryLimit {
-            entries[key] = Entry(alert, group: group, sequence: alerts)
+            entries[key] = Entry(alert, group: group, sequence: notifications, position: entries.count)
         } else {
+            (commonLabels, commonSummary) = ([], nil)
             return overflow[alert.displayName, default: Count()].add(alert.status == .firing ? .firing : .resolved)
         }
-        keep(Detail(alert: alert, externalURL: externalURL), of: key)
+        details[key] = Detail(alert: alert, externalURL: externalURL)
+        if details.count >= 2 * Self.detailLimit { dropDetails() }
     }
 
-    private mutating func keep(_ detail: Detail, of key: Key) {
-        if details.updateValue(detail, forKey: key) == nil { detailOrder.append(key) }
-        guard detailOrder.count > Self.detailLimit else { return }
-        details[detailOrder.removeFirst()] = nil
+    private mutating func addToCommon(_ alert: Alert) {
+        guard overflow.isEmpty else { return (commonLabels, commonSummary) = ([], nil) }
+        guard alerts > 0 else {
+            commonLabels = alert.labels.pairs
+            commonSummary = alert.summary
+            return
+        }
+        if !commonLabels.isEmpty { commonLabels.removeAll { alert.labels[$0.name] != $0.value } }
+        if commonSummary != nil, commonSummary != alert.summary { commonSummary = nil }
+    }
+
+    /// Keeps the first detail of each name, then the first others.
+    private mutating func dropDetails() {
+        let ranked = ranked(details.keys)
+        var names: Set<String> = []
+        let first = ranked.filter { names.insert($0.entry.name).inserted }
+        let leading = Set(first.map(\.key))
+        let others = ranked.filter { !leading.contains($0.key) }
+        let kept = Set((first + others).prefix(Self.detailLimit).map(\.key))
+        details = details.filter { kept.contains($0.key) }
+    }
+
+    /// The entries of some keys: firing ones first, then the newest.
+    package func ranked(_ keys: some Sequence<Key>) -> [(key: Key, entry: Entry)] {
+        keys.compactMap { key in entries[key].map { (key: key, entry: $0) } }
+            .map { (order: $0.entry.order, ranked: $0) }
+            .sorted { $0.order < $1.order }.map(\.ranked)
     }
 
     /// The number of alerts by name, for all entries or some of them; alerts without an entry are always included.
@@ -136,14 +192,33 @@ package struct Digest: Sendable {
 }
 
 extension Digest.Entry {
-    fileprivate init(_ alert: Alert, group: Int, sequence: Int) {
+    fileprivate init(_ alert: Alert, group: Int, sequence: Int, position: Int) {
         name = alert.displayName
-        target = alert.labels.visible("alertname") == nil ? nil : AlertLocation(of: [alert]).targets.first
+        target = alert.target
+        let (target, ignored) = (target, ["alertname", "severity"])
+        let pairs = alert.labels.pairs.lazy.filter { pair in
+            pair.value != target && !ignored.contains(pair.name) && pair.value.utf8.count <= 100
+        }
+        labels = Array(pairs.prefix(Self.labelLimit))
         state = alert.status == .firing ? .firing : .resolved
         startsAt = alert.startsAt
         endsAt = alert.endsAt
         self.group = group
         self.sequence = sequence
+        self.position = position
+    }
+
+    private static let labelLimit = 12
+
+    /// The order of importance: the worst state first, then the latest notification, then the latest start.
+    fileprivate var order: (Int, Int, Int64, Int) {
+        let rank =
+            switch state {
+            case .firing: 0
+            case .flapped: 1
+            case .resolved: 2
+            }
+        return (rank, -sequence, -(startsAt?.validated?.seconds ?? 0), position)
     }
 
     /// Applies the alert's state in a later notification.

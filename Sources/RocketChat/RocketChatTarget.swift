@@ -15,39 +15,36 @@ package struct RocketChatTarget: Target {
     // MARK: Messages
 
     package func render(_ batch: RenderBatch) -> RenderedBatch {
-        var messages = messages(of: batch)
+        var message = message(of: batch)
         var copies: [Message] = []
         switch batch.thread {
         case .none: break
-        case .start: messages[0].wantsID = true
+        case .start: message.wantsID = true
         case .reply(let thread):
-            copies = messages.map { message in
-                var copy = message
-                copy.threadID = thread
-                return copy
-            }
+            copies = [message]
+            copies[0].threadID = thread
         }
-        return RenderedBatch(bodies: (messages + copies).map { $0.json() }, copies: copies.count)
+        return RenderedBatch(bodies: ([message] + copies).map { $0.json() }, copies: copies.count)
     }
 
-    private func messages(of batch: RenderBatch) -> [Message] {
+    private func message(of batch: RenderBatch) -> Message {
         let (severity, now, banner) = (batch.severity, batch.now, batch.banner)
         let settings = batch.form == .reduced ? settings.reduced : settings
-        let renderer = MessageRenderer(settings: settings)
-        switch (batch.content, batch.form) {
-        case (_, .notice): return [RoomNotes.refused(batch.firstID, severity: severity)]
-        case (.single(let payload), .plain):
-            return renderer.renderPlain(payload, severity: severity, now: now, banner: banner)
-        case (.single(let payload), .full), (.single(let payload), .reduced):
-            return renderer.render(payload, severity: severity, now: now, banner: banner)
-        case (.fold(let digest), .plain):
-            return [DigestRenderer(digest, settings: settings).plainMessage(now: now, banner: banner)]
-        case (.fold(let digest), .full), (.fold(let digest), .reduced):
-            return [DigestRenderer(digest, settings: settings).message(now: now, banner: banner)]
+        if batch.form == .notice { return RoomNotes.refused(batch.firstID, severity: severity) }
+        let digest: Digest
+        switch batch.content {
+        case .fold(let fold): digest = fold
+        case .single(let payload):
+            var single = Digest(severity: severity)
+            single.add(payload)
+            digest = single
         }
+        let composer = MessageComposer(
+            digest, settings: settings, now: now, banner: banner, repeats: batch.repeats)
+        return batch.form == .plain ? composer.plainMessage() : composer.message()
     }
 
-    package func subject(of alerts: [Alert]) -> String { Headline.subject(of: alerts) }
+    package func subject(of alerts: [Alert]) -> String { AlertNames.subject(of: alerts) }
 
     package func followUp(_ subjects: [String], count: Int) -> [UInt8] {
         RoomNotes.resolvedElsewhere(subjects, of: count, limit: settings.textBudget).json()
@@ -74,7 +71,6 @@ extension RenderSettings {
     fileprivate var reduced: RenderSettings {
         var smaller = self
         smaller.textLimit = max(500, textLimit / 2)
-        smaller.maxAlertsPerMessage = max(1, maxAlertsPerMessage / 4)
         smaller.maxBodyBytes = max(16_384, maxBodyBytes / 4)
         return smaller
     }

@@ -38,11 +38,9 @@ package struct SanitizedText {
         switch scalar {
         case "\n", "\r", "\u{0B}", "\u{0C}", "\u{85}", "\u{2028}", "\u{2029}":
             appendLineBreak(after: last == "\r" && scalar == "\n")
-        case _ where scalar.properties.isWhitespace:
+        case _ where scalar.properties.isWhitespace || scalar == "\u{2800}":
             if !scalars.isEmpty { keep(" ") }
-        case "\u{200B}", "\u{2060}", "\u{FEFF}", "\u{200E}", "\u{200F}", "\u{202A}"..."\u{202E}",
-            "\u{2066}"..."\u{2069}":
-            // Invisible: they reorder or hide what a person reads.
+        case _ where scalar.isInvisible(after: scalars.last):
             break
         case _ where scalar.properties.generalCategory == .control:
             keep("\u{FFFD}")
@@ -65,5 +63,21 @@ package struct SanitizedText {
         if scalar == " ", run > 1, !keepsLines { return }
         guard Self.brackets.contains(scalar), run > Self.longestRun else { return scalars.append(scalar) }
         if run == Self.longestRun + 1 { scalars.append("…") }
+    }
+}
+
+extension Unicode.Scalar {
+    /// Whether nothing of the scalar is visible, so that it reorders or hides what a person reads, or breaks a copied
+    /// name. Joiners and variation selectors are part of the character before them, unless that is in ASCII.
+    ///
+    /// - Parameter previous: the scalar before it; nil at the start of a text.
+    package func isInvisible(after previous: Unicode.Scalar?) -> Bool {
+        // Most texts have no other scalars.
+        if isASCII { return false }
+        switch self {
+        case "\u{200C}", "\u{200D}", "\u{FE00}"..."\u{FE0F}": return previous?.isASCII ?? true
+        case "\u{FFF9}"..."\u{FFFB}": return true
+        default: return properties.isDefaultIgnorableCodePoint
+        }
     }
 }

@@ -195,6 +195,8 @@ struct CommandTests {
         #expect(routed.split(separator: "\n").map { $0.prefix(40) }.elementsEqual(names) { $0.contains("\"\($1)\"") })
         #expect(try run(["render", "--format", "text", path]).output.contains("#critical"))
         #expect(try run(["render", "--format", "html", path]).output.hasPrefix("<!doctype html>"))
+        let local = try run(["render", path], environment: ["RELAY_TIMEZONE": "Asia/Kathmandu"]).output
+        #expect(local.contains("2026-11-23 22:49 +0545") && json.output.contains("2026-11-23 17:04 UTC"))
         let bad = try run(["render", "/nowhere.json"])
         #expect(bad.code == 1 && bad.output.contains("/nowhere.json: No such file"))
     }

@@ -85,7 +85,7 @@ typedef enum {
 enum {
     /// Nesting of arrays and objects, including the body itself.
     WEBHOOK_DEPTH_LIMIT = 64,
-    WEBHOOK_ALERT_LIMIT = 65536,
+    WEBHOOK_ALERT_LIMIT = 131072,
     /// Labels and annotations, including those of the group.
     WEBHOOK_PAIR_LIMIT = 524288,
     /// The maximum of `truncatedAlerts`; larger values are reduced to it, so that sums do not overflow.

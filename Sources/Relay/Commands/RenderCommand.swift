@@ -30,6 +30,7 @@ struct RenderCommand: ParsableCommand {
 
     func run() throws {
         let (configuration, problems, hooked) = ConfigurationOptions.withoutSecrets(file: configFile)
+        configuration.timezone.apply()
         for problem in problems { StandardStreams.complain("\(problem)") }
         let receivers = Dictionary(
             uniqueKeysWithValues: zip((1...UInt8.max).map(ReceiverID.init), configuration.receivers))
@@ -47,9 +48,9 @@ struct RenderCommand: ParsableCommand {
                     let posting = receiver?.posting ?? configuration.posting
                     let severity = RelayConfiguration.room(for: notification.severity, hooked: hooked)
                     let room = receiver?.name ?? severity.rawValue
-                    rendered += MessageRenderer(settings: posting.renderSettings)
-                        .render(payload, severity: notification.severity, now: now)
-                        .map { RenderedMessage(room: room, message: $0) }
+                    let composer = MessageComposer(
+                        payload, severity: notification.severity, settings: posting.renderSettings, now: now)
+                    rendered.append(RenderedMessage(room: room, message: composer.message()))
                 }
             } catch {
                 StandardStreams.complain("\(file): \((error as? ParseError)?.message ?? "\(error)")")

@@ -28,6 +28,7 @@ struct SendTestCommand: ParsableCommand {
     func run() throws {
         ServiceCredentials.take()
         let configuration = try options.read()
+        configuration.timezone.apply()
         let chosen = configuration.receivers.first { $0.name == receiver }
         if let receiver, chosen == nil {
             let known = configuration.receivers.map(\.name).joined(separator: ", ")

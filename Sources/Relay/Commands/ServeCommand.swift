@@ -23,6 +23,7 @@ struct ServeCommand: ParsableCommand {
         ServiceCredentials.take()
         ProcessGuard.ignoreMeaninglessSignals()
         let configuration = try options.read()
+        configuration.timezone.apply()
         let metrics = Metrics()
         let sink = LogSink { metrics.logLinesDropped[].increment() }
         let threshold = LogThreshold(configuration.logLevel)

@@ -11,9 +11,12 @@ struct PostingSettings: Sendable, Equatable {
     var textLimit = 5000
     /// All labels if it is empty.
     var shownLabels: [String] = []
-    var hiddenLabels = ["prometheus", "prometheus_replica"]
+    var hiddenLabels = RenderSettings.defaultHiddenLabels
+    var annotations = AnnotationMarkup.text
     var emoji: String?
     var alias: String?
+    /// The zone of times in messages; the same for all rooms (`RelayConfiguration.timezone`).
+    var zone = DisplayZone.utc
     /// Nil for that of the environment's `https_proxy`.
     var proxy: Secret?
     var noProxy: String?
@@ -27,7 +30,8 @@ struct PostingSettings: Sendable, Equatable {
 
     var renderSettings: RenderSettings {
         RenderSettings(
-            textLimit: textLimit, shownLabels: shownLabels, hiddenLabels: hiddenLabels, emoji: emoji, alias: alias)
+            textLimit: textLimit, shownLabels: shownLabels, hiddenLabels: hiddenLabels, emoji: emoji, alias: alias,
+            annotations: annotations, zone: zone)
     }
 
     var delivererSettings: DelivererSettings {
@@ -44,10 +48,12 @@ extension PostingSettings: SettingGroup {
             .rate(posts: 1...10_000, window: .milliseconds(1) ... .seconds(7 * 86_400)), default: "`10/60s`",
             "posts to one hook; `off` for no limit and no folding"),
         Setting(
-            "text_limit", \.textLimit, .count(500...1_000_000),
-            "Rocket.Chat's Message_MaxAllowedSize, in UTF-16 units"),
+            "text_limit", \.textLimit, .textLimit, "Rocket.Chat's Message_MaxAllowedSize, in UTF-16 units"),
         Setting("shown_labels", \.shownLabels, .list, default: "all", "the labels to show, in this order"),
         Setting("hidden_labels", \.hiddenLabels, .list, "labels never shown"),
+        Setting(
+            "annotations", \.annotations, .annotations,
+            "`text` shows annotations as they are written; `markdown` keeps bold text, code, lists and links in them"),
         Setting("emoji", \.emoji, .optional(.emoji), default: "the room's", "the messages' avatar, as in `:fire:`"),
         Setting(
             "alias", \.alias, .optional(.line), default: "the hook's",
@@ -85,6 +91,21 @@ extension PostingSettings: SettingGroup {
     }
 }
 
+extension SettingFormat where Value == Int {
+    /// Rocket.Chat 9.0 does not parse a text above 10,000 units, so none of its links and code would work.
+    fileprivate static var textLimit: Self {
+        var format = count(500...1_000_000)
+        format.warn = { $0 > 10_000 ? "above 10000, Rocket.Chat 9.0 shows a text without links and code" : nil }
+        return format
+    }
+}
+
+extension SettingFormat where Value == AnnotationMarkup {
+    fileprivate static var annotations: Self {
+        .single("text or markdown", text: \.rawValue) { AnnotationMarkup(rawValue: $0.lowercased()) }
+    }
+}
+
 extension SettingFormat where Value == HookURL {
     static var hook: Self {
         Self(.single, text: { _ in nil }) { value, notes in
@@ -103,6 +124,6 @@ extension SettingFormat where Value == HookURL {
 extension Payload {
     /// The messages that a room shows in the plain form, with default settings.
     func plainTexts(severity: Severity, now: Timestamp) -> [String] {
-        MessageRenderer(settings: RenderSettings()).renderPlain(self, severity: severity, now: now).map(\.text)
+        [MessageComposer(self, severity: severity, settings: RenderSettings(), now: now).plainMessage().text]
     }
 }

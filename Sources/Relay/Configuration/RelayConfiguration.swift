@@ -40,6 +40,8 @@ struct RelayConfiguration: Sendable {
     var severityDefault = Severity.fallback
     var usesThreads = false
     var isReloadEnabled = false
+    /// The zone of times in messages.
+    var timezone = ZoneName.utc
     var logLevel = Logger.Level.info
     var logFormat = LogFormat.logfmt
     var limits = HTTPLimits()
@@ -95,7 +97,8 @@ extension RelayConfiguration: SettingGroup {
 
     /// Where alerts come from and go to. Receivers begin with these, so they are read next.
     static let connections =
-        hookSettings + inboundSettings + tlsSettings + PostingSettings.settings.map { $0.within(\.posting) }
+        hookSettings + inboundSettings + tlsSettings + [zoneSetting]
+        + PostingSettings.settings.map { $0.within(\.posting) }
 
     /// How the relay works on what it has accepted.
     static let operation =
@@ -120,6 +123,13 @@ extension RelayConfiguration: SettingGroup {
             "trusted_proxies", \.trustedProxies, .networks,
             "proxies with a trusted `X-Forwarded-For`; the header of other clients is ignored"),
     ]
+
+    private static let zoneSetting: Setting<RelayConfiguration> = Setting(
+        "timezone", \.timezone, .zone, needsRestart: true,
+        after: { _, configuration, _ in
+            configuration.posting.zone = configuration.timezone == .utc ? .utc : .process
+        },
+        "the time zone of times in messages, as in `Europe/Berlin`")
 
     private static let deliverySettings: [Setting<RelayConfiguration>] =
         [

@@ -1,4 +1,5 @@
 import Alerts
+import Glibc
 import Libevent
 import Logging
 import Posting
@@ -26,6 +27,46 @@ extension SettingFormat where Value == Logger.Level {
 
 extension SettingFormat where Value == LogFormat {
     static var logFormat: Self { .single("logfmt or json") { LogFormat(rawValue: $0.lowercased()) } }
+}
+
+/// The name of a zone of the system's time zone database.
+struct ZoneName: Sendable, Equatable {
+    let text: String
+
+    static let utc = ZoneName(text: "UTC")
+    private static let database = "/usr/share/zoneinfo/"
+
+    private init(text: String) {
+        self.text = text
+    }
+
+    /// Nil if the database has no such zone; glibc would use UTC without an error.
+    init?(_ name: String) {
+        if ["UTC", "Etc/UTC", "Z"].contains(name) {
+            self = .utc
+            return
+        }
+        let isName = name.unicodeScalars.allSatisfy { $0.isLetterOrDigit || "/_+-".unicodeScalars.contains($0) }
+        guard isName, !name.hasPrefix("/"), let file = fopen(Self.database + name, "r") else { return nil }
+        defer { fclose(file) }
+        var magic = [UInt8](repeating: 0, count: 4)
+        // A folder, `Europe`, opens too.
+        guard fread(&magic, 1, magic.count, file) == magic.count, magic == Array("TZif".utf8) else { return nil }
+        text = name
+    }
+
+    /// Makes it the zone of the process. Must be called before threads exist: access to the environment is not
+    /// synchronized.
+    func apply() {
+        setenv("TZ", text, 1)
+        tzset()
+    }
+}
+
+extension SettingFormat where Value == ZoneName {
+    static var zone: Self {
+        .single("a time zone of the system's database, as in Europe/Berlin", text: \.text) { ZoneName($0) }
+    }
 }
 
 // MARK: Addresses

@@ -7,15 +7,23 @@ struct SettingFormat<Value: Sendable>: Sendable {
     let isSame: @Sendable (Value, Value) -> Bool
     /// Writes a default for the table; nil if there is none.
     let text: @Sendable (Value) -> String?
+    private let parser: @Sendable (SettingValue, inout SettingNotes) -> Value?
+    /// A warning about a valid value; nil if there is none.
+    var warn: @Sendable (Value) -> String? = { _ in nil }
+
     /// Returns nil if a problem was noted.
-    let parse: @Sendable (SettingValue, inout SettingNotes) -> Value?
+    func parse(_ value: SettingValue, _ notes: inout SettingNotes) -> Value? {
+        guard let parsed = parser(value, &notes) else { return nil }
+        if let warning = warn(parsed) { notes.warnings.append(warning) }
+        return parsed
+    }
 
     init(
         _ shape: SettingShape, isSame: @escaping @Sendable (Value, Value) -> Bool,
         text: @escaping @Sendable (Value) -> String? = { "\($0)" },
         parse: @escaping @Sendable (SettingValue, inout SettingNotes) -> Value?
     ) {
-        (self.shape, self.isSame, self.text, self.parse) = (shape, isSame, text, parse)
+        (self.shape, self.isSame, self.text, self.parser) = (shape, isSame, text, parse)
     }
 
     init(

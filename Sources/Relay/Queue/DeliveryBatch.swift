@@ -85,7 +85,7 @@ struct Manifest: Sendable {
 
     mutating func add(_ notification: Journaled<Notification>, _ payload: Payload, _ target: any Target) {
         entries.append(DeliveryBatch.Entry(notification))
-        isFiring = isFiring || payload.truncatedAlerts > 0 || payload.alerts.contains { $0.status == .firing }
+        isFiring = isFiring || payload.mayFire
         for alert in payload.alerts where !hasMoreNames {
             let name = alert.displayName
             if names.contains(name) { continue }
@@ -110,9 +110,10 @@ extension Payload {
         }
         guard isChanged else { return false }
         notificationReason = nil
-        guard firing.isEmpty else { return false }
+        let isTruncated = truncatedAlerts > 0
+        guard firing.isEmpty, !countedAlerts.values.contains(where: { $0.firing > 0 }) else { return false }
         status = .resolved
-        return truncatedAlerts == 0
+        return !isTruncated
     }
 }
 
@@ -136,7 +137,7 @@ struct ResolutionScan {
 
     /// Whether all alerts of the notification are firing and each is resolved by a later one.
     func outdates(_ notification: Journaled<Notification>, _ payload: Payload) -> Bool {
-        payload.truncatedAlerts == 0 && !payload.alerts.isEmpty
+        payload.truncatedAlerts == 0 && !payload.alerts.isEmpty && payload.countedAlerts.isEmpty
             && payload.alerts.allSatisfy { alert in
                 guard alert.status == .firing else { return false }
                 let key = Key(group: notification.value.group, fingerprint: alert.fingerprint)

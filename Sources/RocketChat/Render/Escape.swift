@@ -7,257 +7,206 @@ struct Escaped: Sendable, Equatable {
     var isShortened: Bool
 }
 
-/// Escapes label and annotation values for the parts of a message, which have different markup (docs/rocketchat.md
-/// sections 3.4, 3.7 and 9).
+/// Escapes untrusted texts for the parts of a message (docs/rocketchat.md sections 3.4, 3.7 and 9).
 ///
-/// Each function limits its result to `limit` UTF-16 units and reads no more input than necessary. The result is safe
-/// after a space or a line break, and before a space, a comma or a line break.
+/// Words are escaped separately. A word that some client would format, link or replace becomes inline code, from which
+/// people copy it unchanged; notifications remove the backticks. No escape is a backslash or an invisible character:
+/// backslashes are shown in notifications, in inline code and in words with a dot, and invisible characters break copied
+/// names.
+///
+/// Each function limits its result to `limit` UTF-16 units. The result is safe after a space or a line break, and before
+/// a space, a comma or a line break.
 enum Escape {
-    /// For a message's `text` (dialect A), on one line. Notifications show it unparsed, so U+200B, which is invisible, is
-    /// preferred to a backslash.
-    static func text(_ raw: String, limit: Int) -> Escaped {
-        escape(raw, as: .text, limit: limit)
+    /// Prose in a message's `text`, on one line.
+    ///
+    /// - Parameter startsLine: whether nothing precedes it on its line.
+    static func text(_ raw: String, limit: Int, startsLine: Bool = true) -> Escaped {
+        prose(raw, in: .text, limit: limit, continuesLine: !startsLine)
     }
 
-    /// For an attachment's `text` and field values (dialect B), with line breaks. The web client parses them with `marked`,
-    /// mobile clients with the parser of `text`, so the escapes work in both.
+    /// Prose in an attachment's `text` or a field's value, with line breaks.
     static func attachment(_ raw: String, limit: Int) -> Escaped {
-        escape(raw, as: .attachment, limit: limit)
+        prose(raw, in: .attachment, limit: limit)
     }
 
-    /// For titles of attachments and fields, on one line. The web client shows them unparsed, with backslashes, and some
-    /// mobile versions parse them. Characters that U+200B does not escape are replaced by similar ones.
+    /// A host name, place or other raw value: inline code, or in an attachment plain text that no client changes.
+    static func value(_ raw: String, in part: MarkupPart, limit: Int) -> Escaped {
+        let clean = SanitizedText(raw, keepsLines: part == .attachment, limit: limit)
+        if part == .attachment {
+            var writer = ProseWriter(part: part, limit: limit, marksAllWords: false)
+            let plain = writer.write(clean)
+            if plain.string.unicodeScalars.elementsEqual(clean.scalars) { return plain }
+        }
+        let value = clean.scalars[...]
+        let code = InlineCode(part: part)
+        if !clean.isCut, !value.isEmpty, code.isOnePiece(value), code.length(of: value) <= limit {
+            return Escaped(string: String(String.UnicodeScalarView(code.escaped(value))), isShortened: false)
+        }
+        var writer = ProseWriter(part: part, limit: limit, marksAllWords: true)
+        return writer.write(clean)
+    }
+
+    /// The title of an attachment, on one line. The web client shows it unparsed, and some mobile versions parse it.
     static func title(_ raw: String, limit: Int) -> Escaped {
-        escape(raw, as: .title, limit: limit)
+        lookAlikes(raw, limit: limit) { $0.lookAlikeInTitle(at: $1) }
     }
 
-    private static func escape(_ raw: String, as dialect: MarkdownEscaper.Dialect, limit: Int) -> Escaped {
-        let clean = SanitizedText(raw, keepsLines: dialect == .attachment, limit: limit)
-        var writer = MarkdownEscaper(dialect: dialect, source: clean, limit: limit)
-        return writer.write()
+    /// The title of a field, on one line. The web client formats it and links addresses that begin with `www.`.
+    static func fieldTitle(_ raw: String, limit: Int) -> Escaped {
+        lookAlikes(raw, limit: limit) { $0.lookAlike(at: $1) }
+    }
+
+    /// Words of code in an attachment, each in a span of its own.
+    static func code(_ raw: String) -> Escaped {
+        var writer = ProseWriter(part: .attachment, limit: .max, marksAllWords: true)
+        writer.continuesLine = true
+        return writer.write(SanitizedText(raw, keepsLines: false, limit: .max))
+    }
+
+    /// Prose in the middle of an attachment's line.
+    static func continuation(_ raw: String) -> String {
+        var writer = ProseWriter(part: .attachment, limit: .max, marksAllWords: false)
+        writer.continuesLine = true
+        return writer.write(SanitizedText(raw, keepsLines: true, limit: .max)).string
+    }
+
+    private static func prose(
+        _ raw: String, in part: MarkupPart, limit: Int, continuesLine: Bool = false
+    ) -> Escaped {
+        var writer = ProseWriter(part: part, limit: limit, marksAllWords: false)
+        writer.continuesLine = continuesLine
+        return writer.write(SanitizedText(raw, keepsLines: part == .attachment, limit: limit))
+    }
+
+    /// Replaces the marks of live words by similar characters.
+    private static func lookAlikes(
+        _ raw: String, limit: Int, _ replacement: (ArraySlice<Unicode.Scalar>, Int) -> Unicode.Scalar
+    ) -> Escaped {
+        let clean = SanitizedText(raw, keepsLines: false, limit: limit)
+        var output = BoundedText(limit: limit)
+        var start = true
+        for word in clean.scalars.split(separator: " ") {
+            if !start { output.append([" "]) }
+            start = false
+            let isLive = Word(word, in: .attachment, startsLine: false, endsLine: false).isLive || word.isWebAddress
+            for index in word.indices where !output.isFull {
+                let isLast = index + 1 == clean.scalars.endIndex && !clean.isCut
+                output.append([isLive ? replacement(word, index) : word[index]], reserve: isLast ? 0 : 1)
+            }
+        }
+        return output.ended(isCut: clean.isCut)
     }
 }
 
-/// Escapes every construct of one dialect in a sanitized text, up to a limit.
-struct MarkdownEscaper {
-    enum Dialect { case text, attachment, title }
+/// A part of a message with markup of its own.
+enum MarkupPart {
+    /// The message's `text`, which Rocket.Chat's message parser reads (dialect A).
+    case text
+    /// An attachment's text or a field's value: the web client reads it with `marked`, the mobile app with the message
+    /// parser (dialect B).
+    case attachment
+}
 
-    /// Invisibly ends a name, a URL or a marker (docs/rocketchat.md section 3.4).
-    static let zeroWidthSpace: Unicode.Scalar = "\u{200B}"
+/// Writes prose word by word, up to a limit.
+private struct ProseWriter {
+    let part: MarkupPart
+    /// Whether every word becomes inline code, not only live ones.
+    let marksAllWords: Bool
+    /// Whether other text precedes the first word on its line.
+    var continuesLine = false
+    private var output: BoundedText
+    /// The space after the number of a list, which must not be an ordinary one.
+    private static let noBreakSpace: Unicode.Scalar = "\u{A0}"
+    private static let longestIndent = 16
 
-    let dialect: Dialect
-    let source: SanitizedText
-    /// The most UTF-16 units of the result.
-    let limit: Int
-    private let breaks: Set<Int>
-    /// The index of the last bar. A `<` before it could start a Slack link, whose URL may contain U+200B.
-    private let lastBar: Int
-    private var output = String.UnicodeScalarView()
-    private var units = 0
-
-    init(dialect: Dialect, source: SanitizedText, limit: Int) {
-        self.dialect = dialect
-        self.source = source
-        self.limit = limit
-        lastBar = source.scalars.lastIndex(of: "|") ?? -1
-        breaks = WordBreaks.find(in: source.scalars, breaksAddresses: dialect != .title)
+    init(part: MarkupPart, limit: Int, marksAllWords: Bool) {
+        self.part = part
+        self.marksAllWords = marksAllWords
+        output = BoundedText(limit: limit)
     }
 
-    mutating func write() -> Escaped {
-        var isShortened = false
-        for index in source.scalars.indices {
-            let isLast = index == source.scalars.count - 1 && !source.isCut
-            guard append(piece(at: index), reserving: isLast ? 0 : 1) else {
-                isShortened = true
+    mutating func write(_ clean: SanitizedText) -> Escaped {
+        let lines = clean.scalars.split(separator: "\n", omittingEmptySubsequences: false)
+        for (number, line) in lines.enumerated() where !output.isFull {
+            if number > 0 { output.append(["\n"]) }
+            write(line: line, endsText: number == lines.count - 1 && !clean.isCut)
+        }
+        return output.ended(isCut: clean.isCut)
+    }
+
+    private mutating func write(line: ArraySlice<Unicode.Scalar>, endsText: Bool) {
+        // Four spaces would be a block of code, and fewer disappear.
+        let indent = line.prefix { $0 == " " }.count
+        output.append(Array(repeating: Self.noBreakSpace, count: min(indent, Self.longestIndent)))
+        let words = line.split(separator: " ")
+        var space: Unicode.Scalar?
+        for (number, slice) in words.enumerated() where !output.isFull {
+            if let space { output.append([space]) }
+            let word = Word(
+                slice, in: part, startsLine: number == 0 && !continuesLine, endsLine: number == words.count - 1)
+            space = word.isListNumber ? Self.noBreakSpace : " "
+            // The last word needs no space for an ellipsis.
+            let reserve = endsText && number == words.count - 1 ? 0 : 1
+            if !output.fits(escaped(word), reserve: reserve) { return shorten(word) }
+            output.append(escaped(word), reserve: reserve)
+        }
+    }
+
+    private func escaped(_ word: Word) -> [Unicode.Scalar] {
+        if word.isBullet { return ["•"] }
+        if word.isListNumber { return Array(word.scalars) }
+        return word.isLive || marksAllWords && !word.isPunctuation ? word.asCode : Array(word.scalars)
+    }
+
+    /// Writes as much of a long word as fits.
+    private mutating func shorten(_ word: Word) {
+        var length = min(word.scalars.count, output.remaining)
+        while length > 0 {
+            let part = Word(
+                word.scalars.prefix(length), in: part, startsLine: word.startsLine, endsLine: word.endsLine)
+            let piece = escaped(part)
+            if output.fits(piece) {
+                output.append(piece)
                 break
             }
+            length = length * 3 / 4
         }
-        if isShortened || source.isCut {
-            isShortened = true
-            output.append("…")
-        }
-        return Escaped(string: String(output), isShortened: isShortened)
-    }
-
-    /// Appends the whole piece or nothing, so that the limit never splits an escape.
-    private mutating func append(_ piece: [Unicode.Scalar], reserving reserve: Int) -> Bool {
-        let length = piece.reduce(0) { $0 + UTF16.width($1) }
-        guard units + length + reserve <= limit else { return false }
-        output.append(contentsOf: piece)
-        units += length
-        return true
-    }
-
-    private func piece(at index: Int) -> [Unicode.Scalar] {
-        var piece = inline(at: index)
-        if startsBlock(at: index) { piece.insert(Self.zeroWidthSpace, at: 0) }
-        if breaks.contains(index), piece.last != Self.zeroWidthSpace {
-            if source.scalars[index] == ".", dialect == .attachment {
-                // Both clients show `\.` as a dot, so a copied address is intact (docs/rocketchat.md section 3.7 B).
-                piece = ["\\", "."]
-            } else {
-                piece.append(Self.zeroWidthSpace)
-            }
-        }
-        return piece
-    }
-
-    private func inline(at index: Int) -> [Unicode.Scalar] {
-        let scalar = source.scalars[index]
-        switch scalar {
-        case "@": return [scalar, Self.zeroWidthSpace]
-        case "#": return dialect == .attachment ? ["\\", scalar] : [scalar, Self.zeroWidthSpace]
-        case "*", "~", "`": return emphasis(scalar)
-        case "_": return isInsideWord(index) ? [scalar] : emphasis(scalar)
-        case "[": return ["\u{FF3B}"]
-        case "]": return ["\u{FF3D}"]
-        case "<" where index < lastBar: return ["\u{FF1C}"]
-        case "\\", "<", ":", "|", "$", "+": return opensConstruct(at: index) ? [scalar, Self.zeroWidthSpace] : [scalar]
-        default: return [scalar]
-        }
-    }
-
-    private func emphasis(_ scalar: Unicode.Scalar) -> [Unicode.Scalar] {
-        guard dialect == .title else { return ["\\", scalar] }
-        switch scalar {
-        case "*": return ["\u{2217}"]
-        case "~": return ["\u{223C}"]
-        case "_": return ["\u{FF3F}"]
-        default: return ["\u{02CB}"]
-        }
-    }
-
-    /// Whether the scalar and those after it start an escape or KaTeX, a tag or Slack link, a URL or emoji, a spoiler, a
-    /// formula or a phone number.
-    private func opensConstruct(at index: Int) -> Bool {
-        let next = scalar(index + 1)
-        switch source.scalars[index] {
-        case "\\": return next.map { $0 == "\n" || ($0.isASCII && $0 != " " && !$0.isWord) } ?? true
-        case "<": return next.map { $0 != " " && $0 != "=" } ?? true
-        case ":": return next == "/" || isShortName(after: index)
-        case "+": return next.map { $0.isDigit || $0 == "(" } ?? false
-        default: return next == source.scalars[index]
-        }
-    }
-
-    /// Whether a short name and a second colon follow, as in `:name:`.
-    private func isShortName(after colon: Int) -> Bool {
-        var end = colon + 1
-        while let scalar = scalar(end), scalar.isShortNameScalar { end += 1 }
-        return end > colon + 1 && scalar(end) == ":"
-    }
-
-    /// Whether an underscore of `text` needs no escape: inside a word that starts after a space. After other characters,
-    /// newer grammars parse it as the start of italics.
-    private func isInsideWord(_ index: Int) -> Bool {
-        guard dialect != .attachment, let next = scalar(index + 1), next.isLetterOrDigit else { return false }
-        guard let previous = scalar(index - 1), previous.isLetterOrDigit else { return false }
-        var start = index
-        while let scalar = scalar(start - 1), scalar.isWord, !breaks.contains(start - 1) { start -= 1 }
-        return start == 0 ? source.scalars[0] != "_" : source.scalars[start - 1] == " " && source.scalars[start] != "_"
-    }
-
-    private func scalar(_ index: Int) -> Unicode.Scalar? {
-        source.scalars.indices.contains(index) ? source.scalars[index] : nil
+        output.isFull = true
     }
 }
 
-extension MarkdownEscaper {
-    /// Whether the line that starts here would become a heading, quote, list, table, rule or code block.
-    private func startsBlock(at index: Int) -> Bool {
-        guard index == 0 || source.scalars[index - 1] == "\n" else { return false }
-        switch source.scalars[index] {
-        case ">", "|", "=", " ": return true
-        case ":": return scalar(index + 1) == "-"
-        case "-", "+": return scalar(index + 1).map { !$0.isLetterOrDigit } ?? true
-        case _ where source.scalars[index].isDigit: return startsNumberedItem(at: index)
-        default: return false
-        }
+/// Scalars up to a limit of UTF-16 units, with space for an ellipsis.
+private struct BoundedText {
+    private var scalars = String.UnicodeScalarView()
+    private var units = 0
+    private let limit: Int
+    /// Whether a piece did not fit; no further piece is added.
+    var isFull = false
+
+    init(limit: Int) {
+        self.limit = limit
     }
 
-    /// Whether digits, a dot or parenthesis, and a space follow.
-    private func startsNumberedItem(at index: Int) -> Bool {
-        var end = index
-        while let scalar = scalar(end), scalar.isDigit { end += 1 }
-        guard let mark = scalar(end), mark == "." || mark == ")" else { return false }
-        guard let next = scalar(end + 1) else { return true }
-        return next == " " || next == "\n"
-    }
-}
+    /// The units that a further piece may have.
+    var remaining: Int { max(0, limit - units - 1) }
 
-extension Unicode.Scalar {
-    fileprivate var isWord: Bool { isLetterOrDigit || self == "_" }
-    fileprivate var isShortNameScalar: Bool { isWord || self == "-" || self == "+" || self == "." }
-}
-
-/// Finds the positions where a word needs a break to be shown unchanged.
-enum WordBreaks {
-    /// The indices after which a break is required: in emoticons and, optionally, at the dots of domains and addresses,
-    /// which clients turn into links (`node1.prod.com`, `10.0.0.1`).
-    static func find(in scalars: [Unicode.Scalar], breaksAddresses: Bool) -> Set<Int> {
-        var breaks: Set<Int> = []
-        for token in tokens(of: scalars) {
-            if isEmoticon(scalars[token]) { breaks.insert(token.lowerBound) }
-            guard breaksAddresses, isAddress(scalars[token]) else { continue }
-            for index in token.dropLast() where scalars[index] == "." && continuesName(scalars[index + 1]) {
-                breaks.insert(index)
-            }
-        }
-        return breaks
+    /// - Parameter reserve: the units to leave free, 1 if an ellipsis may follow.
+    func fits(_ piece: [Unicode.Scalar], reserve: Int = 1) -> Bool {
+        !isFull && piece.reduce(units) { $0 + UTF16.width($1) } <= limit - reserve
     }
 
-    private static func tokens(of scalars: [Unicode.Scalar]) -> [Range<Int>] {
-        var tokens: [Range<Int>] = []
-        var start = 0
-        for index in 0...scalars.count where index == scalars.count || scalars[index] == " " || scalars[index] == "\n" {
-            if index > start { tokens.append(start..<index) }
-            start = index + 1
-        }
-        return tokens
+    /// Appends the whole piece or nothing.
+    mutating func append(_ piece: [Unicode.Scalar], reserve: Int = 1) {
+        guard fits(piece, reserve: reserve) else { return isFull = true }
+        scalars.append(contentsOf: piece)
+        units += piece.reduce(0) { $0 + UTF16.width($1) }
     }
 
-    /// Whether the word could be an emoticon, which clients replace: `:)`, `8)`, `</3`, `-_-`.
-    private static func isEmoticon(_ token: ArraySlice<Unicode.Scalar>) -> Bool {
-        (2...5).contains(token.count) && token.allSatisfy(emoticonScalars.contains)
-            && token.contains(where: emoticonMarks.contains) && !token.allSatisfy(comparisonScalars.contains)
-    }
-
-    private static let emoticonScalars = Set(":;=8BXxDPpOobL03yÞ()[]{}<>/\\|*$#@%^'.-_".unicodeScalars)
-    /// Words of only these are comparisons and arrows, `<=` and `->`.
-    private static let comparisonScalars = Set("<>=-".unicodeScalars)
-    private static let emoticonMarks = Set(":;=()[]<>_*\\".unicodeScalars)
-
-    private static func isAddress(_ token: ArraySlice<Unicode.Scalar>) -> Bool {
-        hasTopLevel(token) || hasFourNumbers(token)
-    }
-
-    /// Whether a dot inside the word precedes two letters, the shortest top-level domain.
-    private static func hasTopLevel(_ token: ArraySlice<Unicode.Scalar>) -> Bool {
-        token.indices.dropFirst().dropLast(2).contains { index in
-            token[index] == "." && isNameLetter(token[index + 1]) && isNameLetter(token[index + 2])
-        }
-    }
-
-    private static func hasFourNumbers(_ token: ArraySlice<Unicode.Scalar>) -> Bool {
-        var numbers = 0
-        var previous: Unicode.Scalar = " "
-        for scalar in token {
-            if scalar.isDigit {
-                if !previous.isDigit { numbers = previous == "." ? numbers + 1 : 1 }
-                if numbers == 4 { return true }
-            } else if scalar != "." || !previous.isDigit {
-                numbers = 0
-            }
-            previous = scalar
-        }
-        return false
-    }
-
-    private static func isNameLetter(_ scalar: Unicode.Scalar) -> Bool {
-        scalar.isLetter || !scalar.isASCII
-    }
-
-    private static func continuesName(_ scalar: Unicode.Scalar) -> Bool {
-        isNameLetter(scalar) || scalar.isDigit || scalar == "-" || scalar == "_"
+    func ended(isCut: Bool) -> Escaped {
+        guard isFull || isCut else { return Escaped(string: String(scalars), isShortened: false) }
+        var scalars = scalars
+        while let last = scalars.last, last == " " || last == "\n" || last == "\u{A0}" { scalars.removeLast() }
+        scalars.append("…")
+        return Escaped(string: String(scalars), isShortened: true)
     }
 }

@@ -1,195 +1,250 @@
-package import Alerts
-package import Posting
+import Alerts
+import Posting
 import Support
 
-/// The `text` of a message, which notifications on phones show. It starts with the most important facts.
-package struct Headline: Sendable {
-    /// The number of a message if a payload has several.
-    package struct Part: Sendable, Equatable {
-        var number: Int
-        var count: Int
-    }
-
-    private let payload: Payload
-    private let severity: Severity
+/// The lines of a message's `text`. Notifications on phones show the first one, which starts with the most important
+/// facts.
+struct Headline {
+    private let digest: Digest
+    private let settings: RenderSettings
     private let banner: MessageBanner
+    private let repeats: Int?
     private let now: Timestamp
-    /// UTF-16 units of the whole text.
-    private let limit: Int
-    private let firing: [Alert]
-    private let resolved: [Alert]
-    /// The common text of all parts. Cached, because computing it counts all alerts.
-    private var description = ""
+    private let ranked: [Digest.Entry]
+    private let counts: [String: Digest.Count]
+    private let total: Digest.Count
     private let sharedLine: String?
 
-    package init(
-        payload: Payload, severity: Severity, labels: LabelTable, banner: MessageBanner, now: Timestamp, limit: Int
+    private static let summaryLimit = 200
+
+    init(
+        digest: Digest, ranked: [Digest.Entry], labels: LabelTable, settings: RenderSettings, banner: MessageBanner,
+        repeats: Int?, now: Timestamp
     ) {
-        self.payload = payload
-        self.severity = severity
+        self.digest = digest
+        self.ranked = ranked
+        self.settings = settings
         self.banner = banner
+        self.repeats = repeats
         self.now = now
-        self.limit = limit
-        firing = payload.firing
-        resolved = payload.resolved
-        sharedLine = labels.sharedLine(count: payload.alerts.count)
-        description = stateText + summaryText
+        counts = digest.counts()
+        total = counts.values.reduce(Digest.Count(), +)
+        sharedLine = labels.sharedLine(count: ranked.count)
     }
 
-    /// The text of one part. The first part has the line about alerts that Alertmanager cut.
-    package func text(part: Part? = nil) -> String {
-        var lines = [lead(part) + description]
-        if let sharedLine { lines.append(sharedLine) }
-        if payload.truncatedAlerts > 0, (part?.number ?? 1) == 1 { lines.append(truncation) }
-        return Self.fitted(lines, limit: limit)
-    }
-
-    /// The messages of all parts, numbered if there are several; one message with `empty` if there are no parts.
-    package func messages<Part>(_ parts: [Part], empty: Part, _ make: (_ text: String, Part) -> Message) -> [Message] {
-        guard parts.count > 1 else { return [make(text(), parts.first ?? empty)] }
-        return parts.enumerated().map { index, part in
-            make(text(part: .init(number: index + 1, count: parts.count)), part)
+    /// Whether the first line of at most `limit` units has the whole summary as it would be shown in a card.
+    func showsSummary(limit: Int) -> Bool {
+        guard let summary, variant(limit: limit).hasSummary, !summary.trimmed.contains(where: \.isNewline) else {
+            // A name that is the summary may have been cut.
+            return only.map { $0.displayName == $0.summary && !Escape.text($0.displayName, limit: 100).isShortened }
+                ?? false
         }
+        let shown = Escape.text(summary, limit: Self.summaryLimit)
+        return !shown.isShortened
+            && (settings.annotations == .text
+                || shown.string == TrustedMarkdown.attachment(summary, limit: 1_000).string)
     }
 
-    /// `🔴 CRITICAL (part 2 of 3)`.
-    private func lead(_ part: Part?) -> String {
-        let number = part.map { " (part \($0.number) of \($0.count))" } ?? ""
-        let icon = severity.icon(isFiring: !firing.isEmpty, isTruncated: payload.truncatedAlerts > 0)
-        return "\(icon) \(severity.word)\(banner.words)\(number) "
+    /// Whether the first line of at most `limit` units has the whole place of the only alert.
+    func showsPlace(limit: Int) -> Bool {
+        guard let target = only?.target else { return true }
+        return variant(limit: limit).names > 0 && !Escape.value(target, in: .text, limit: 80).isShortened
     }
 
-    private var stateText: String {
-        if payload.alerts.isEmpty { return "no alerts in this notification" }
-        if resolved.isEmpty { return state("\(isRepeat ? "still " : "")firing", of: firing) }
-        if firing.isEmpty { return state("resolved", of: resolved) }
-        let clauses = [(firing, "firing"), (resolved, "resolved")].map { alerts, word in
-            "\(alerts.count) \(word): \(Self.subject(of: alerts))"
-        }
+    /// The only alert of the message.
+    private var only: Alert? { ranked.count == 1 && total.total == 1 ? digest.details.values.first?.alert : nil }
+
+    /// The first lines that fit `limit` UTF-16 units; the first line is shortened if necessary.
+    func lines(limit: Int) -> [String] {
+        var lines = [first(limit: limit), sharedLine, truncation, folding].compactMap { $0 }
+        while lines.count > 1, lines.reduce(0, { $0 + $1.utf16.count + 1 }) > limit { lines.removeLast() }
+        return lines
+    }
+
+    private var start: String {
+        let icon = digest.severity.icon(isFiring: total.firing > 0, isTruncated: digest.truncatedAlerts > 0)
+        return "\(icon) \(digest.severity.word)\(banner.words(zone: settings.zone)) "
+    }
+
+    /// The first line, without its least important parts if it is too long.
+    private func first(limit: Int) -> String {
+        let line = line(variant(limit: limit))
+        if line.utf16.count <= limit { return line }
+        // Only a receiver's long name gets here.
+        return String(String.UnicodeScalarView(start.unicodeScalars.prefix(limit / 2 - 1))) + "…"
+    }
+
+    /// The most names of alerts for each state, and whether the summary follows.
+    private typealias Variant = (names: Int, hasSummary: Bool)
+
+    private func variant(limit: Int) -> Variant {
+        let variants: [Variant] = [(3, true), (3, false), (1, false)]
+        return variants.first { line($0).utf16.count <= limit } ?? (0, false)
+    }
+
+    private func line(_ variant: Variant) -> String {
+        start + description(names: variant.names) + (variant.hasSummary ? summaryText : "")
+    }
+
+    // MARK: What happens
+
+    private func description(names: Int) -> String {
+        if ranked.isEmpty && total.total == 0 { return "no alerts in this notification" }
+        let clauses = [Digest.State.firing, .flapped, .resolved].compactMap { clause($0, names: names) }
         return clauses.joined(separator: "; ")
     }
 
-    /// `firing for 2 h 13 m: HighCPUUsage`, `7 firing: HighCPUUsage (4), DiskFull (3)`.
-    private func state(_ word: String, of alerts: [Alert]) -> String {
-        let isOneKind = alerts.map(\.displayName).distinct.count == 1
-        let count = isOneKind ? "" : "\(alerts.count) "
-        return "\(count)\(word)\(span(of: alerts)): \(Self.subject(of: alerts))"
+    /// `3 firing: HostDown (2), DiskFull on …`; nil if no alert has the state.
+    private func clause(_ state: Digest.State, names: Int) -> String? {
+        let count = total.count(of: state)
+        guard count > 0 else { return nil }
+        let entries = ranked.filter { $0.state == state }
+        let isAlone = total.total == 1
+        let number = isAlone ? "" : "\(count) "
+        let words = state == .firing && digest.isRepeat ? "still \(state.word)" : state.word
+        return "\(number)\(words)\(span(state, isAlone))\(repeated(state)): \(subject(entries, state, names: names))"
     }
 
-    /// `HighCPUUsage on web-1:9100`, `HighCPUUsage (4), DiskFull (2)`.
-    package static func subject(of alerts: [Alert]) -> String { kinds(of: alerts) + place(of: alerts) }
-
-    /// How long a single alert has fired, from 5 minutes on, or fired until it was resolved.
-    private func span(of alerts: [Alert]) -> String {
-        guard alerts.count == 1, let alert = alerts.first, let duration = alert.duration(now: now) else { return "" }
-        if alert.status == .resolved { return " after \(duration.humanized)" }
-        return duration < .seconds(300) ? "" : " for \(duration.humanized)"
+    /// How long a single alert has fired, from 5 minutes on, or fired until it was resolved. For a repeat, also since when.
+    private func span(_ state: Digest.State, _ isAlone: Bool) -> String {
+        if digest.isRepeat, state == .firing, let start = oldestStart {
+            return " since \(settings.zone.recent(start, now: now)) (\(max(.zero, now.since(start)).humanized))"
+        }
+        guard isAlone, let entry = ranked.first else { return "" }
+        if entry.state != .firing {
+            return Timestamp.span(from: entry.startsAt, to: entry.endsAt).map { " after \($0.humanized)" } ?? ""
+        }
+        guard let start = entry.startsAt?.validated, now.since(start) >= .seconds(300) else { return "" }
+        return " for \(now.since(start).humanized)"
     }
 
-    /// `HighCPUUsage (4), DiskFull (2), Down and 3 more kinds`, most frequent first.
-    private static func kinds(of alerts: [Alert]) -> String {
-        var counts: [String: Int] = [:]
-        for alert in alerts { counts[alert.displayName, default: 0] += 1 }
-        let names = alerts.map(\.displayName).distinct
-        let order = names.indices.sorted {
-            let (left, right) = (counts[names[$0], default: 0], counts[names[$1], default: 0])
-            return left == right ? $0 < $1 : left > right
-        }
-        let shown = order.prefix(3).map { index in
-            let count = counts[names[index], default: 0]
-            return Escape.text(names[index], limit: 100).string + (count > 1 ? " (\(count))" : "")
-        }
-        let more = names.count - shown.count
-        return shown.joined(separator: ", ") + (more > 0 ? " and \(more) more kinds" : "")
+    private var oldestStart: Timestamp? {
+        ranked.lazy.filter { $0.state == .firing }.compactMap { $0.startsAt?.validated }.min()
     }
 
-    private static func place(of alerts: [Alert]) -> String {
-        var place = AlertLocation(of: alerts)
-        // A name derived from the summary often contains the location.
-        if let name = alerts.first?.displayName, let target = place.targets.first, alerts.count == 1,
-            name.contains(target)
-        {
-            place.targets = []
+    private func repeated(_ state: Digest.State) -> String {
+        guard digest.isRepeat, state == .firing, let repeats, repeats > 0 else { return "" }
+        return ", repeat \(repeats)"
+    }
+
+    // MARK: What it is about
+
+    private func subject(_ entries: [Digest.Entry], _ state: Digest.State, names: Int) -> String {
+        let counts = counts.mapValues { $0.count(of: state) }.filter { $0.value > 0 }
+        let place = names > 0 ? place(entries, isOneKind: counts.count == 1) : ""
+        return AlertNames(counts: counts, order: entries.map(\.name)).text(limit: names) + place
+    }
+
+    /// ` on web-1:9100, web-2:9100 and 3 more in prod-eu`. Of several kinds only what all alerts share.
+    private func place(_ entries: [Digest.Entry], isOneKind: Bool) -> String {
+        if let only { return AlertNames.place(of: [only]) }
+        var location = AlertLocation(targets: [], more: 0, scopes: AlertLocation.scopes(in: digest.commonLabels))
+        let targets = entries.compactMap(\.target).distinct
+        if isOneKind && digest.overflow.isEmpty && entries.allSatisfy({ $0.target != nil }) {
+            location.targets = Array(targets.prefix(2))
+            location.more = max(0, targets.count - 2)
         }
-        return place.phrase { Escape.text($0, limit: 80).string }
+        return AlertNames.place(location)
     }
 
     /// The summary if all alerts share it and none uses it as its name.
+    private var summary: String? {
+        guard let summary = only.map(\.summary) ?? digest.commonSummary, !ranked.contains(where: { $0.name == summary })
+        else { return nil }
+        return summary
+    }
+
     private var summaryText: String {
-        let summaries = payload.alerts.map { $0.summary ?? "" }.distinct
-        guard summaries.count == 1, let summary = summaries.first, !summary.isEmpty else { return "" }
-        guard !payload.alerts.contains(where: { $0.displayName == summary }) else { return "" }
-        return " - " + Escape.text(summary, limit: 200).string
+        summary.map { " - " + Escape.text($0, limit: Self.summaryLimit, startsLine: false).string } ?? ""
     }
 
-    private var truncation: String {
-        "+\(payload.truncatedAlerts) more alerts not sent by Alertmanager (max_alerts): they may still fire, "
-            + "whatever the group's status says"
+    // MARK: Further lines
+
+    private var truncation: String? {
+        guard digest.truncatedAlerts > 0 else { return nil }
+        let alerts = digest.truncatedAlerts == 1 ? "alert" : "alerts"
+        return "+\(digest.truncatedAlerts) more \(alerts) not sent by Alertmanager (max_alerts): they may still fire, "
+            + "regardless of the group's status"
     }
 
-    private var isRepeat: Bool {
-        payload.isRepeat
-    }
-
-    /// The first lines that fit; the first one is shortened if necessary.
-    private static func fitted(_ lines: [String], limit: Int) -> String {
-        var lines = lines
-        while lines.count > 1, lines.joined(separator: "\n").utf16.count > limit { lines.removeLast() }
-        let text = lines.joined(separator: "\n")
-        return text.utf16.count <= limit ? text : shortened(text, limit: limit)
-    }
-
-    /// Cuts between scalars, and never after the backslash of an escape.
-    private static func shortened(_ text: String, limit: Int) -> String {
-        var scalars = String.UnicodeScalarView()
-        var units = 1
-        for scalar in text.unicodeScalars {
-            units += UTF16.width(scalar)
-            if units > limit { break }
-            scalars.append(scalar)
-        }
-        while scalars.last == "\\" { scalars.removeLast() }
-        return String(scalars) + "…"
+    private var folding: String? {
+        guard digest.notifications > 1 else { return nil }
+        let groups = digest.groupCount == 1 ? "" : " (\(digest.groupCount) groups)"
+        return "\(digest.notifications) notifications folded into one message\(groups), to keep to the room's limit"
     }
 }
 
-/// A severity's word, icon and color, readable in Rocket.Chat's light and dark themes.
-extension Severity {
-    /// The word at the start of a message.
-    package var word: String {
+/// The names of alerts in a headline, most frequent first.
+struct AlertNames {
+    var counts: [String: Int]
+    /// The names in order of importance, for names that are equally frequent.
+    var order: [String]
+
+    /// `HighCPUUsage on web-1:9100`, `HighCPUUsage (4), DiskFull (2)`.
+    static func subject(of alerts: [Alert]) -> String {
+        var counts: [String: Int] = [:]
+        for alert in alerts { counts[alert.displayName, default: 0] += 1 }
+        return AlertNames(counts: counts, order: alerts.map(\.displayName)).text(limit: 3, startsLine: true)
+            + place(of: alerts)
+    }
+
+    /// `HighCPUUsage (4), DiskFull (2), Down and 3 more kinds`.
+    func text(limit: Int, startsLine: Bool = false) -> String {
+        var position: [String: Int] = [:]
+        for (index, name) in order.distinct.enumerated() { position[name] = index }
+        let names = counts.keys.sorted { left, right in
+            let (mine, other) = (counts[left, default: 0], counts[right, default: 0])
+            if mine != other { return mine > other }
+            let (first, second) = (position[left, default: .max], position[right, default: .max])
+            return first == second ? left < right : first < second
+        }
+        let shown = names.prefix(limit).map { name in
+            let count = counts[name, default: 0]
+            return Escape.text(name, limit: 100, startsLine: startsLine).string + (count > 1 ? " (\(count))" : "")
+        }
+        let more = names.count - shown.count
+        if more == 0 { return shown.joined(separator: ", ") }
+        let kinds = Self.kinds(more, isMore: !shown.isEmpty)
+        return shown.isEmpty ? kinds : shown.joined(separator: ", ") + " and " + kinds
+    }
+
+    /// `1 more kind`, `3 more kinds`.
+    static func kinds(_ count: Int, isMore: Bool = true) -> String {
+        "\(count)\(isMore ? " more" : "") kind\(count == 1 ? "" : "s")"
+    }
+
+    static func place(of alerts: [Alert]) -> String {
+        var location = AlertLocation(of: alerts)
+        // A name derived from the summary often contains the location.
+        if let alert = alerts.first, let target = location.targets.first, alerts.count == 1,
+            alert.labels.visible("alertname") == nil, alert.displayName.contains(target)
+        {
+            location.targets = []
+        }
+        return place(location)
+    }
+
+    static func place(_ location: AlertLocation) -> String {
+        location.phrase { Escape.value($0, in: .text, limit: 80).string }
+    }
+}
+
+extension Digest.State {
+    var word: String {
         switch self {
-        case .critical: "CRITICAL"
-        case .warning: "WARNING"
-        case .info: "INFO"
-        case .fallback: "UNKNOWN SEVERITY"
+        case .firing: "firing"
+        case .flapped: "flapped"
+        case .resolved: "resolved"
         }
     }
+}
 
-    /// The icon for the most severe state in a message.
-    ///
-    /// - Parameter isTruncated: Alertmanager cut alerts, which may still fire, so the icon is not the one for resolved.
-    package func icon(isFiring: Bool, isTruncated: Bool) -> String {
-        if isFiring { return firingIcon }
-        return isTruncated ? "⚠️" : "✅"
-    }
-
-    private var firingIcon: String {
-        switch self {
-        case .critical: "🔴"
-        case .warning: "🟠"
-        case .info: "🔵"
-        case .fallback: "⚪"
-        }
-    }
-
-    /// The color of an alert's attachment as `#RRGGBB`, because clients interpret names of colors differently.
-    package func color(of status: AlertStatus) -> String {
-        switch (status, self) {
-        case (.resolved, _): "#2E9E4F"
-        case (.firing, .critical): "#D32F2F"
-        case (.firing, .warning): "#F57C00"
-        case (.firing, .info): "#1976D2"
-        case (.firing, .fallback): "#757575"
+extension Digest.Count {
+    func count(of state: Digest.State) -> Int {
+        switch state {
+        case .firing: firing
+        case .flapped: flapped
+        case .resolved: resolved
         }
     }
 }

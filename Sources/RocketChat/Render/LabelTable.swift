@@ -1,8 +1,9 @@
 import Alerts
+import Posting
 import Support
 
 /// Selects the labels of a message: shared labels appear once in the text, the others in the fields of each alert.
-package struct LabelTable: Sendable {
+struct LabelTable: Sendable {
     /// The labels with one value in all alerts; empty for a single alert.
     let shared: [Labels.Pair]
     private let settings: RenderSettings
@@ -13,14 +14,18 @@ package struct LabelTable: Sendable {
     private static let lineLimit = 600
     /// The labels of the location, before the others in Alertmanager's order.
     private static let order = [
-        "instance", "host", "hostname", "node", "pod", "container", "namespace", "cluster", "service", "job", "device",
-        "mountpoint",
+        "instance", "host", "hostname", "node", "pod", "container", "namespace", "cluster", "device", "mountpoint",
     ]
+    /// The labels of the exporter rather than of the thing it reports on, after the others.
+    private static let last = ["service", "job", "endpoint", "uid"]
 
-    init(alerts: [Alert], severity: Severity, settings: RenderSettings) {
+    init(digest: Digest, settings: RenderSettings) {
         self.settings = settings
-        self.severity = severity
-        shared = Self.fitting(Self.shared(by: alerts).filter { Self.isShown($0, severity, settings) })
+        severity = digest.severity
+        let severity = digest.severity
+        var common = digest.entries.count > 1 ? digest.commonLabels : []
+        if Self.isOfObjects(common) { common.removeAll(where: Self.namesExporter) }
+        shared = Self.fitting(Self.sorted(common.filter { Self.isShown($0, severity, settings) }, by: Self.order))
         sharedNames = Set(shared.map(\.name))
     }
 
@@ -29,7 +34,21 @@ package struct LabelTable: Sendable {
         let pairs = alert.labels.pairs.filter {
             !sharedNames.contains($0.name) && Self.isShown($0, severity, settings)
         }
-        return Self.sorted(pairs, by: settings.shownLabels.isEmpty ? Self.order : settings.shownLabels)
+        guard settings.shownLabels.isEmpty else { return Self.sorted(pairs, by: settings.shownLabels) }
+        let isOfObjects = Self.isOfObjects(alert.labels.pairs)
+        let ofExporter = pairs.filter { isOfObjects && Self.namesExporter($0) }
+        return Self.sorted(pairs.filter { !ofExporter.contains($0) }, by: Self.order) + ofExporter
+    }
+
+    /// Its alerts are about objects, and their `pod`, `container` and `service` can be its own.
+    private static let objectExporter = "kube-state-metrics"
+
+    private static func isOfObjects(_ pairs: [Labels.Pair]) -> Bool {
+        pairs.contains { $0.name == "job" && $0.value.hasSuffix(objectExporter) }
+    }
+
+    private static func namesExporter(_ pair: Labels.Pair) -> Bool {
+        pair.name == "instance" || pair.value.contains(objectExporter)
     }
 
     /// `All 50 alerts have cluster = prod-eu · job = node`; nil if they share no label.
@@ -39,24 +58,15 @@ package struct LabelTable: Sendable {
     }
 
     private static func phrase(_ pair: Labels.Pair) -> String {
-        Escape.text(pair.name, limit: 60).string + " = " + Escape.text(pair.value, limit: 120).string
-    }
-
-    private static func shared(by alerts: [Alert]) -> [Labels.Pair] {
-        guard alerts.count > 1, let first = alerts.first else { return [] }
-        var pairs = first.labels.pairs
-        for alert in alerts.dropFirst() where !pairs.isEmpty {
-            let labels = alert.labels
-            pairs.removeAll { labels[$0.name] != $0.value }
-        }
-        return sorted(pairs, by: order)
+        Escape.text(pair.name, limit: 60).string + " = " + Escape.value(pair.value, in: .text, limit: 120).string
     }
 
     /// The labels that fit the line in full; the others stay in the fields.
     private static func fitting(_ pairs: [Labels.Pair]) -> [Labels.Pair] {
         var remaining = lineLimit
         return pairs.filter { pair in
-            guard !Escape.text(pair.name, limit: 60).isShortened, !Escape.text(pair.value, limit: 120).isShortened
+            guard !Escape.text(pair.name, limit: 60).isShortened,
+                !Escape.value(pair.value, in: .text, limit: 120).isShortened
             else { return false }
             remaining -= phrase(pair).utf16.count + 3
             return remaining >= 0
@@ -75,6 +85,7 @@ package struct LabelTable: Sendable {
 
     private static func sorted(_ pairs: [Labels.Pair], by order: [String]) -> [Labels.Pair] {
         let known = order.flatMap { name in pairs.filter { $0.name == name } }
-        return known + pairs.filter { !order.contains($0.name) }
+        let rest = pairs.filter { !order.contains($0.name) && !last.contains($0.name) }
+        return known + rest + last.filter { !order.contains($0) }.flatMap { name in pairs.filter { $0.name == name } }
     }
 }

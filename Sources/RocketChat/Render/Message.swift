@@ -24,6 +24,16 @@ package struct Message: Sendable, Equatable {
         /// Never empty, because mobile clients parse the title instead of an empty text.
         package var text: String
         package var fields: [Field] = []
+        /// Buttons for links that no client's markup supports.
+        package var buttons: [Button] = []
+        /// Folded to its title. Phones show other attachments above the text.
+        package var isCollapsed = false
+    }
+
+    /// A link as a button below an attachment.
+    package struct Button: Sendable, Equatable {
+        package var text: String
+        package var url: String
     }
 
     /// A label and its value, shown in an attachment's table.
@@ -96,8 +106,25 @@ extension Message.Attachment {
                 writer.key("fields")
                 writer.array(fields) { $1.write(to: &$0) }
             }
+            if !buttons.isEmpty {
+                writer.key("actions")
+                writer.array(buttons) { $1.write(to: &$0) }
+            }
             writer.key("collapsed")
-            writer.bool(false)
+            writer.bool(isCollapsed)
+        }
+    }
+}
+
+extension Message.Button {
+    fileprivate func write(to writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.key("type")
+            writer.string("button")
+            writer.key("text")
+            writer.string(text)
+            writer.key("url")
+            writer.string(url)
         }
     }
 }

@@ -3,15 +3,15 @@ import Posting
 
 extension MessageBanner {
     /// The text after the severity's word; empty if the banner is.
-    var words: String {
+    func words(zone: DisplayZone) -> String {
         var words = isTest ? " TEST" : ""
         if let rerouted {
             let why = reroute == .hookDoesNotWork ? "whose hook does not work" : "whose room refuses it"
-            words += " (rerouted from \(rerouted), \(why))"
+            words += " (rerouted from \(Escape.text(rerouted, limit: 80, startsLine: false).string), \(why))"
         }
         if let replayed {
             let since = isOver ? ", resolved since" : ""
-            words += " (replayed, accepted \(replayed.day) \(replayed.clock) UTC\(since))"
+            words += " (replayed, accepted \(zone.moment(replayed))\(since))"
         }
         return words
     }

@@ -30,10 +30,14 @@ enum FuzzTargets {
         var alerts = 0
         for notification in batch.notifications {
             guard let payload = try? parser.decode(notification.body) else { fatalError("a part cannot be read") }
-            alerts += payload.alerts.count
-            let renderer = MessageRenderer(settings: PostingSettings().renderSettings)
-            _ = renderer.render(payload, severity: notification.severity, now: now).map { $0.json() }
-            _ = renderer.renderPlain(payload, severity: notification.severity, now: now).map { $0.json() }
+            alerts += payload.alerts.count + payload.countedAlerts.values.reduce(0) { $0 + $1.total }
+            for annotations in AnnotationMarkup.allCases {
+                var settings = PostingSettings().renderSettings
+                settings.annotations = annotations
+                let composer = MessageComposer(
+                    payload, severity: notification.severity, settings: settings, now: now)
+                _ = (composer.message().json(), composer.plainMessage().json())
+            }
         }
         precondition(alerts == batch.alerts, "alerts were lost")
     }

@@ -7,6 +7,7 @@ import Testing
 @testable import Alerts
 @testable import Posting
 @testable import Relay
+@testable import RocketChat
 @testable import Support
 
 private let hook = "https://chat.example.com/hooks/id/token"
@@ -116,6 +117,32 @@ private func read(
         #expect(configuration.hook(for: .info).url == Secret(hook + "2"))
         let single = try read(["ROCKETCHAT_WEBHOOK_CRITICAL": hook])
         #expect(Severity.allCases.allSatisfy { single.hook(for: $0).url == Secret(hook) })
+    }
+
+    @Test func textLimitBeyondTheParsersIsAWarning() throws {
+        let valid = ["ROCKETCHAT_WEBHOOK_CRITICAL": hook]
+        func warning(_ limit: String) throws -> ConfigurationProblem? {
+            try read(valid.merging(["RELAY_TEXT_LIMIT": limit]) { $1 }).warnings.first { $0.key == "RELAY_TEXT_LIMIT" }
+        }
+        #expect(try warning("10001")?.description.contains("Rocket.Chat 9.0 shows a text without links") == true)
+        #expect(try warning("10000") == nil)
+    }
+
+    @Test(arguments: ["Europe/Nowhere", "Europe", "/etc/localtime", "../../etc/passwd", "Europe/Berlin ;", ":UTC"])
+    func timezoneMustBeInTheDatabase(name: String) {
+        let error = #expect(throws: ConfigurationError.self) {
+            try read(["ROCKETCHAT_WEBHOOK_CRITICAL": hook, "RELAY_TIMEZONE": name])
+        }
+        #expect(error?.description.contains("RELAY_TIMEZONE") == true)
+    }
+
+    @Test func timezoneAndAnnotationsReachTheRenderer() throws {
+        let values = ["RELAY_TIMEZONE": "Europe/Berlin", "RELAY_ANNOTATIONS": "markdown"]
+        let changed = try read(values.merging(["ROCKETCHAT_WEBHOOK_CRITICAL": hook]) { $1 })
+        #expect(changed.posting.renderSettings.zone == .process)
+        #expect(changed.posting.renderSettings.annotations == .markdown)
+        let standard = try read(["ROCKETCHAT_WEBHOOK_CRITICAL": hook])
+        #expect(standard.posting.renderSettings.zone == .utc && standard.posting.renderSettings.annotations == .text)
     }
 
     /// `relay render` may run as a user who cannot read the hooks.

@@ -132,6 +132,7 @@ private let hook = "https://chat.example.com/hooks/id/token"
     /// The settings that the program applies at its start only.
     private static let appliedAtStart: Set = [
         "RELAY_LISTEN", "RELAY_STORAGE_PATH", "RELAY_DEDUPE_WINDOW", "RELAY_JOURNAL_LIMIT", "LOG_FORMAT",
+        "RELAY_TIMEZONE",
         "RELAY_MAX_BODY_SIZE", "RELAY_MAX_HEADER_SIZE", "RELAY_MAX_HEADER_FIELDS", "RELAY_MAX_CONNECTIONS",
         "RELAY_MAX_CONNECTIONS_PER_ADDRESS", "RELAY_MEMORY_LIMIT", "RELAY_IDLE_TIMEOUT", "RELAY_REQUEST_TIMEOUT",
         "RELAY_REPLY_TIMEOUT",
@@ -150,6 +151,7 @@ private let hook = "https://chat.example.com/hooks/id/token"
             "RELAY_CLIENT_KEY_FILE": key, "RELAY_TLS_CERT_FILE": certificate, "RELAY_TLS_KEY_FILE": key,
             "RELAY_TLS_CLIENT_CA_FILE": certificate, "RELAY_SEVERITY_DEFAULT": "info", "RELAY_FAILOVER": "false",
             "RELAY_THREADS": "true", "RELAY_ENABLE_RELOAD": "true", "LOG_LEVEL": "debug", "LOG_FORMAT": "json",
+            "RELAY_TIMEZONE": "Europe/Berlin", "RELAY_ANNOTATIONS": "markdown",
         ]
         for name in ["CRITICAL", "WARNING", "INFO", "FALLBACK"] {
             samples["ROCKETCHAT_WEBHOOK_\(name)"] = hook + "2"

@@ -69,18 +69,18 @@ import Testing
                 rendered += 1
                 for now in moments {
                     for textLimit in [500, 1_000_000] {
-                        let renderer = MessageRenderer(settings: RenderSettings(textLimit: textLimit))
-                        #expect(!renderer.render(payload, severity: notification.severity, now: now).isEmpty)
-                        #expect(!renderer.renderPlain(payload, severity: notification.severity, now: now).isEmpty)
+                        let composer = MessageComposer(
+                            payload, severity: notification.severity, settings: RenderSettings(textLimit: textLimit),
+                            now: now)
+                        #expect(!composer.message().text.isEmpty && !composer.plainMessage().text.isEmpty)
                     }
                 }
             }
         }
         #expect(rendered > 150, "too few bodies were accepted for a meaningful test")
-        let folded = DigestRenderer(digest, settings: RenderSettings())
         for now in moments {
-            #expect(!folded.message(now: now, banner: MessageBanner()).text.isEmpty)
-            #expect(!folded.plainMessage(now: now, banner: MessageBanner()).text.isEmpty)
+            let folded = MessageComposer(digest, settings: RenderSettings(), now: now)
+            #expect(!folded.message().text.isEmpty && !folded.plainMessage().text.isEmpty)
         }
     }
 
@@ -94,8 +94,8 @@ import Testing
         var raw = payload
         raw.truncatedAlerts = .max
         for _ in 0..<4 { digest.add(raw) }
-        let folded = DigestRenderer(digest, settings: RenderSettings(textLimit: .max))
-        #expect(folded.message(now: .now(), banner: MessageBanner()).text.contains("CRITICAL"))
+        let folded = MessageComposer(digest, settings: RenderSettings(textLimit: .max), now: .now())
+        #expect(folded.message().text.contains("CRITICAL"))
     }
 
     @Test func everyResponseHeaderGivesAWaitInRange() throws {

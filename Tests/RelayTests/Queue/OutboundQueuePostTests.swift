@@ -57,12 +57,12 @@ import Testing
     // MARK: Parts
 
     @Test func severalPartsStayUntilTheNextBatch() async throws {
-        let bench = try QueueBench()
-        let large = try bench.journal.append(
-            "A0", "A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8", "A9", "B0", "B1", "B2")
-        #expect(try await bench.compose(large, form: .reduced).parts == 2)
+        var bench = try QueueBench()
+        bench.settings.usesThreads = true
+        let resolve = try bench.journal.append("A", status: .resolved)
+        #expect(try await bench.compose(resolve, thread: "thread1").parts == 2)
         for part in [0, 1, 1, 0] { #expect(try await bench.post(part).result == .delivered(messageID: nil)) }
-        #expect(bench.room.posts.map { $0.attachments?.count } == [12, 1, 1, 12])
+        #expect(bench.room.posts.map(\.tmid) == [nil, "thread1", "thread1", nil])
         for part in [2, -1, .max, .min] { #expect(try await bench.post(part).result == .notSent) }
         #expect(bench.room.requests.count == 4 && bench.journal.commits.count == 4)
     }

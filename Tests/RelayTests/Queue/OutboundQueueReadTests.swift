@@ -85,7 +85,7 @@ import Testing
         #expect(manifest.entries == notifications.map { DeliveryBatch.Entry($0) })
         #expect(manifest.foldedAlerts == 4 && manifest.parts == 1)
         let post = try #require(try await bench.show(manifest).first)
-        #expect(post.text.contains("2 firing, 1 flapped in 1 group"))
+        #expect(post.text.contains("2 firing: ") && post.text.contains("; 1 flapped: "))
         #expect(post.text.contains("3 notifications folded into one message"))
     }
 

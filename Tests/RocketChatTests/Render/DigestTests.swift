@@ -7,10 +7,20 @@ import Testing
 @Suite struct DigestTests {
     private let now = Timestamp.start.plus(600)
 
-    private func digest(_ payloads: [Payload], settings: RenderSettings = RenderSettings()) -> DigestRenderer {
+    private func digest(_ payloads: [Payload]) -> Digest {
         var digest = Digest(severity: .critical)
         for payload in payloads { digest.add(payload) }
-        return DigestRenderer(digest, settings: settings)
+        return digest
+    }
+
+    private func message(
+        _ payloads: [Payload], settings: RenderSettings = RenderSettings(), banner: MessageBanner = MessageBanner()
+    ) -> Message {
+        MessageComposer(digest(payloads), settings: settings, now: now, banner: banner).message()
+    }
+
+    private func plain(_ payloads: [Payload], settings: RenderSettings = RenderSettings()) -> Message {
+        MessageComposer(digest(payloads), settings: settings, now: now).plainMessage()
     }
 
     /// A payload with its own group for each number.
@@ -32,114 +42,110 @@ import Testing
     }
 
     @Test func fewAlertsAreShownInFullWorstFirst() {
-        let message = digest([
+        let message = message([
             group(1, [alert(1, .resolved, end: now)]), group(2, [alert(2)]), group(3, [alert(3, name: "DiskFull")]),
-        ]).message(now: now, banner: .init())
+        ])
         #expect(
             message.text == """
-                🔴 CRITICAL 2 firing, 1 resolved in 3 groups: HostDown (2), DiskFull (1)
-                3 notifications folded into one message, to keep to the room's limit
+                🔴 CRITICAL 2 firing: DiskFull, HostDown in `prod-eu`; \
+                1 resolved: HostDown on `web-1:9100` in `prod-eu`
+                All 3 alerts have cluster = `prod-eu` · job = `node`
+                3 notifications folded into one message (3 groups), to keep to the room's limit
                 """)
         #expect(
             message.attachments.map(\.title) == [
-                "DiskFull on web-3:9100 - firing", "HostDown on web-2:9100 - firing",
-                "HostDown on web-1:9100 - resolved",
+                "FIRING DiskFull on web-3:9100", "FIRING HostDown on web-2:9100", "RESOLVED HostDown on web-1:9100",
             ])
     }
 
     @Test func waitingFiringAndItsResolveAreOneLine() throws {
-        let message = digest([
+        let message = message([
             group(1, [alert(1)]), group(2, [alert(2)]),
             group(1, [alert(1, .resolved, end: .start.plus(12))]),
-        ]).message(now: now, banner: .init())
-        #expect(message.text.hasPrefix("🔴 CRITICAL 1 firing, 1 flapped in 2 groups: HostDown (2)"))
-        #expect(message.attachments.map(\.title) == ["HostDown on web-2:9100 - firing", "1 flapped while this waited"])
-        #expect(try #require(message.attachments.last).text.hasSuffix("flapped, 12 s"))
+        ])
+        #expect(
+            message.text.hasPrefix("🔴 CRITICAL 1 firing: HostDown on `web-2:9100` in `prod-eu`; 1 flapped: HostDown"))
+        #expect(
+            message.attachments.map(\.title) == ["FIRING HostDown on web-2:9100", "1 more flapped while this waited"])
+        #expect(message.attachments[1].text == "HostDown (1): web-1:9100")
     }
 
     @Test func repeatsOfTheSameFiringAreOne() {
-        let message = digest([group(1, [alert(1)]), group(1, [alert(1)]), group(1, [alert(1)])])
-            .message(now: now, banner: .init())
-        #expect(message.text.hasPrefix("🔴 CRITICAL 1 firing in 1 group: HostDown (1)\n3 notifications"))
+        let message = message([group(1, [alert(1)]), group(1, [alert(1)]), group(1, [alert(1)])])
+        #expect(message.text.hasPrefix("🔴 CRITICAL firing for 10 m: HostDown on `web-1:9100`"))
+        #expect(message.text.hasSuffix("\n3 notifications folded into one message, to keep to the room's limit"))
         #expect(message.attachments.count == 1)
     }
 
     @Test func alertThatFiresAgainIsFiring() {
-        let digest = digest([
+        let payloads = [
             group(1, [alert(1)]), group(1, [alert(1, .resolved, end: .start.plus(12))]),
             group(1, [alert(1, start: .start.plus(60))]),
-        ])
-        #expect(digest.entries.values.map(\.state) == [.firing])
-        let text = digest.plainMessage(now: now, banner: .init()).text
-        #expect(text.contains("flapped before"))
+        ]
+        #expect(digest(payloads).entries.values.map(\.state) == [.firing])
+        #expect(plain(payloads + [group(2, (2...9).map { alert($0) })]).text.contains("1 flapped before"))
     }
 
     @Test func theSameAlertInTwoGroupsIsTwo() {
         #expect(digest([group(1, [alert(1)]), group(2, [alert(1)])]).entries.count == 2)
     }
 
-    /// Counts the alerts of a message: the title of a summary block begins with its number, other blocks count as 1.
+    /// Counts the alerts of a message: the title of a list begins with its number, other attachments count as 1.
     private func countAlerts(_ message: Message) -> Int {
         message.attachments.reduce(0) { $0 + (Int($1.title.prefix { $0.isNumber }) ?? 1) }
     }
 
-    @Test(arguments: [1, 20, 21, 45, 200, 25_000])
+    @Test(arguments: [1, 5, 6, 45, 200, 25_000])
     func everyAlertIsShownOrCounted(count: Int) {
-        let digest = digest((0..<count).map { group($0 / 5, [alert($0, name: "Alert\($0 % 11)")]) })
-        #expect(digest.alerts == count && digest.notifications == count)
-        let message = digest.message(now: now, banner: .init())
+        let payloads = (0..<count).map { group($0 / 5, [alert($0, name: "Alert\($0 % 11)")]) }
+        #expect(digest(payloads).alerts == count && digest(payloads).notifications == count)
+        let message = message(payloads)
         #expect(countAlerts(message) == count)
-        #expect(message.text.contains(" \(count) firing in "))
+        #expect(message.text.contains(count == 1 ? " firing for " : " \(count) firing: "))
         #expect(message.text.utf16.count <= 4_500 && message.json().count <= 900_000)
         #expect(message.attachments.allSatisfy { $0.text.utf16.count <= 4_500 && !$0.text.isEmpty })
     }
 
-    @Test func alertsOfAGroupAreAdjacent() {
-        let message = digest((0..<20).map { group($0 % 3, [alert($0)]) }).message(now: now, banner: .init())
-        let groups = message.attachments.map { attachment in
-            (Int(attachment.title.drop { !$0.isNumber }.prefix { $0.isNumber }) ?? -1) % 3
+    @Test func oneGroupAndManyLookAlike() {
+        let alerts = (0..<61).map { alert($0, name: "Alert\($0 % 3)") }
+        let one = message([group(1, alerts)])
+        let many = message(alerts.map { group($0.fingerprint.hashValue, [$0]) })
+        #expect(one.attachments.count == many.attachments.count && countAlerts(one) == countAlerts(many))
+        let kinds = { (message: Message) in Set(message.attachments.map { $0.title.split(separator: " ")[1] }) }
+        #expect(kinds(one) == kinds(many))
+    }
+
+    @Test func firstOfEachNameIsKeptInFull() {
+        var payloads = [group(0, [alert(0, name: "Rare")])]
+        payloads += (1...1_000).map { group($0, [alert($0)]) }
+        let digest = digest(payloads)
+        #expect(digest.details.values.contains { $0.alert.displayName == "Rare" } && digest.details.count < 128)
+    }
+
+    @Test func alertsWithoutFingerprintsStayApart() {
+        let alerts = (0..<3).map { number in
+            var alert = alert(number)
+            alert.fingerprint = ""
+            return alert
         }
-        let changes = zip(groups, groups.dropFirst()).filter { $0 != $1 }
-        #expect(changes.count == 2)
+        #expect(digest([group(1, alerts)]).entries.count == 3)
     }
 
     @Test(arguments: [100, 700, 5_000])
-    func plainTextKeepsTheLimitAndCountsTheRest(limit: Int) {
+    func plainTextKeepsTheLimitAndCountsTheRest(limit: Int) throws {
         let settings = RenderSettings(textLimit: max(limit, 1_000), maxBodyBytes: 20_000)
-        let digest = digest((0..<300).map { group($0, [alert($0, name: "Alert\($0 % 30)")]) }, settings: settings)
-        let message = digest.plainMessage(now: now, banner: .init())
+        let message = plain((0..<300).map { group($0, [alert($0, name: "Alert\($0 % 30)")]) }, settings: settings)
         #expect(message.attachments.isEmpty && message.emoji == nil)
         #expect(message.text.utf16.count <= settings.textBudget)
-        let lines = message.text.split(separator: "\n")
-        let shown = lines.count { $0.contains(" on web-") }
-        #expect(lines.contains { $0.hasPrefix("\(300 - shown) more alerts") })
-    }
-
-    @Test func smallerLimitsMakeASmallerMessage() {
-        let alerts = (0..<20).map { number in
-            var alert = alert(number)
-            alert.annotations = ["description": String(repeating: "long text ", count: 300)]
-            return alert
-        }
-        let small = RenderSettings(textLimit: 2_500, maxBodyBytes: 16_384)
-        let digest = digest([group(1, alerts)], settings: small)
-        let message = digest.message(now: now, banner: .init())
-        #expect(message.json().count <= 16_384)
-        #expect(countAlerts(message) == 20)
+        let cards = message.text.matches(of: /\ - Firing since/).count
+        let lines = message.text.matches(of: /(\d+)(?: more)? firing:\n/).compactMap { Int($0.1) }.reduce(0, +)
+        let counted = message.text.matches(of: /(\d+) more alerts are only counted:\s/).compactMap { Int($0.1) }
+        #expect(cards + lines + counted.reduce(0, +) == 300)
     }
 
     @Test func reroutedMessageNamesItsOriginalRoom() {
         let banner = MessageBanner(rerouted: "critical")
         let words = "CRITICAL (rerouted from critical, whose hook does not work) "
-        #expect(digest([group(1, [alert(1)])]).message(now: now, banner: banner).text.contains(words))
-        let single = MessageRenderer(settings: RenderSettings())
-            .render(group(1, [alert(1)]), severity: .critical, now: now, banner: banner)
-        #expect(single.first?.text.contains(words) == true)
+        #expect(message([group(1, [alert(1)])], banner: banner).text.contains(words))
     }
-}
-
-extension DigestRenderer {
-    fileprivate var entries: [Digest.Key: Digest.Entry] { digest.entries }
-    fileprivate var alerts: Int { digest.alerts }
-    fileprivate var notifications: Int { digest.notifications }
 }

@@ -1,7 +1,28 @@
 /// Values that would ping, format, link or be refused if Rocket.Chat received them unescaped.
 enum HostileCorpus {
     static let values: [String] =
-        mentions + links + emphasis + blocks + formulas + emojis + controls + syntax + captured
+        mentions + links + emphasis + blocks + formulas + emojis + controls + syntax + captured + words + names
+
+    /// Names and addresses that a person copies.
+    static let names = [
+        "web-1.prod.com", "web-01.example.com:9100", "10.0.0.1", "10.0.0.1:9100", "[::1]:9090", "[2001:db8::5]:9100",
+        "2001:db8:cafe::1", "fe80::1%eth0", "localhost:9090", "node-1.eu_west_1.prod", "http_requests_total", "_tmp",
+        "__name__", "v1.2.3", "5.0_beta_2", "10.0.1.*", "web-*.prod", "00:1b:44:11:3a:b7", "00:ab:cd:ef:00:01",
+        "arn:aws:rds:eu-west-1:db", "C:\\_tmp\\a_b", "/var/lib/__data__/x", "code=~\"5..\"", "a<b", "R&D-db", "x~1",
+        "~root", "#channel-1", "@bot", "k8s.pod/name", "db_1@host", "rate(x{a=~\"b.*\"}[5m])", "8)", "README.md",
+        "$HOME", "a|b", "||", "+4915112345678", "web-foo_bar_1", "\u{E9}_x_",
+    ]
+
+    private static let words = [
+        "Disk on `web-1.prod.com` is full", "**web-1.prod.com** is down", "10.0.1.* and 10.0.2.*", "5.0_beta_2",
+        "code=~\"5..\" or code=~\"4..\"", "Error:`cmd` failed", "Status:*down*", "value=`5`; limit=`7`", "=\\ :\\ >:\\",
+        "(slot 8), degraded", "B), C)", "a\n8)\nb", "\\_tmp", "C:\\_tmp\\a_b", "<no value>", "%!f(string=x)", "&amp;",
+        "x > 5 && y < 3", "> 90 %", "up{a=\"b\"} == 0", "rate(x[5m]) > 0.5", "see (https://e.com/a_b).",
+        "https://e.com/a_b_c", "https://e.com/a*b", "http://[::1]:9090/g", "- a\n- b\n1. c\n2) d",
+        "  indented\n    more",
+        "a\u{AD}b\u{61C}c\u{180E}d\u{2061}e\u{115F}f\u{3164}g\u{FFA0}h\u{E0041}i", "www.evil.example", "x www.y.z",
+        "1. ", "12.", "~5 minutes", "a :fire: b", "a:fire:b", "x:100:y", "ok :) .", "(*x*)", "(_a_)", "\"*x*\"",
+    ]
 
     private static let mentions = [
         "@all", "@here", "@channel", "@admin please", "(@all)", "\\@all", ">@all", "`@all`", "x @all y", "@@all",

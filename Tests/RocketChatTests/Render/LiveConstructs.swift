@@ -1,25 +1,59 @@
+import ChatMarkup
 import Foundation
 
-/// Finds what Rocket.Chat would make more than plain text of, by the rules of docs/rocketchat.md sections 3.4
-/// and 3.7; written against those rules, not against the code that escapes.
+/// Finds what a client of Rocket.Chat would make of a text that is not meant: everything but inline code and links that
+/// say where they lead. The readers of `ChatMarkup` are compared with Rocket.Chat's own.
 enum LiveConstructs {
     enum Reader: CaseIterable {
-        /// The server's parser of `text`; mobile reads attachments with it too.
+        /// The message's `text`, in all versions of the server.
         case messageParser
-        /// The web client's reader of attachment texts and field values.
-        case marked
-        /// A title. Some clients show it unparsed, so it must not hold escapes either.
-        case title
+        /// An attachment's text and field values, in the web client and the mobile app.
+        case attachment
+        /// The title of a field, in the web client.
+        case fieldTitle
+
+        var dialects: [MarkupDialect] {
+            switch self {
+            case .messageParser: TextGrammar.allCases.map { .text($0) }
+            case .attachment: [.webAttachment, .webInline, .mobileAttachment]
+            case .fieldTitle: [.webInline]
+            }
+        }
     }
 
     static func find(in text: String, reader: Reader) -> [String] {
-        let visible = unescaped(text, reader: reader)
-        let rules = anywhere + (reader == .title ? [] : links)
-        var found = names(of: rules, matching: visible)
-        found += names(of: reader == .title ? rawRules + [visibleEscape] : rawRules, matching: text)
-        found += lines(of: visible).flatMap(lineConstructs)
-        found += emoticons(in: visible)
-        return found
+        let live = reader.dialects.flatMap { dialect in
+            MarkupDocument(text, as: dialect).constructs.filter { !isHarmless($0, reader) }
+                .map { "\($0.kind.rawValue) \($0.text.prefix(40).debugDescription) in \(dialect)" }
+        }
+        return live + rawRules.filter { $0.matches(text) }.map(\.name)
+    }
+
+    private static func isHarmless(_ construct: LiveConstruct, _ reader: Reader) -> Bool {
+        switch construct.kind {
+        // The web client replaces emoji in code, and up to 7.7 shows HTML's characters as entities.
+        case .code: reader == .messageParser || !isChangedInCode(construct.text)
+        case .link: isOwnAddress(construct)
+        case .bigEmoji, .emoji: isOwnEmoji(construct)
+        default: false
+        }
+    }
+
+    /// Whether it is a character of the sender, or a group of an address that is no name of an emoji.
+    static func isOwnEmoji(_ construct: LiveConstruct) -> Bool {
+        let names: Set = [":a:", ":b:", ":ab:", ":abc:", ":abcd:", ":bed:", ":bee:", ":cd:", ":100:", ":1234:"]
+        let isGroup = construct.text.wholeMatch(of: /:[0-9A-Fa-f]+:/) != nil && !names.contains(construct.text)
+        return isGroup || construct.text.unicodeScalars.allSatisfy { !$0.isASCII }
+    }
+
+    private static func isChangedInCode(_ code: String) -> Bool {
+        code.contains { "<>&".contains($0) } || code.contains(/:(?![0-9A-Fa-f]+:)[0-9A-Za-z_+-]+:/)
+            || code.contains(/\s(8\)|:\)|:\(|;\)|:D)(?=[\s,.!?])/)
+    }
+
+    /// Whether a link's text is its address, which may have a scheme in addition.
+    static func isOwnAddress(_ link: LiveConstruct) -> Bool {
+        ["", "//", "http://", "mailto:", "tel:"].contains { $0 + link.text == link.url }
     }
 
     private struct Rule {
@@ -32,79 +66,20 @@ enum LiveConstructs {
             expression = try! NSRegularExpression(pattern: pattern)
         }
 
-        func matches(_ text: NSString) -> Bool {
-            expression.firstMatch(in: text as String, range: NSRange(location: 0, length: text.length)) != nil
+        func matches(_ text: String) -> Bool {
+            let text = text as NSString
+            return expression.firstMatch(in: text as String, range: NSRange(location: 0, length: text.length)) != nil
         }
     }
 
-    /// Replaces a character that a backslash escapes.
-    private static let inert = "\u{E000}"
-
-    private static func unescaped(_ text: String, reader: Reader) -> String {
-        switch reader {
-        case .messageParser: replacing(#"\\[*_~`#.]"#, in: text)
-        case .marked: replacing(#"\\[!-/:-@\[-`{-~]"#, in: text)
-        case .title: text
-        }
-    }
-
-    private static let anywhere: [Rule] = [
-        Rule("mention", #"@+[\p{L}\p{N}_.-]"#), Rule("channel", #"#[\p{L}\p{N}_.-]"#), Rule("bracket", #"\["#),
-        Rule("bold", #"\*[^*\n]+\*"#), Rule("strike", #"~[^~\n]+~"#), Rule("code", #"`[^`\n]+`"#),
-        Rule("fence", "```|~~~"),
-        Rule("italic at a word's edge", #"(?<![A-Za-z0-9_])_[^\n]*_"#),
-        Rule("italic inside a word", #"[^\sA-Za-z0-9_()\[\]:!|][A-Za-z0-9]+_[A-Za-z0-9]*_"#),
-        Rule("KaTeX", #"\\[(\[]|\$\$"#), Rule("emoji", #":[0-9A-Za-z_+.-]+:"#), Rule("spoiler", #"\|\|"#),
-        Rule("Slack link", #"<[^>|\s]+\|"#), Rule("timestamp", "<t:"), Rule("tag", "<[A-Za-z/!]"),
-        Rule("colour", "color:#[0-9A-Fa-f]"),
-    ]
-
-    private static let links: [Rule] = [
-        Rule("URL", "://"), Rule("domain", #"[\p{L}\p{N}_-]\.\p{L}{2}"#), Rule("address", #"\d+\.\d+\.\d+\.\d"#),
-        Rule("e-mail", #"[\p{L}\p{N}]@[\p{L}\p{N}]"#), Rule("phone", #"\+\(?\d"#),
-    ]
-
-    /// Older servers match the text before they unescape it.
+    /// What older servers find in the whole text, code included, and what no text may contain.
     private static let rawRules: [Rule] = [
         Rule("raw mention", #"(?:^|\s|>)@[\p{L}\p{N}_.-]"#), Rule("raw channel", #"(?:^|\s|>)#[\p{L}\p{N}_.-]"#),
-        Rule("control", "[\\x{00}-\\x{09}\\x{0B}-\\x{1F}\\x{7F}-\\x{9F}\\x{2028}\\x{2029}\\x{202A}-\\x{202E}]"),
+        Rule("control", #"[\x{00}-\x{09}\x{0B}-\x{1F}\x{7F}-\x{9F}\x{2028}\x{2029}]"#),
         Rule("run of brackets", #"([(\[{<>}\])])\1{12}"#),
+        Rule(
+            "invisible",
+            #"[\x{AD}\x{61C}\x{115F}\x{1160}\x{180E}\x{200B}\x{200E}\x{200F}\x{202A}-\x{202E}\x{2060}-\x{206F}"#
+                + #"\x{3164}\x{FEFF}\x{FFA0}\x{FFF9}-\x{FFFB}\x{E0000}-\x{E007F}]"#),
     ]
-
-    private static let blocks: [Rule] = [
-        Rule("heading", #"^ {0,3}#{1,6}(\s|$)"#), Rule("quote", "^ *>"), Rule("list", #"^ {0,3}[-+*](\s|$)"#),
-        Rule("numbered list", #"^ {0,3}\d+[.)](\s|$)"#), Rule("indented code", "^( {4}|\t)"),
-        Rule("rule", #"^ *([-=_*] *){2,}$"#),
-        Rule("table", #"^[ |:]*-[ |:-]*$"#), Rule("table row", #"^\|"#),
-    ]
-
-    private static func lines(of text: String) -> [String] {
-        text.components(separatedBy: "\n")
-    }
-
-    private static func lineConstructs(_ line: String) -> [String] {
-        names(of: blocks, matching: line)
-    }
-
-    private static func emoticons(in text: String) -> [String] {
-        text.split(whereSeparator: \.isWhitespace).map(String.init).filter(knownEmoticons.contains)
-    }
-
-    private static let knownEmoticons: Set<String> = [
-        "<3", "</3", ":D", ":-D", "=D", ">:)", ">;)", "':)", "':-D", ":')", "O:-)", "0:3", ":)", ":-)", "=]", ":]",
-        ";)", "*-)", "*)", ";D", ":*", ":-*", ":P", ":-b", ">:P", "X-P", "B-)", "8)", "8-D", ">:[", ":(", "=(", ":-/",
-        ":/", ":\\", "=/", ":L", ">.<", ":'(", ";(", ">:(", ":@", ":$", "D:", "'=(", ":X", "=#", "-_-", "-___-", "O_O",
-        ":-O", "#)", "%-)", "X)", "(y)", "*\\0/*", "\\O/",
-    ]
-
-    private static let visibleEscape = Rule("visible escape", #"\\[*_~`#.]"#)
-
-    private static func names(of rules: [Rule], matching text: String) -> [String] {
-        let text = text as NSString
-        return rules.filter { $0.matches(text) }.map(\.name)
-    }
-
-    private static func replacing(_ pattern: String, in text: String) -> String {
-        text.replacingOccurrences(of: pattern, with: inert, options: .regularExpression)
-    }
 }

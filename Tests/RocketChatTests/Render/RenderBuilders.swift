@@ -51,11 +51,20 @@ extension Payload {
     }
 }
 
-extension MessageRenderer {
-    /// Renders ten minutes after the alerts began.
-    func render(
-        _ alerts: [Alert], severity: Severity = .critical, now: Timestamp = .start.plus(600)
-    ) -> [Message] {
-        render(.make(alerts: alerts), severity: severity, now: now)
+extension Message {
+    /// Composes one notification ten minutes after the alerts began.
+    static func composed(
+        _ alerts: [Alert], severity: Severity = .critical, settings: RenderSettings = RenderSettings(),
+        now: Timestamp = .start.plus(600)
+    ) -> Message {
+        MessageComposer(.make(alerts: alerts), severity: severity, settings: settings, now: now).message()
+    }
+
+    /// The same without attachments.
+    static func plain(
+        _ alerts: [Alert], severity: Severity = .critical, settings: RenderSettings = RenderSettings(),
+        now: Timestamp = .start.plus(600)
+    ) -> Message {
+        MessageComposer(.make(alerts: alerts), severity: severity, settings: settings, now: now).plainMessage()
     }
 }

@@ -49,7 +49,7 @@ import Testing
             Alert.make(status: .resolved, labels: ["alertname": value, "instance": value, "cluster": value]),
             Alert.make(status: .resolved, labels: ["alertname": "DiskFull", "instance": value]),
         ]
-        let subjects = [Headline.subject(of: alerts), Headline.subject(of: [alerts[0]])]
+        let subjects = [AlertNames.subject(of: alerts), AlertNames.subject(of: [alerts[0]])]
         let lines = text(subjects, of: 9).split(separator: "\n", omittingEmptySubsequences: false)
         #expect(lines.count == 4, "a subject is one line")
         // The note adds the dash.

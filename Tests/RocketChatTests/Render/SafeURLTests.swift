@@ -17,20 +17,39 @@ import Testing
         ("https://a/\"<>|\\^`*~'!$@", "https://a/%22%3C%3E%7C%5C%5E%60%2A%7E%27%21%24%40"),
         ("https://a/100%", "https://a/100%25"), ("https://a/%zz%41", "https://a/%25zz%41"),
         ("https://a/\u{E4}", "https://a/%C3%A4"), ("  https://a/b\n", "https://a/b"),
-        ("http://b\u{FC}ro.example/", "http://b%C3%BCro.example/"),
+        ("http://b\u{FC}ro.example/", "http://b%C3%BCro.example/"), ("HTTP://A.b/C", "http://A.b/C"),
+        ("Https://[2001:DB8::1]:9090/g", "https://[2001:DB8::1]:9090/g"),
     ])
     func linkDelimitersArePercentEncoded(raw: String, encoded: String) {
         #expect(SafeURL(raw, limit: 500)?.string == encoded)
     }
 
     @Test(arguments: [
-        "", " ", "/relative", "javascript:alert(1)", "HTTP://a", "Https://a", "ftp://a", "data:text/html,x", "http://",
+        "", " ", "/relative", "javascript:alert(1)", "ftp://a", "data:text/html,x", "http://",
         "https:///x", "https://?x", "https://user:secret@a/", "https://good.example@evil.example/", "https://a b/",
-        "https://a\\@b/", "https://a/\nx", "https://a/\u{0}", "//a", "http:/a", "https://:80/", "https://[::1]/",
+        "https://a\\@b/", "https://a/\nx", "https://a/\u{0}", "//a", "http:/a", "https://:80/", "https://[::1",
+        "https://[x]/", "https://[::1]x/", "https://[10.0.0.1]/",
         "file-upload/x", "see https://a",
     ])
     func otherURLsAreRefused(raw: String) {
         #expect(SafeURL(raw, limit: 500) == nil)
+    }
+
+    @Test(arguments: [
+        ("https://h/d.", "https://h/d%2E"), ("https://h/d,", "https://h/d%2C"), ("https://h/d;", "https://h/d%3B"),
+        ("https://h/d:", "https://h/d%3A"), ("https://h/d?var-x=", "https://h/d?var-x=&"),
+        ("https://h/d", "https://h/d"),
+    ])
+    func labelledLinkHasAnEndThatMobileClientsAccept(raw: String, target: String) {
+        #expect(SafeURL(raw, limit: 500)?.label("X") == "[X](\(target))")
+        #expect(SafeURL(raw, limit: 500)?.string == raw)
+    }
+
+    @Test func bareURLIsOneThatClientsLinkWhole() {
+        #expect(SafeURL("https://h/a_b", limit: 500)?.bare == "https://h/a_b")
+        for raw in ["https://h/d.", "http://[::1]/x", "see https://h"] {
+            #expect(SafeURL(raw, limit: 500)?.bare == nil)
+        }
     }
 
     @Test func limitCountsEncodedBytes() {

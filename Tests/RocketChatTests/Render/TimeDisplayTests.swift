@@ -17,7 +17,7 @@ import Testing
         for step in Int64(0)..<2_000 {
             let moment = Timestamp(seconds: step * 41_234_567, nanoseconds: 0)
             let expected = formatter.string(from: Date(timeIntervalSince1970: TimeInterval(moment.seconds)))
-            #expect("\(moment.day)T\(moment.clock)" == expected.prefix(16))
+            #expect(DisplayZone.utc.moment(moment) == expected.prefix(16).replacing("T", with: " ") + " UTC")
         }
     }
 
@@ -31,7 +31,7 @@ import Testing
         (Timestamp(seconds: .min, nanoseconds: 0), "Firing, its start is not known"),
     ])
     func firingAlertStatesItsStart(start: Timestamp?, words: String) {
-        #expect(Alert.make(startsAt: start).history(now: .start.plus(600)) == words)
+        #expect(Alert.make(startsAt: start).history(now: .start.plus(600), zone: .utc) == words)
     }
 
     @Test(arguments: [
@@ -47,14 +47,19 @@ import Testing
         (nil, Timestamp.start, "Resolved at 2026-11-23 17:04 UTC"),
     ])
     func resolvedAlertStatesStartAndEnd(start: Timestamp?, end: Timestamp, words: String) {
-        #expect(Alert.make(status: .resolved, startsAt: start, endsAt: end).history(now: .start) == words)
+        #expect(Alert.make(status: .resolved, startsAt: start, endsAt: end).history(now: .start, zone: .utc) == words)
     }
 
     @Test func resolvedAlertWithoutAnEndIsStatedAsResolved() {
         var alert = Alert.make(status: .resolved)
         alert.endsAt = nil
-        #expect(alert.history(now: .start) == "Resolved. Fired from 2026-11-23 17:04 UTC")
+        #expect(alert.history(now: .start, zone: .utc) == "Resolved. Fired from 2026-11-23 17:04 UTC")
         alert.startsAt = nil
-        #expect(alert.history(now: .start) == "Resolved")
+        #expect(alert.history(now: .start, zone: .utc) == "Resolved")
+    }
+
+    @Test func dayIsOmittedIfItIsToday() {
+        #expect(DisplayZone.utc.recent(.start, now: .start.plus(600)) == "17:04 UTC")
+        #expect(DisplayZone.utc.recent(.start, now: .start.plus(90_000)) == "2026-11-23 17:04 UTC")
     }
 }
