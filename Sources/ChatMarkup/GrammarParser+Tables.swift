@@ -39,9 +39,24 @@ extension GrammarParser {
         let end = scan.run(from: start) { !$0.isLineEnd }
         let line = scan.string(start..<end).trimmed
         guard line.utf16.count > 1, line.hasSuffix("|"), !line.hasSuffix("\\|") else { return nil }
+        return (TableRow.cells(of: line.dropFirst().dropLast()), scan.lineEnd(at: end) ?? end)
+    }
+
+    private static func isDashes(_ cell: String) -> Bool {
+        var dashes = cell[...]
+        if dashes.hasPrefix(":") { dashes = dashes.dropFirst() }
+        if dashes.hasSuffix(":") { dashes = dashes.dropLast() }
+        return !dashes.isEmpty && dashes.allSatisfy { $0 == "-" }
+    }
+}
+
+/// A row of a table, in both dialects.
+enum TableRow {
+    /// The texts between the bars. `\|` is a bar within a cell.
+    static func cells(of line: some StringProtocol) -> [String] {
         var cells: [String] = []
         var cell = ""
-        for character in line.dropFirst() {
+        for character in line {
             if character == "|", cell.hasSuffix("\\") {
                 cell.removeLast()
                 cell.append(character)
@@ -52,13 +67,6 @@ extension GrammarParser {
                 cell.append(character)
             }
         }
-        return (cells, scan.lineEnd(at: end) ?? end)
-    }
-
-    private static func isDashes(_ cell: String) -> Bool {
-        var dashes = cell[...]
-        if dashes.hasPrefix(":") { dashes = dashes.dropFirst() }
-        if dashes.hasSuffix(":") { dashes = dashes.dropLast() }
-        return !dashes.isEmpty && dashes.allSatisfy { $0 == "-" }
+        return cells + [cell.trimmed]
     }
 }

@@ -171,20 +171,7 @@ enum WebLine {
     }
 
     private static func cells(_ line: String) -> [String] {
-        var cells: [String] = []
-        var cell = ""
-        for character in line.trimmed {
-            if character == "|", cell.hasSuffix("\\") {
-                cell.removeLast()
-                cell.append(character)
-            } else if character == "|" {
-                cells.append(cell.trimmed)
-                cell = ""
-            } else {
-                cell.append(character)
-            }
-        }
-        cells.append(cell.trimmed)
+        var cells = TableRow.cells(of: line.trimmed)
         if cells.first == "" { cells.removeFirst() }
         if cells.last == "" { cells.removeLast() }
         return cells

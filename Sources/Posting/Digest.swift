@@ -104,10 +104,13 @@ package struct Digest: Sendable {
     package private(set) var overflow: [String: Count] = [:]
     package private(set) var details: [Key: Detail] = [:]
     package private(set) var externalURL = ""
-    /// The labels with the same value in all alerts.
-    package private(set) var commonLabels: [Labels.Pair] = []
-    /// The summary of all alerts, if they have the same.
-    package private(set) var commonSummary: String?
+    /// The labels with the same value in all alerts; empty if some alerts are only counted.
+    package var commonLabels: [Labels.Pair] { overflow.isEmpty ? sharedLabels : [] }
+    /// The summary of all alerts, if they have the same and none is only counted.
+    package var commonSummary: String? { overflow.isEmpty ? sharedSummary : nil }
+    /// The same for the alerts that were added in full.
+    private var sharedLabels: [Labels.Pair] = []
+    private var sharedSummary: String?
     /// Whether Alertmanager only repeats what the room knows.
     package private(set) var isRepeat = true
     private var groups: [String: Int] = [:]
@@ -129,7 +132,6 @@ package struct Digest: Sendable {
         let group = groups[name] ?? groups.count
         groups[name] = group
         for alert in payload.alerts { add(alert, group, payload.externalURL) }
-        if !payload.countedAlerts.isEmpty { (commonLabels, commonSummary) = ([], nil) }
         for (name, count) in payload.countedAlerts {
             alerts += count.total
             overflow[name, default: Count()] =
@@ -147,7 +149,6 @@ package struct Digest: Sendable {
         } else if entries.count < Self.entryLimit {
             entries[key] = Entry(alert, group: group, sequence: notifications, position: entries.count)
         } else {
-            (commonLabels, commonSummary) = ([], nil)
             return overflow[alert.displayName, default: Count()].add(alert.status == .firing ? .firing : .resolved)
         }
         details[key] = Detail(alert: alert, externalURL: externalURL)
@@ -155,14 +156,13 @@ package struct Digest: Sendable {
     }
 
     private mutating func addToCommon(_ alert: Alert) {
-        guard overflow.isEmpty else { return (commonLabels, commonSummary) = ([], nil) }
         guard alerts > 0 else {
-            commonLabels = alert.labels.pairs
-            commonSummary = alert.summary
+            sharedLabels = alert.labels.pairs
+            sharedSummary = alert.summary
             return
         }
-        if !commonLabels.isEmpty { commonLabels.removeAll { alert.labels[$0.name] != $0.value } }
-        if commonSummary != nil, commonSummary != alert.summary { commonSummary = nil }
+        if !sharedLabels.isEmpty { sharedLabels.removeAll { alert.labels[$0.name] != $0.value } }
+        if sharedSummary != nil, sharedSummary != alert.summary { sharedSummary = nil }
     }
 
     /// Keeps the first detail of each name, then the first others.

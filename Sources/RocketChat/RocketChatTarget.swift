@@ -31,16 +31,13 @@ package struct RocketChatTarget: Target {
         let (severity, now, banner) = (batch.severity, batch.now, batch.banner)
         let settings = batch.form == .reduced ? settings.reduced : settings
         if batch.form == .notice { return RoomNotes.refused(batch.firstID, severity: severity) }
-        let digest: Digest
-        switch batch.content {
-        case .fold(let fold): digest = fold
-        case .single(let payload):
-            var single = Digest(severity: severity)
-            single.add(payload)
-            digest = single
-        }
-        let composer = MessageComposer(
-            digest, settings: settings, now: now, banner: banner, repeats: batch.repeats)
+        let composer =
+            switch batch.content {
+            case .fold(let digest): MessageComposer(digest, settings: settings, now: now, banner: banner)
+            case .single(let payload):
+                MessageComposer(
+                    payload, severity: severity, settings: settings, now: now, banner: banner, repeats: batch.repeats)
+            }
         return batch.form == .plain ? composer.plainMessage() : composer.message()
     }
 

@@ -110,10 +110,9 @@ extension Payload {
         }
         guard isChanged else { return false }
         notificationReason = nil
-        let isTruncated = truncatedAlerts > 0
         guard firing.isEmpty, !countedAlerts.values.contains(where: { $0.firing > 0 }) else { return false }
         status = .resolved
-        return !isTruncated
+        return truncatedAlerts == 0
     }
 }
 

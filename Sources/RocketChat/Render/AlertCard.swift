@@ -85,10 +85,12 @@ struct AlertCard {
         let shown = labels.own(of: alert).filter { $0.value != place || $0.name == "alertname" }
         let annotations = alert.otherAnnotations
         isShortened = shown.count + annotations.count > limits.fields
-        let fields =
-            shown.map { ($0, Escape.value($0.value, in: .attachment, limit: limits.value)) }
-            + annotations.map { ($0, annotation($0.value, limit: limits.value)) }
-        return fields.prefix(limits.fields).compactMap { pair, value in
+        let pairs = shown.map { (pair: $0, isAnnotation: false) } + annotations.map { (pair: $0, isAnnotation: true) }
+        return pairs.prefix(limits.fields).compactMap { pair, isAnnotation in
+            let value =
+                isAnnotation
+                ? annotation(pair.value, limit: limits.value)
+                : Escape.value(pair.value, in: .attachment, limit: limits.value)
             let title = Escape.fieldTitle(pair.name, limit: 80)
             isShortened = isShortened || title.isShortened || value.isShortened
             return Self.field(title.string, value.string)

@@ -10,6 +10,14 @@ struct RenderedList {
     var keys: [Digest.Key] = []
 }
 
+extension MarkupPart {
+    /// An alert's name at the start of a list's item, on one line.
+    fileprivate func escaped(name: String) -> String {
+        let escaped = self == .text ? Escape.text(name, limit: 100) : Escape.attachment(name, limit: 100)
+        return escaped.string.replacing("\n", with: " ")
+    }
+}
+
 /// Alerts of one state as lines, one for each name: `TargetDown (60): web-01:9100, web-02:9100, … and 38 more`.
 struct AlertList {
     /// In order of importance.
@@ -58,10 +66,9 @@ struct AlertList {
         var rows: [Row] = []
         for name in entries.map(\.entry.name).distinct {
             let alerts = members[name, default: []]
-            let escaped = part == .text ? Escape.text(name, limit: 100) : Escape.attachment(name, limit: 100)
             let flapped = state == .firing ? alerts.count { $0.entry.flaps > 0 } : 0
             let note = flapped == 0 ? "" : ", \(flapped) flapped before"
-            let start = "\(escaped.string.replacing("\n", with: " ")) (\(alerts.count)\(note))"
+            let start = "\(part.escaped(name: name)) (\(alerts.count)\(note))"
             let targets = labels(of: alerts.map(\.entry))
             let reserve = targets.count > 1 ? Row.restLength : 0
             let length = start.utf16.count + reserve + 1
@@ -129,8 +136,7 @@ struct AlertCounts {
         var parts: [String] = []
         var remaining = limit - 80
         for (name, count) in ranked {
-            let escaped = part == .text ? Escape.text(name, limit: 100) : Escape.attachment(name, limit: 100)
-            let text = "\(escaped.string.replacing("\n", with: " ")) (\(Self.phrase(count)))"
+            let text = "\(part.escaped(name: name)) (\(Self.phrase(count)))"
             guard text.utf16.count + 2 <= remaining else { break }
             remaining -= text.utf16.count + 2
             parts.append(text)

@@ -39,8 +39,9 @@ enum Escape {
         }
         let value = clean.scalars[...]
         let code = InlineCode(part: part)
-        if !clean.isCut, !value.isEmpty, code.isOnePiece(value), code.length(of: value) <= limit {
-            return Escaped(string: String(String.UnicodeScalarView(code.escaped(value))), isShortened: false)
+        if !clean.isCut, !value.isEmpty, code.isOnePiece(value) {
+            let escaped = String(String.UnicodeScalarView(code.escaped(value)))
+            if escaped.utf16.count <= limit { return Escaped(string: escaped, isShortened: false) }
         }
         var writer = ProseWriter(part: part, limit: limit, marksAllWords: true)
         return writer.write(clean)
@@ -57,24 +58,19 @@ enum Escape {
     }
 
     /// Words of code in an attachment, each in a span of its own.
-    static func code(_ raw: String) -> Escaped {
-        var writer = ProseWriter(part: .attachment, limit: .max, marksAllWords: true)
-        writer.continuesLine = true
-        return writer.write(SanitizedText(raw, keepsLines: false, limit: .max))
+    static func code(_ raw: String) -> String {
+        prose(raw, in: .attachment, limit: .max, continuesLine: true, marksAllWords: true).string
     }
 
     /// Prose in the middle of an attachment's line.
     static func continuation(_ raw: String) -> String {
-        var writer = ProseWriter(part: .attachment, limit: .max, marksAllWords: false)
-        writer.continuesLine = true
-        return writer.write(SanitizedText(raw, keepsLines: true, limit: .max)).string
+        prose(raw, in: .attachment, limit: .max, continuesLine: true).string
     }
 
     private static func prose(
-        _ raw: String, in part: MarkupPart, limit: Int, continuesLine: Bool = false
+        _ raw: String, in part: MarkupPart, limit: Int, continuesLine: Bool = false, marksAllWords: Bool = false
     ) -> Escaped {
-        var writer = ProseWriter(part: part, limit: limit, marksAllWords: false)
-        writer.continuesLine = continuesLine
+        var writer = ProseWriter(part: part, limit: limit, marksAllWords: marksAllWords, continuesLine: continuesLine)
         return writer.write(SanitizedText(raw, keepsLines: part == .attachment, limit: limit))
     }
 
@@ -113,15 +109,16 @@ private struct ProseWriter {
     /// Whether every word becomes inline code, not only live ones.
     let marksAllWords: Bool
     /// Whether other text precedes the first word on its line.
-    var continuesLine = false
+    let continuesLine: Bool
     private var output: BoundedText
     /// The space after the number of a list, which must not be an ordinary one.
     private static let noBreakSpace: Unicode.Scalar = "\u{A0}"
     private static let longestIndent = 16
 
-    init(part: MarkupPart, limit: Int, marksAllWords: Bool) {
+    init(part: MarkupPart, limit: Int, marksAllWords: Bool, continuesLine: Bool = false) {
         self.part = part
         self.marksAllWords = marksAllWords
+        self.continuesLine = continuesLine
         output = BoundedText(limit: limit)
     }
 
@@ -147,8 +144,9 @@ private struct ProseWriter {
             space = word.isListNumber ? Self.noBreakSpace : " "
             // The last word needs no space for an ellipsis.
             let reserve = endsText && number == words.count - 1 ? 0 : 1
-            if !output.fits(escaped(word), reserve: reserve) { return shorten(word) }
-            output.append(escaped(word), reserve: reserve)
+            let piece = escaped(word)
+            if !output.fits(piece, reserve: reserve) { return shorten(word) }
+            output.append(piece, reserve: reserve)
         }
     }
 

@@ -37,6 +37,7 @@ package struct MessageComposer {
 
     /// The message with attachments. It is within the limits of the settings.
     package func message() -> Message {
+        let leading = leading
         var full = leading.count
         while true {
             let message = message(leading.prefix(full))
@@ -110,19 +111,16 @@ package struct MessageComposer {
         }
         var shown = Set(leading.map(\.key))
         let link = AlertLinks.alertsPage(of: digest.externalURL)
+        let limit = min(settings.textBudget, Self.listLimit)
         for list in lists(without: shown) {
-            guard let rendered = list.rendered(in: .attachment, limit: min(settings.textBudget, Self.listLimit)) else {
-                continue
-            }
+            guard let rendered = list.rendered(in: .attachment, limit: limit) else { continue }
             attachments.append(
                 Message.Attachment(
                     color: digest.severity.color(of: list.state == .firing ? .firing : .resolved),
                     title: rendered.title, titleLink: link, text: rendered.text))
             shown.formUnion(rendered.keys)
         }
-        if let rest = AlertCounts(digest, without: shown).rendered(
-            in: .attachment, limit: min(settings.textBudget, Self.listLimit))
-        {
+        if let rest = AlertCounts(digest, without: shown).rendered(in: .attachment, limit: limit) {
             attachments.append(
                 Message.Attachment(color: "#757575", title: rest.title, titleLink: link, text: rest.text))
         }

@@ -81,8 +81,7 @@ enum TrustedMarkdown {
                 String(String.UnicodeScalarView(code.escaped(content, startsLine: start == line.startIndex))), end + 1
             )
         }
-        let text = String(String.UnicodeScalarView(content))
-        return (Escape.code(text).string, end + 1)
+        return (Escape.code(String(String.UnicodeScalarView(content))), end + 1)
     }
 
     /// `**text**` or `*text*`, which Rocket.Chat shows as bold. The text is plain words.

@@ -118,9 +118,6 @@ struct InlineCode {
         }
     }
 
-    /// The UTF-16 units of the code, as long as the text has no break.
-    func length(of text: ArraySlice<Unicode.Scalar>) -> Int { escaped(text).reduce(0) { $0 + UTF16.width($1) } }
-
     /// Spans of code, with plain characters between them that a client would change in code.
     func escaped(_ text: ArraySlice<Unicode.Scalar>, startsLine: Bool = true) -> [Unicode.Scalar] {
         var output: [Unicode.Scalar] = []
@@ -171,12 +168,6 @@ extension Unicode.Scalar {
 }
 
 extension ArraySlice<Unicode.Scalar> {
-    func trimming(suffix: String) -> Self {
-        var rest = self
-        while let last = rest.last, last.isOne(of: suffix) { rest = rest.dropLast() }
-        return rest
-    }
-
     /// Whether the colon at an index ends a short name, `:name:`. Names of hexadecimal digits are parts of addresses,
     /// except those of emojis.
     func endsEmoji(at index: Int) -> Bool {
