@@ -1,17 +1,19 @@
 # .ci/setup installs the system packages of each target. It is quick if all are installed.
 
 SHELL := /bin/bash
-SCRIPTS := .ci/setup .ci/run .ci/demo .ci/serve .ci/check-release .ci/check-deploy .ci/deb .ci/image .ci/check-sandbox .ci/smoke .ci/build-release .ci/check-hardening .ci/check-reproducible systemd/deb/postinst systemd/deb/prerm systemd/deb/postrm docker/make-secrets .ci/local-servers.bash Benchmarks/run Benchmarks/storm Benchmarks/instructions .ci/fuzz
+SCRIPTS := .ci/setup .ci/run .ci/demo .ci/serve .ci/check-release .ci/check-deploy .ci/deb .ci/image .ci/check-sandbox .ci/build-release .ci/check-hardening .ci/check-reproducible systemd/deb/postinst systemd/deb/prerm systemd/deb/postrm docker/make-secrets .ci/local-servers.bash Benchmarks/run Benchmarks/storm Benchmarks/instructions .ci/fuzz
 SWIFT_SOURCES := Package.swift Sources Tests
 # There are no XCTest tests, and XCTest would report that after all other tests have passed.
 SWIFT_TEST := swift test --disable-xctest
 # Additional flags for swift test: make test TESTFLAGS='--filter JournalTests'
 TESTFLAGS ?=
 PREFIX ?= /usr
+# The program that `make install` installs and `make smoke` runs.
+BINARY ?= .build/release/relay
 URL ?= http://127.0.0.1:8093
 
 .DEFAULT_GOAL := help
-.PHONY: simulate simulate-mutants help setup setup-test build release sbom reproducible test sweep test-thread test-address lint format demo abuse bench storm fuzz check-deploy deb image install smoke run clean
+.PHONY: simulate simulate-mutants help setup setup-test build release sbom reproducible test sweep test-thread test-address lint format demo abuse bench storm fuzz check-docs check-deploy deb image install smoke run clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -98,14 +100,14 @@ lint: setup-test ## Check the form of Swift sources and scripts
 format: ## Put the Swift sources into form
 	swift format --in-place --parallel --recursive $(SWIFT_SOURCES)
 
-demo: release ## Show alerts going through the relay to a stand-in for Rocket.Chat; ONCE=1 ends by itself
+demo: ## Show what the relay does, with a mock Rocket.Chat, in a minute; ONCE=1 ends by itself
 	@ONCE=$(ONCE) .ci/demo
 
 abuse: setup-test release ## Attack the release build in every way, ABUSE_SECONDS each (20), and print the figures
 	swift build --build-tests
 	ABUSE_SECONDS=$${ABUSE_SECONDS:-20} ABUSE_RELAY=$(CURDIR)/.build/release/relay $(SWIFT_TEST) --skip-build --filter AbuseTests
 
-bench: setup-test release ## Measure durable requests a second against a bare evhttp server in C
+bench: setup-test release ## Measure webhooks a second beside other servers, and write docs/BENCHMARKS.md
 	@Benchmarks/run
 
 storm: setup-test release ## Measure a storm of 10,000 alerts against a room that takes 10 posts a minute
@@ -113,6 +115,9 @@ storm: setup-test release ## Measure a storm of 10,000 alerts against a room tha
 
 fuzz: setup-test ## Run every fuzz target for FUZZ_SECONDS (60); FUZZ_TARGETS='matchers fields' for some
 	@.ci/fuzz
+
+check-docs: setup-test release ## Run the command blocks of README and docs/
+	@.ci/check-docs
 
 check-deploy: setup-test ## Check what is shipped for systemd, containers and Prometheus
 	@.ci/check-deploy
@@ -124,16 +129,26 @@ image: release ## Build the container image and run it, as root; COMPILE=1 compi
 	@.ci/setup image
 	@.ci/image $(if $(COMPILE),compile)
 
-# DESTDIR is for packages. The release build must exist, so that this needs no compiler.
-install: ## Install the release build, units and an example configuration below PREFIX
-	install -D -m 0755 .build/release/relay $(DESTDIR)$(PREFIX)/bin/relay
-	install -D -m 0644 systemd/relay.service $(DESTDIR)/lib/systemd/system/relay.service
-	install -D -m 0644 systemd/relay.socket $(DESTDIR)/lib/systemd/system/relay.socket
+# DESTDIR is for packages. The release build must exist, so that this needs no compiler. An existing relay.env is kept.
+SHARE = $(DESTDIR)$(PREFIX)/share
+install: ## Install the release build, units, manual page, completions and documents below PREFIX
+	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/relay
+	install -d $(DESTDIR)/lib/systemd/system $(SHARE)/man/man1 $(SHARE)/bash-completion/completions \
+		$(SHARE)/zsh/vendor-completions $(SHARE)/fish/vendor_completions.d
+	umask 022; sed 's|/usr/bin/relay|$(PREFIX)/bin/relay|' systemd/relay.service >$(DESTDIR)/lib/systemd/system/relay.service
+	install -m 0644 systemd/relay.socket $(DESTDIR)/lib/systemd/system/relay.socket
 	install -d -m 0700 $(DESTDIR)/etc/relay/hooks $(DESTDIR)/etc/relay/secrets
-	install -D -m 0644 docs/examples/relay.yml $(DESTDIR)$(PREFIX)/share/doc/relay/examples/relay.yml
+	[ -e $(DESTDIR)/etc/relay/relay.env ] || install -m 0644 systemd/relay.env $(DESTDIR)/etc/relay/relay.env
+	install -D -m 0644 docs/examples/relay.yml $(SHARE)/doc/relay/examples/relay.yml
+	install -m 0644 docs/{CHATOPS,CONFIGURATION,MAIL,OPERATIONS,STATUS,TEMPLATES,WATCHDOG,grafana}.md $(SHARE)/doc/relay/
+	umask 022; gzip -9n <systemd/relay.1 >$(SHARE)/man/man1/relay.1.gz
+	umask 022; $(BINARY) --generate-completion-script bash | sed '1{/^#!/d}' >$(SHARE)/bash-completion/completions/relay
+	umask 022; $(BINARY) --generate-completion-script zsh >$(SHARE)/zsh/vendor-completions/_relay
+	umask 022; $(BINARY) --generate-completion-script fish >$(SHARE)/fish/vendor_completions.d/relay.fish
+	@[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl daemon-reload
 
-smoke: ## Post a test alert to a running relay: make smoke URL=http://127.0.0.1:8093
-	@.ci/smoke $(URL)
+smoke: ## Post a test alert to a running relay: make smoke URL=http://127.0.0.1:8093 FLAGS='--token-file FILE'
+	@$(BINARY) smoke $(URL) $(FLAGS)
 
 run: release ## Serve with the settings of .env
 	@.ci/serve

@@ -4,7 +4,10 @@ import Support
 extension Alert {
     /// The alert's name; without one its summary or its labels, so that alerts can be distinguished.
     package var displayName: String {
-        if let name = labels.visible("alertname") { return name }
+        if let name = labels.visible("alertname") {
+            guard let state = GrafanaState(alertName: name), let rule = labels.visible("rulename") else { return name }
+            return "\(rule) (\(state.words))"
+        }
         return summary ?? labelList ?? "Alert without a name"
     }
 
@@ -85,7 +88,7 @@ extension Alert {
     }
 
     private func firingHistory(now: Timestamp, zone: DisplayZone) -> String {
-        guard let start = startsAt?.validated else { return "Firing, its start is not known" }
+        guard let start = startsAt?.validated else { return "Firing since an unknown time" }
         let moment = zone.moment(start)
         guard let age = duration(now: now) else { return "Firing; its start, \(moment), lies in the future" }
         return "Firing since \(moment) (\(age.humanized))"

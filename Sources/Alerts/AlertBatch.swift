@@ -23,12 +23,19 @@ package struct AlertBatch: Sendable, Equatable {
 
     package var dedupeKey: DedupeKey
     package var reason = Reason.unknown
-    /// At most one notification for each destination, most urgent first. Empty only if the payload has no alerts.
+    /// At most one notification for each destination, most urgent first. Empty only if the payload has no alerts, or
+    /// only those of watchdogs and those that receivers drop.
     package var notifications: [Notification]
-    /// The counts that are not zero.
+    /// The counts that are not zero, without the alerts of watchdogs.
     package var counts: [Count]
     /// The number of alerts in the payload.
     package var alerts: Int
+    /// How many values of each kind the payload has that are not as documented. Without kinds that it does not have.
+    package var oddities: [PayloadOddity: Int] = [:]
+    /// The alerts of watchdogs, which are in no notification.
+    package var watchdogs: [WatchdogSignal] = []
+    /// By the names of receivers: the alerts that they drop, which no notification has for the remaining rooms.
+    package var dropped: [String: Int] = [:]
 
     package var isRepeat: Bool { reason == .repetition }
 

@@ -8,12 +8,30 @@ package struct AlertRouter: Sendable {
         package var matchers: [LabelMatcher]
         /// Whether the entries after a match are tried too, as `continue` in an Alertmanager route.
         package var continues: Bool
+        /// The name by which dropped alerts are counted; nil if the entry has a room.
+        package var drop: String?
 
         package init(receiver: ReceiverID, matchers: [LabelMatcher], continues: Bool) {
             self.receiver = receiver
             self.matchers = matchers
             self.continues = continues
         }
+
+        /// An entry whose alerts are counted and posted nowhere.
+        ///
+        /// - Parameter name: the receiver's name.
+        package init(dropping name: String, matchers: [LabelMatcher]) {
+            self.init(receiver: .severityRooms, matchers: matchers, continues: false)
+            drop = name
+        }
+    }
+
+    /// Where one alert goes.
+    package struct Route: Sendable, Equatable {
+        /// Without duplicates; empty only if it is dropped.
+        package var receivers: [ReceiverID]
+        /// The receiver that drops it for the remaining rooms.
+        package var drop: String?
     }
 
     private let entries: [Entry]
@@ -26,17 +44,21 @@ package struct AlertRouter: Sendable {
     /// Whether there are no entries, so that each alert goes to the room of its severity.
     package var isEmpty: Bool { entries.isEmpty }
 
-    /// Returns the receivers of an alert: at least one, without duplicates.
-    package func receivers(for labels: Labels) -> [ReceiverID] { receivers(in: labels) }
+    /// Returns the receivers of an alert without duplicates: at least one, unless it is dropped.
+    package func receivers(for labels: Labels) -> [ReceiverID] { route(in: labels).receivers }
 
-    /// Returns the receivers of an alert: at least one, without duplicates.
-    package func receivers(in labels: some LabelSource) -> [ReceiverID] {
-        var receivers: [ReceiverID] = []
+    package func route(in labels: some LabelSource) -> Route {
+        var route = Route(receivers: [])
         for entry in entries where entry.matchers.allSatisfy({ $0.matches(in: labels) }) {
-            receivers.append(entry.receiver)
-            if !entry.continues { return receivers }
+            if let name = entry.drop {
+                route.drop = name
+                return route
+            }
+            route.receivers.append(entry.receiver)
+            if !entry.continues { return route }
         }
-        return receivers + [.severityRooms]
+        route.receivers.append(.severityRooms)
+        return route
     }
 }
 

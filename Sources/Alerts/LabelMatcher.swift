@@ -13,6 +13,11 @@ package struct LabelMatcher: Sendable, Hashable {
     package var name: String
     package var condition: Condition
 
+    package init(name: String, condition: Condition) {
+        self.name = name
+        self.condition = condition
+    }
+
     /// Whether the labels match. A missing label counts as empty, as in Alertmanager.
     package func matches(_ labels: Labels) -> Bool { matches(in: labels) }
 
@@ -229,7 +234,7 @@ package struct LabelPattern: Sendable, Hashable {
         var description: String
     }
 
-    let text: String
+    package let text: String
     private let compiled: CompiledPattern
 
     init(_ text: String) throws(Invalid) {

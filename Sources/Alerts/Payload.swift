@@ -3,6 +3,11 @@ package struct Labels: Sendable, Equatable {
     package struct Pair: Sendable, Equatable {
         package var name: String
         package var value: String
+
+        package init(name: String, value: String) {
+            self.name = name
+            self.value = value
+        }
     }
 
     package var pairs: [Pair] = []
@@ -40,8 +45,11 @@ package struct Alert: Sendable, Equatable {
     package var endsAt: Timestamp?
     /// The URL of the rule's expression in Prometheus. Untrusted: it can be empty or not a URL.
     package var generatorURL: String
-    /// The identity of the alert: the hash of its labels in 16 hex digits.
+    /// The identity of the alert: the hash of its labels in 16 hex digits. Empty if it has no labels and the sender set
+    /// none.
     package var fingerprint: String
+    /// Nil for an alert of Alertmanager.
+    package var grafana: GrafanaFields?
 
     package init(
         status: AlertStatus, labels: Labels, annotations: Labels, startsAt: Timestamp? = nil, endsAt: Timestamp? = nil,
@@ -57,7 +65,7 @@ package struct Alert: Sendable, Equatable {
     }
 }
 
-/// A webhook body of version "4", decoded for rendering.
+/// A webhook body, decoded for rendering.
 package struct Payload: Sendable, Equatable {
     package var receiver: String
     /// The status of the group, computed from the alerts in the body. With `max_alerts` it can be `resolved` while
@@ -73,6 +81,10 @@ package struct Payload: Sendable, Equatable {
     package var externalURL: String
     /// Why Alertmanager >= 0.32 sent the notification, for example `first notification`.
     package var notificationReason: String?
+    /// Grafana sent it, so that `externalURL` is Grafana's.
+    package var isGrafana = false
+    /// Grafana's further fields; empty if Alertmanager sent it.
+    package var grafana = GrafanaEnvelope()
     /// The alerts; of a large group those that a message can show.
     package var alerts: [Alert]
     /// By alert name: the other alerts of a large group, which are only counted.
@@ -149,7 +161,7 @@ package struct Notification: Sendable, Equatable {
     package var group: UInt64
     /// When the payload was accepted.
     package var acceptedAt: Timestamp
-    /// A webhook body of version "4" with only the alerts of this destination. It is the received body if all alerts
+    /// A webhook body with only the alerts of this destination. It is the received body if all alerts
     /// are for this destination.
     package var body: [UInt8]
     /// Whether all alerts are resolved. False if `max_alerts` truncated alerts, which may be firing.

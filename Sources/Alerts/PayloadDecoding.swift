@@ -6,13 +6,13 @@ extension WebhookParser {
     package func decode(_ body: [UInt8]) throws(ParseError) -> Payload {
         defer { trim() }
         return try body.withUnsafeBufferPointer { (bytes) throws(ParseError) -> Payload in
-            try Payload(read(bytes))
+            try Payload(read(bytes), of: self)
         }
     }
 }
 
 extension Payload {
-    fileprivate init(_ view: webhook_payload) throws(ParseError) {
+    fileprivate init(_ view: webhook_payload, of parser: WebhookParser) {
         receiver = view.receiver.text
         status = AlertStatus(resolved: view.resolved)
         groupKey = view.group_key.text
@@ -22,14 +22,15 @@ extension Payload {
         commonAnnotations = view.labels(view.common_annotations)
         externalURL = view.external_url.text
         notificationReason = view.notification_reason.start == nil ? nil : view.notification_reason.text
+        isGrafana = view.is_grafana
+        grafana = GrafanaEnvelope(view)
         alerts = []
         guard view.alert_count > AlertDecoding.limit else {
-            alerts.reserveCapacity(view.alert_count)
-            for (index, alert) in view.alertViews.enumerated() { alerts.append(try Alert(alert, index, of: view)) }
+            alerts = view.alertViews.indices.map { Alert($0, of: view, parser) }
             return
         }
         var decoding = AlertDecoding()
-        for index in AlertDecoding.order(of: view) { try decoding.add(view.alertViews[index], index, of: view) }
+        for index in AlertDecoding.order(of: view) { decoding.add(index, of: view, parser) }
         (alerts, countedAlerts) = (decoding.alerts, decoding.counted)
     }
 }
@@ -50,15 +51,15 @@ private struct AlertDecoding {
     /// The indices of the alerts: firing ones first, then the latest start.
     static func order(of payload: webhook_payload) -> [Int] {
         let keys = payload.alertViews.enumerated().map { index, alert in
-            // An odd time is reported when the alert is decoded.
-            let start = alert.starts_at.bytes.flatMap { Timestamp(rfc3339: $0) }?.validated?.seconds ?? 0
+            let start = alert.starts_at.time?.validated?.seconds ?? 0
             return (alert.resolved ? 1 : 0, -start, index)
         }
         return keys.sorted { $0 < $1 }.map(\.2)
     }
 
-    mutating func add(_ view: webhook_alert, _ index: Int, of payload: webhook_payload) throws(ParseError) {
-        let name = try name(of: view, index, payload)
+    mutating func add(_ index: Int, of payload: webhook_payload, _ parser: WebhookParser) {
+        let view = payload.alertViews[index]
+        let name = name(of: index, payload, parser)
         let status = AlertStatus(resolved: view.resolved)
         var count = seen[name] ?? Payload.StatusCounts()
         count.add(status)
@@ -67,29 +68,50 @@ private struct AlertDecoding {
         if isKnown { seen[name] = count }
         // Half of the alerts are for names that come late in this order.
         if isKnown && isLeading || alerts.count < Self.limit / 2 {
-            alerts.append(try Alert(view, index, of: payload))
+            alerts.append(Alert(index, of: payload, parser))
         } else {
             counted[name, default: Payload.StatusCounts()].add(status)
         }
     }
 
-    private func name(of view: webhook_alert, _ index: Int, _ payload: webhook_payload) throws(ParseError) -> String {
-        let labels = LabelViews(payload: payload, labels: view.labels)
+    private func name(of index: Int, _ payload: webhook_payload, _ parser: WebhookParser) -> String {
+        let labels = LabelViews(payload: payload, labels: payload.alertViews[index].labels)
         let name = labels.withValue(of: "alertname") { String(decoding: $0, as: UTF8.self) }
-        return SanitizedText.isBlank(name) ? try Alert(view, index, of: payload).displayName : name
+        let needsMore = SanitizedText.isBlank(name) || GrafanaState(alertName: name) != nil
+        return needsMore ? Alert(index, of: payload, parser).displayName : name
     }
 }
 
 extension Alert {
-    fileprivate init(_ view: webhook_alert, _ index: Int, of payload: webhook_payload) throws(ParseError) {
+    fileprivate init(_ index: Int, of payload: webhook_payload, _ parser: WebhookParser) {
+        let view = payload.alertViews[index]
         status = AlertStatus(resolved: view.resolved)
         labels = payload.labels(view.labels)
         annotations = payload.labels(view.annotations)
-        startsAt = try view.starts_at.time(alert: index, "startsAt")
-        let end = try view.ends_at.time(alert: index, "endsAt")
-        endsAt = view.resolved ? end : nil
+        startsAt = view.starts_at.time
+        endsAt = view.resolved ? view.ends_at.time : nil
         generatorURL = view.generator_url.text
-        fingerprint = view.fingerprint.text
+        fingerprint = view.fingerprint.size > 0 ? view.fingerprint.text : payload.fingerprint(view.labels)
+        if payload.is_grafana || view.has_more_fields { grafana = GrafanaFields(parser.grafana(index)) }
+        if payload.is_grafana, grafana == nil { grafana = GrafanaFields() }
+    }
+}
+
+extension webhook_payload {
+    /// The fingerprint that Prometheus and Alertmanager compute for labels: FNV-1a over each name and value with a separator
+    /// after them. Empty without labels, which identify nothing.
+    fileprivate func fingerprint(_ range: webhook_pairs) -> String {
+        guard range.count > 0 else { return "" }
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        func add(_ byte: UInt8) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        for pair in UnsafeBufferPointer(start: pairs, count: range.first + range.count)[range.first...] {
+            for text in [pair.name, pair.value] {
+                text.bytes?.forEach(add)
+                add(0xFF)
+            }
+        }
+        let digits = String(hash, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 }
 
@@ -103,8 +125,7 @@ private enum LabelDecoding {
     /// Decoded in any case, since messages give them a place of their own.
     static let needed: Set<String> = [
         "alertname", "severity", "instance", "job", "cluster", "namespace", "summary", "description", "message",
-        "title",
-        "runbook_url", "dashboard_url",
+        "title", "rulename", "runbook_url", "dashboard_url",
     ]
 }
 

@@ -1,7 +1,7 @@
 package import CSimdjson
 import Support
 
-/// Parses webhook bodies of version "4" (docs/alertmanager.md, "Body").
+/// Parses webhook bodies of Alertmanager and Grafana (docs/alertmanager.md, "Body").
 ///
 /// A parser must not be used by two threads at once, because it reuses its memory. Apart from the body and its parts it
 /// uses at most the size of the body and 64 MiB for views and marks. `decode` accepts each body that `parse` accepts,
@@ -14,16 +14,24 @@ package final class WebhookParser {
     private let parser: OpaquePointer
     private let severities: SeverityMap
     private let router: AlertRouter
+    private let watchdogs: WatchdogMatcher
     private let sha256 = SHA256()
-    /// The severity rank of each alert in the current body.
+    /// The severity rank of each alert in the current body; `watched` for the alert of a watchdog.
     private var ranks: [UInt8] = []
+    private static let watched = UInt8.max
 
-    /// - Parameter router: Selects the receivers of alerts.
-    package init(severities: SeverityMap = SeverityMap(), router: AlertRouter = AlertRouter()) {
+    /// - Parameters:
+    ///   - router: Selects the receivers of alerts.
+    ///   - watchdogs: Their alerts are in `AlertBatch.watchdogs` and in no notification.
+    package init(
+        severities: SeverityMap = SeverityMap(), router: AlertRouter = AlertRouter(),
+        watchdogs: WatchdogMatcher = WatchdogMatcher()
+    ) {
         guard let parser = webhook_parser_create() else { bug("out of memory for a webhook parser") }
         self.parser = parser
         self.severities = severities
         self.router = router
+        self.watchdogs = watchdogs
     }
 
     deinit {
@@ -37,8 +45,12 @@ package final class WebhookParser {
         defer { trim() }
         var batch = try body.withUnsafeBufferPointer { (bytes) throws(ParseError) -> AlertBatch in
             let payload = try read(bytes)
-            let counts = try classify(payload)
-            return try split(payload, counts, size: bytes.count, acceptedAt: acceptedAt)
+            var signals = WatchdogSignals()
+            let counts = classify(payload, &signals)
+            var batch = try split(payload, counts, size: bytes.count, acceptedAt: acceptedAt)
+            batch.oddities = PayloadOddity.counts(in: payload)
+            batch.watchdogs = signals.signals
+            return batch
         }
         for index in batch.notifications.indices where batch.notifications[index].body.isEmpty {
             batch.notifications[index].body = body
@@ -56,18 +68,29 @@ package final class WebhookParser {
         return payload
     }
 
+    /// Grafana's fields of an alert of the last body; valid until the next call.
+    func grafana(_ alert: Int) -> webhook_grafana {
+        var grafana = webhook_grafana()
+        // Without memory the alert is shown without them.
+        _ = webhook_parser_grafana(parser, alert, &grafana)
+        return grafana
+    }
+
     /// Frees the memory that a large body needed.
     package func trim() {
         webhook_parser_trim(parser)
     }
 
-    /// Stores the severity ranks and counts the alerts. Validates their times, so that `decode` does not fail later.
-    private func classify(_ payload: webhook_payload) throws(ParseError) -> SeverityCounts {
+    /// Stores the severity ranks and counts the alerts.
+    private func classify(_ payload: webhook_payload, _ signals: inout WatchdogSignals) -> SeverityCounts {
         var counts = SeverityCounts()
         ranks.removeAll(keepingCapacity: true)
-        for (index, alert) in payload.alertViews.enumerated() {
-            _ = try alert.starts_at.time(alert: index, "startsAt")
-            _ = try alert.ends_at.time(alert: index, "endsAt")
+        for alert in payload.alertViews {
+            let labels = LabelViews(payload: payload, labels: alert.labels)
+            if !watchdogs.isEmpty, watchdogs.note(labels, isResolved: alert.resolved, in: &signals) {
+                ranks.append(Self.watched)
+                continue
+            }
             let severity = severities.severity(of: alert.severity.bytes)
             ranks.append(severity.rank)
             counts.add(severity, resolved: alert.resolved)
@@ -80,16 +103,19 @@ package final class WebhookParser {
         _ payload: webhook_payload, _ counts: SeverityCounts, size: Int, acceptedAt: Timestamp
     ) throws(ParseError) -> AlertBatch {
         let (key, group) = try identity()
-        let parts = router.isEmpty ? parts(counts) : parts(payload)
+        var dropped: [String: Int] = [:]
+        let parts = router.isEmpty ? parts(counts) : parts(payload, &dropped)
         let bodies = try bodies(parts, size: size)
         let notifications = zip(parts, bodies).map { part, body in
             Notification(
                 severity: part.destination.severity, receiver: part.destination.receiver, group: group,
                 acceptedAt: acceptedAt, body: body, isResolved: part.isResolved && payload.truncated_alerts == 0)
         }
-        return AlertBatch(
+        var batch = AlertBatch(
             dedupeKey: key, reason: AlertBatch.Reason(payload.notification_reason.text),
             notifications: notifications, counts: counts.counts, alerts: payload.alert_count)
+        batch.dropped = dropped
+        return batch
     }
 
     /// The dedupe key and the group hash of the current body.
@@ -131,13 +157,15 @@ package final class WebhookParser {
     }
 
     /// Splits the alerts by receiver and severity. An alert can have several receivers.
-    private func parts(_ payload: webhook_payload) -> [Part] {
+    private func parts(_ payload: webhook_payload, _ dropped: inout [String: Int]) -> [Part] {
         // Indexed by receiver and severity. A dictionary would need a look-up for each alert and receiver.
         let severities = Severity.allCases
         var marks = [[UInt8]](repeating: [], count: (Int(UInt8.max) + 1) * severities.count)
         var isFiring = [Bool](repeating: false, count: marks.count)
-        for (index, alert) in payload.alertViews.enumerated() {
-            for receiver in router.receivers(in: LabelViews(payload: payload, labels: alert.labels)) {
+        for (index, alert) in payload.alertViews.enumerated() where ranks[index] != Self.watched {
+            let route = router.route(in: LabelViews(payload: payload, labels: alert.labels))
+            if let name = route.drop { dropped[name, default: 0] += 1 }
+            for receiver in route.receivers {
                 let slot = Int(receiver.rawValue) * severities.count + Int(ranks[index])
                 if marks[slot].isEmpty { marks[slot] = [UInt8](repeating: 0, count: payload.alert_count) }
                 marks[slot][index] = 1
@@ -226,8 +254,6 @@ package struct ParseError: Error, Equatable {
         case wrongVersion
         case missingField
         case wrongType
-        case wrongValue
-        case duplicateName
         /// More than 131,072 alerts, or 524,288 labels and annotations.
         case tooMany
         /// The notification bodies for all destinations together exceed `WebhookParser.partsLimit`.

@@ -13,6 +13,15 @@ extension webhook_string {
     package var text: String {
         bytes.map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
+
+    /// The string, cut after `limit` bytes.
+    func text(limit: Int) -> String {
+        guard let bytes, bytes.count > limit else { return text }
+        // A continuation byte at the cut belongs to a scalar that is left out.
+        var end = limit
+        while end > 0, bytes[end] & 0xC0 == 0x80 { end -= 1 }
+        return String(decoding: bytes[..<end], as: UTF8.self)
+    }
 }
 
 extension webhook_payload {
@@ -38,21 +47,13 @@ struct LabelViews: LabelSource {
 }
 
 extension webhook_string {
-    /// Parses the time. Returns nil if it is absent or Go's zero time; fails if it is not an RFC 3339 time.
-    ///
-    /// - Parameters:
-    ///   - alert: The index of the alert, for the error message.
-    ///   - field: The name of the field, for the error message.
-    package func time(alert: Int, _ field: StaticString) throws(ParseError) -> Timestamp? {
-        guard let bytes else { return nil }
-        guard let time = Timestamp(rfc3339: bytes) else {
-            let found = String(text.unicodeScalars.prefix(40)).debugDescription
-            throw ParseError(
-                reason: .wrongValue,
-                message: "alerts[\(alert)].\(field): expected an RFC 3339 time, found \(found)")
-        }
-        return time.isUnset ? nil : time
+    /// The time; nil if it is absent, Go's zero time, or no RFC 3339 time.
+    package var time: Timestamp? {
+        bytes.flatMap { Timestamp(rfc3339: $0) }.flatMap { $0.isUnset ? nil : $0 }
     }
+
+    /// Whether it is given, but is no RFC 3339 time.
+    var isOddTime: Bool { bytes.map { Timestamp(rfc3339: $0) == nil } ?? false }
 }
 
 extension AlertStatus {
@@ -87,8 +88,6 @@ extension ParseError.Reason {
         case WEBHOOK_WRONG_VERSION: self = .wrongVersion
         case WEBHOOK_MISSING_FIELD: self = .missingField
         case WEBHOOK_WRONG_TYPE: self = .wrongType
-        case WEBHOOK_WRONG_VALUE: self = .wrongValue
-        case WEBHOOK_DUPLICATE_NAME: self = .duplicateName
         case WEBHOOK_TOO_MANY: self = .tooMany
         case WEBHOOK_OUT_OF_MEMORY: self = .outOfMemory
         default: bug("fault \(fault.rawValue) of the parser has no reason")

@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <sqlite3.h>
 
 /// Binds a text that SQLite copies before it returns. SQLITE_TRANSIENT is a cast that Swift cannot import.

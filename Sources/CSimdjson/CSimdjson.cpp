@@ -44,6 +44,16 @@ webhook_string webhook_payload_value(const webhook_pair *pairs, webhook_pairs ru
     return found != end && text_of(found->name) == wanted ? found->value : webhook_string{nullptr, 0};
 }
 
+bool webhook_parser_grafana(webhook_parser *parser, size_t alert, webhook_grafana *grafana) {
+    try {
+        *grafana = parser->grafana(alert);
+        return true;
+    } catch (...) {
+        *grafana = {};
+        return false;
+    }
+}
+
 webhook_string webhook_parser_message(const webhook_parser *parser) { return view(parser->message); }
 
 bool webhook_parser_canonical(webhook_parser *parser, bool group_only, webhook_sink sink, void *context) {

@@ -1,26 +1,23 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <numeric>
 #include <optional>
 
-#include "BodyStepper.hpp"
-#include "Place.hpp"
-#include "WebhookParser.hpp"
+#include "Fields.hpp"
 
 // The body's fields and their defaults (docs/alertmanager.md, "Body"). A field that is null counts as absent, as
-// in the Go programs that write these bodies. Unknown names are ignored. Only views of the body are built, up to a limit,
-// so that reading any body needs a small multiple of its size.
+// in the Go programs that write these bodies. Unknown names are ignored. Odd values are counted and count as absent, so
+// that they cost no other alert of the group. Only views of the body are built, up to a limit, so that reading any body
+// needs a small multiple of its size.
 
 namespace {
 
-/// The start of a value in the body.
-using Value = const uint8_t *;
-
-constexpr std::array<std::string_view, 11> payload_fields = {
+constexpr std::array<std::string_view, 15> payload_fields = {
     "version", "receiver", "status", "groupKey", "truncatedAlerts", "groupLabels", "commonLabels",
-    "commonAnnotations", "externalURL", "alerts", "notification_reason"};
+    "commonAnnotations", "externalURL", "alerts", "notification_reason", "title", "message", "state", "orgId"};
 enum { version, receiver, status, group_key, truncated_alerts, group_labels, common_labels,
-       common_annotations, external_url, alerts, notification_reason };
+       common_annotations, external_url, alerts, notification_reason, title, message, state, org_id };
 
 constexpr std::array<std::string_view, 7> alert_fields = {
     "status", "labels", "annotations", "startsAt", "endsAt", "generatorURL", "fingerprint"};
@@ -47,85 +44,34 @@ const char *kind(Value value) {
     refuse(WEBHOOK_WRONG_TYPE, place, std::string("expected ") + expected + ", found " + kind(found));
 }
 
-std::string_view text(webhook_parser &parser, Value value, const Place &place) {
-    if (*value != '"') { refuse_type(place, "a string", value); }
-    return BodyStepper(parser, value).text();
+bool is_word(std::string_view text, std::string_view lower) {
+    return text.size() == lower.size() && std::equal(text.begin(), text.end(), lower.begin(), [](char left, char right) {
+        return (left >= 'A' && left <= 'Z' ? left + 32 : left) == right;
+    });
 }
-
-/// Calls `visit` for each name of the object at the stepper. The stepper is then at the value, which `visit` must skip.
-/// Ends after the object.
-template <typename Visit> void for_each_field(BodyStepper &stepper, Visit visit) {
-    stepper.byte();
-    if (stepper.take('}')) { return; }
-    do {
-        stepper.space();
-        std::string_view name = stepper.text();
-        stepper.byte();
-        stepper.space();
-        visit(name);
-    } while (stepper.take(','));
-    stepper.byte();
-}
-
-/// The known fields of one object, found in one pass.
-template <size_t count> class Fields {
-public:
-    /// - Parameter stepper: at the object; moved after it.
-    Fields(
-        webhook_parser &parser, BodyStepper &stepper, const std::array<std::string_view, count> &names, size_t alert)
-        : parser(parser), names(names), alert(alert) {
-        for_each_field(stepper, [&](std::string_view name) {
-            add(name, stepper.at);
-            stepper.value();
-        });
-    }
-
-    bool has(size_t field) const { return (present >> field & 1) != 0; }
-    Value operator[](size_t field) const { return values[field]; }
-    Place place(size_t field) const { return {alert, names[field]}; }
-
-    webhook_string string(size_t field, const char *missing = nullptr) const {
-        if (has(field)) { return view(text(parser, values[field], place(field))); }
-        return {missing, 0};
-    }
-
-private:
-    webhook_parser &parser;
-    const std::array<std::string_view, count> &names;
-    size_t alert;
-    unsigned seen = 0;
-    unsigned present = 0;
-    std::array<Value, count> values{};
-
-    void add(std::string_view name, Value value) {
-        for (size_t field = 0; field < count; field++) {
-            if (names[field] != name) { continue; }
-            if ((seen >> field & 1) != 0) { refuse(WEBHOOK_DUPLICATE_NAME, place(field), "given twice"); }
-            seen |= 1u << field;
-            present |= (*value == 'n' ? 0u : 1u) << field;
-            values[field] = value;
-            return;
-        }
-    }
-};
 
 class PayloadReader {
 public:
     /// - Parameter stepper: at the body's object.
     PayloadReader(webhook_parser &parser, BodyStepper stepper)
-        : parser(parser), fields(parser, stepper, payload_fields, Place::no_alert) {}
+        : parser(parser), fields(parser, stepper, payload_fields) {}
 
     void read() {
         check_version();
         webhook_payload &payload = parser.payload;
-        payload.receiver = fields.string(receiver, "");
-        payload.group_key = fields.string(group_key, "");
-        payload.external_url = fields.string(external_url, "");
+        fields.expect({version, receiver, status, group_key, alerts});
+        payload.receiver = fields.text(receiver);
+        payload.group_key = fields.text(group_key);
+        payload.external_url = fields.text(external_url);
         payload.notification_reason = fields.string(notification_reason);
+        payload.title = fields.string(title);
+        payload.message = fields.string(message);
+        payload.state = fields.string(state);
+        payload.org_id = fields.number(org_id);
         payload.truncated_alerts = read_truncated();
-        payload.group_labels = read_pairs(fields, group_labels);
-        payload.common_labels = read_pairs(fields, common_labels);
-        payload.common_annotations = read_pairs(fields, common_annotations);
+        payload.group_labels = read_pairs(fields, group_labels, WEBHOOK_ODD_LABEL);
+        payload.common_labels = read_pairs(fields, common_labels, WEBHOOK_ODD_LABEL);
+        payload.common_annotations = read_pairs(fields, common_annotations, WEBHOOK_ODD_ANNOTATION);
         auto stated = read_status(fields, status);
         read_alerts(stated);
         payload.resolved = stated.value_or(all_resolved());
@@ -138,118 +84,139 @@ private:
     webhook_parser &parser;
     Fields<payload_fields.size()> fields;
 
-    void check_version() const {
-        if (!fields.has(version) && !fields.has(alerts)) {
+    void check_version() {
+        if (!fields.has(version) && !fields.is_given(alerts)) {
             throw Refusal{
                 WEBHOOK_NOT_A_WEBHOOK,
-                "this is not Alertmanager's webhook body of version \"4\": it has neither `version` nor `alerts`. "
+                "this is not a webhook body of Alertmanager or Grafana: it has neither `version` nor `alerts`. "
                 "A webhook receiver with a templated `payload:` sends its own form instead; remove `payload:` from it"};
         }
-        if (!fields.has(version)) { refuse(WEBHOOK_WRONG_VERSION, fields.place(version), "missing, expected \"4\""); }
-        if (*fields[version] != '"') { refuse_type(fields.place(version), "the string \"4\"", fields[version]); }
-        std::string_view found = text(parser, fields[version], fields.place(version));
-        if (found != "4") {
-            refuse(WEBHOOK_WRONG_VERSION, fields.place(version), "expected \"4\", found " + quoted(found));
+        if (!fields.has(version)) { return; }
+        if (*fields[version] != '"') {
+            refuse_type(fields.place(version), "the string \"4\" or \"1\"", fields[version]);
+        }
+        std::string_view found = BodyStepper(parser, fields[version]).text();
+        parser.payload.is_grafana = found == "1";
+        if (found != "4" && found != "1") {
+            refuse(WEBHOOK_WRONG_VERSION, fields.place(version), "expected \"4\" or \"1\", found " + quoted(found));
         }
     }
 
-    int64_t read_truncated() const {
+    int64_t read_truncated() {
         if (!fields.has(truncated_alerts)) { return 0; }
-        Value value = fields[truncated_alerts];
-        if (*value != '-' && (*value < '0' || *value > '9')) {
-            refuse_type(fields.place(truncated_alerts), "a whole number", value);
+        std::string_view json = json_of(parser, fields[truncated_alerts]);
+        int64_t result = 0;
+        auto [stop, code] = std::from_chars(json.data(), json.data() + json.size(), result);
+        bool is_whole = stop == json.data() + json.size() && json.front() != '"';
+        if (is_whole && code == std::errc() && result >= 0) {
+            return std::min<int64_t>(result, WEBHOOK_TRUNCATED_LIMIT);
         }
-        Stepper stepper(value, parser.body + parser.size);
-        stepper.value();
-        const char *end = reinterpret_cast<const char *>(stepper.at);
-        int64_t result = -1;
-        auto [stop, code] = std::from_chars(reinterpret_cast<const char *>(value), end, result);
-        if (code != std::errc() || stop != end || result < 0) {
-            refuse(WEBHOOK_WRONG_VALUE, fields.place(truncated_alerts), "expected a whole number of 0 or more");
-        }
-        return std::min<int64_t>(result, WEBHOOK_TRUNCATED_LIMIT);
+        count_odd(parser, WEBHOOK_ODD_FIELD);
+        // More than 64 bits are many alerts.
+        return is_whole && code == std::errc::result_out_of_range && json.front() != '-' ? WEBHOOK_TRUNCATED_LIMIT : 0;
     }
 
-    /// Whether the status is resolved; no value if it is absent.
-    template <size_t count> std::optional<bool> read_status(const Fields<count> &fields, size_t field) {
-        if (!fields.has(field)) { return std::nullopt; }
-        std::string_view found = text(parser, fields[field], fields.place(field));
-        if (found == "firing") { return false; }
-        if (found == "resolved") { return true; }
-        refuse(
-            WEBHOOK_WRONG_VALUE, fields.place(field),
-            "expected \"firing\" or \"resolved\", found " + quoted(found));
+    /// Whether the status is resolved; no value if it is absent or unknown.
+    template <size_t size> std::optional<bool> read_status(const Fields<size> &fields, size_t field) {
+        webhook_string found = fields.string(field);
+        if (found.start == nullptr) { return std::nullopt; }
+        if (is_word(text_of(found), "firing")) { return false; }
+        if (is_word(text_of(found), "resolved")) { return true; }
+        count_odd(parser, WEBHOOK_ODD_FIELD);
+        return std::nullopt;
     }
 
-    template <size_t count> webhook_pairs read_pairs(const Fields<count> &fields, size_t field) {
+    /// - Parameter odd: how a value without a text counts.
+    template <size_t size> webhook_pairs read_pairs(const Fields<size> &fields, size_t field, webhook_oddity odd) {
         size_t first = parser.pairs.size();
         if (!fields.has(field)) { return {first, 0}; }
-        Place place = fields.place(field);
-        if (*fields[field] != '{') { refuse_type(place, "an object", fields[field]); }
+        if (*fields[field] != '{') {
+            count_odd(parser, WEBHOOK_ODD_FIELD);
+            return {first, 0};
+        }
         bool sorted = true;
         BodyStepper stepper(parser, fields[field]);
         for_each_field(stepper, [&](std::string_view name) {
-            place.name = &name;
+            if (*stepper.at != '"') { count_odd(parser, odd); }
+            if (*stepper.at == 'n' || *stepper.at == '{' || *stepper.at == '[') { return stepper.value(); }
             if (parser.pairs.size() == WEBHOOK_PAIR_LIMIT) {
-                refuse(WEBHOOK_TOO_MANY, place, limit_text(WEBHOOK_PAIR_LIMIT, "labels and annotations"));
+                refuse(WEBHOOK_TOO_MANY, fields.place(field), limit_text(WEBHOOK_PAIR_LIMIT, "labels and annotations"));
             }
             sorted = sorted && (parser.pairs.size() == first || text_of(parser.pairs.back().name) < name);
-            if (*stepper.at != '"') { refuse_type(place, "a string", stepper.at); }
-            parser.pairs.push_back({view(name), view(stepper.text())});
+            parser.pairs.push_back({view(name), view(read_text(stepper))});
         });
-        if (!sorted) { sort_pairs(first, fields.place(field)); }
+        if (!sorted) { sort_pairs(first); }
         return {first, parser.pairs.size() - first};
     }
 
-    void sort_pairs(size_t first, Place place) {
-        auto begin = parser.pairs.begin() + static_cast<std::ptrdiff_t>(first);
-        auto end = parser.pairs.end();
-        std::sort(begin, end, [](const webhook_pair &left, const webhook_pair &right) {
-            return text_of(left.name) < text_of(right.name);
+    /// The text of a string, number or boolean.
+    std::string_view read_text(BodyStepper &stepper) {
+        if (*stepper.at == '"') { return stepper.text(); }
+        std::string_view json = json_of(parser, stepper.at);
+        stepper.at += json.size();
+        return json;
+    }
+
+    /// Sorts the pairs from `first` on. Of several with one name the last is kept.
+    void sort_pairs(size_t first) {
+        std::vector<webhook_pair> sent(parser.pairs.begin() + static_cast<std::ptrdiff_t>(first), parser.pairs.end());
+        parser.order.resize(sent.size());
+        std::iota(parser.order.begin(), parser.order.end(), 0);
+        std::sort(parser.order.begin(), parser.order.end(), [&](uint32_t left, uint32_t right) {
+            int order = text_of(sent[left].name).compare(text_of(sent[right].name));
+            return order != 0 ? order < 0 : left < right;
         });
-        auto twice = std::adjacent_find(begin, end, [](const webhook_pair &left, const webhook_pair &right) {
-            return text_of(left.name) == text_of(right.name);
-        });
-        if (twice == end) { return; }
-        std::string_view name = text_of(twice->name);
-        place.name = &name;
-        refuse(WEBHOOK_DUPLICATE_NAME, place, "given twice");
+        parser.pairs.resize(first);
+        for (uint32_t index : parser.order) {
+            bool is_twin = parser.pairs.size() > first
+                && text_of(parser.pairs.back().name) == text_of(sent[index].name);
+            if (is_twin) {
+                count_odd(parser, WEBHOOK_ODD_DUPLICATE);
+                parser.pairs.back() = sent[index];
+            } else {
+                parser.pairs.push_back(sent[index]);
+            }
+        }
     }
 
     void read_alerts(std::optional<bool> stated) {
         Place place = fields.place(alerts);
-        if (!fields.has(alerts)) { refuse(WEBHOOK_MISSING_FIELD, place, "missing, expected an array"); }
+        if (!fields.is_given(alerts)) { refuse(WEBHOOK_MISSING_FIELD, place, "missing, expected an array"); }
+        // Go's encoding of a slice that is nil.
+        if (!fields.has(alerts)) { return; }
         if (*fields[alerts] != '[') { refuse_type(place, "an array", fields[alerts]); }
         BodyStepper stepper(parser, fields[alerts]);
         stepper.byte();
         if (stepper.take(']')) { return; }
         do {
             stepper.space();
-            read_alert(stepper, stated);
+            if (*stepper.at == '{') {
+                read_alert(stepper, stated);
+            } else {
+                count_odd(parser, WEBHOOK_ODD_ALERT);
+                stepper.value();
+            }
         } while (stepper.take(','));
     }
 
     void read_alert(BodyStepper &stepper, std::optional<bool> stated) {
-        size_t index = parser.alerts.size();
-        if (index == WEBHOOK_ALERT_LIMIT) {
-            refuse(WEBHOOK_TOO_MANY, {index}, limit_text(WEBHOOK_ALERT_LIMIT, "alerts"));
+        if (parser.alerts.size() == WEBHOOK_ALERT_LIMIT) {
+            refuse(WEBHOOK_TOO_MANY, {parser.alerts.size()}, limit_text(WEBHOOK_ALERT_LIMIT, "alerts"));
         }
         Value start = stepper.at;
-        if (*start != '{') { refuse_type({index}, "an object", start); }
-        Fields<alert_fields.size()> of_alert(parser, stepper, alert_fields, index);
-        auto resolved = read_status(of_alert, alert_status);
-        if (!resolved && !stated) {
-            refuse(WEBHOOK_MISSING_FIELD, of_alert.place(alert_status), "missing, and so is the payload's status");
-        }
+        Fields<alert_fields.size()> of_alert(parser, stepper, alert_fields);
+        of_alert.expect({alert_status, labels, starts_at, fingerprint});
         webhook_alert alert{};
-        alert.resolved = resolved.value_or(stated.value_or(false));
-        alert.labels = read_pairs(of_alert, labels);
-        alert.annotations = read_pairs(of_alert, annotations);
+        // An alert without any status counts as firing, which nobody overlooks.
+        alert.resolved = read_status(of_alert, alert_status).value_or(stated.value_or(false));
+        alert.labels = read_pairs(of_alert, labels, WEBHOOK_ODD_LABEL);
+        alert.annotations = read_pairs(of_alert, annotations, WEBHOOK_ODD_ANNOTATION);
         alert.severity = label_severity(alert.labels);
-        alert.starts_at = of_alert.string(starts_at);
-        alert.ends_at = of_alert.string(ends_at);
-        alert.generator_url = of_alert.string(generator_url, "");
-        alert.fingerprint = of_alert.string(fingerprint, "");
+        alert.starts_at = of_alert.time(starts_at);
+        alert.ends_at = of_alert.time(ends_at);
+        alert.generator_url = of_alert.text(generator_url);
+        alert.fingerprint = of_alert.text(fingerprint);
+        alert.has_more_fields = of_alert.has_more();
         parser.alerts.push_back(alert);
         parser.raw_alerts.push_back(
             {static_cast<size_t>(start - parser.body), static_cast<size_t>(stepper.at - start)});

@@ -1,17 +1,8 @@
 #include "Place.hpp"
 
-#include <algorithm>
-#include <cctype>
-
 namespace {
 
 constexpr size_t longest_quote = 64;
-
-bool is_plain(std::string_view name) {
-    return !name.empty() && name.size() <= longest_quote && std::all_of(name.begin(), name.end(), [](unsigned char c) {
-        return c < 0x80 && (std::isalnum(c) || c == '_');
-    });
-}
 
 /// The longest prefix of complete characters within the limit.
 std::string_view cut(std::string_view text) {
@@ -42,6 +33,5 @@ std::string Place::written() const {
         if (!result.empty()) { result += '.'; }
         result += field;
     }
-    if (name != nullptr) { result += is_plain(*name) ? "." + std::string(*name) : "[" + quoted(*name) + "]"; }
     return result;
 }

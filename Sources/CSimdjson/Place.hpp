@@ -13,9 +13,8 @@ struct Place {
 
     size_t alert = no_alert;
     std::string_view field{};
-    const std::string_view *name = nullptr;
 
-    /// For example `alerts[3].labels.severity`, or `alerts[3].labels["a b"]` if the name is not a plain word.
+    /// For example `version`, or `alerts[3]`.
     std::string written() const;
 };
 

@@ -53,6 +53,8 @@ void webhook_parser::trim() {
     release(alerts);
     release(raw_alerts);
     release(order);
+    release(grafana_values);
+    grafana_text.reset();
     unescaped.reset();
     unescaped_capacity = 0;
     payload = {};

@@ -40,6 +40,7 @@ struct webhook_parser {
     std::string_view unescape(std::string_view raw);
     void canonicalize(bool group_only, webhook_sink sink, void *context);
     size_t subset(const uint8_t *tiers, uint8_t tier, uint8_t *into) const;
+    webhook_grafana grafana(size_t alert);
     void trim();
 
 private:
@@ -48,6 +49,9 @@ private:
     std::unique_ptr<char[]> unescaped;
     size_t unescaped_capacity = 0;
     size_t unescaped_size = 0;
+    /// The strings and values of the last `grafana` call.
+    std::unique_ptr<char[]> grafana_text;
+    std::vector<webhook_pair> grafana_values;
 };
 
 inline webhook_string view(std::string_view text) { return {text.data(), text.size()}; }

@@ -39,6 +39,8 @@ package struct ChatMessage: Equatable, Sendable {
         package var title: String?
         package var titleLink: String?
         package var text: String?
+        /// A picture below the text.
+        package var imageURL: String?
         package var fields: [Field]
         package var buttons: [Button]
         /// Folded to its title.
@@ -46,8 +48,8 @@ package struct ChatMessage: Equatable, Sendable {
 
         package init(
             color: String? = nil, author: String? = nil, pretext: String? = nil, title: String? = nil,
-            titleLink: String? = nil, text: String? = nil, fields: [Field] = [], buttons: [Button] = [],
-            isCollapsed: Bool = false
+            titleLink: String? = nil, text: String? = nil, imageURL: String? = nil, fields: [Field] = [],
+            buttons: [Button] = [], isCollapsed: Bool = false
         ) {
             self.color = color
             self.author = author
@@ -55,6 +57,7 @@ package struct ChatMessage: Equatable, Sendable {
             self.title = title
             self.titleLink = titleLink
             self.text = text
+            self.imageURL = imageURL
             self.fields = fields
             self.buttons = buttons
             self.isCollapsed = isCollapsed
@@ -76,11 +79,15 @@ package struct ChatMessage: Equatable, Sendable {
 
     package struct Button: Equatable, Sendable {
         package var text: String
+        /// Empty if the button posts a command.
         package var url: String
+        /// The text that is posted as the person who presses the button.
+        package var command: String?
 
-        package init(text: String, url: String) {
+        package init(text: String, url: String, command: String? = nil) {
             self.text = text
             self.url = url
+            self.command = command
         }
     }
 }

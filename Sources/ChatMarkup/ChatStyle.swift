@@ -54,16 +54,18 @@ package enum ChatStyle {
         .spoiler:hover, .spoiler:focus { filter: none; }
         .swatch { display: inline-block; width: 12px; height: 12px; border-radius: 2px; margin-right: 4px;
           border: 1px solid var(--line); }
-        .attachment { border-left: 4px solid var(--line); border-radius: 2px; padding: 2px 0 2px 12px; margin: 6px 0;
-          max-width: 720px; }
+        .attachment { position: relative; border-left: 4px solid var(--line); border-radius: 2px;
+          padding: 2px 0 2px 12px; margin: 6px 0; max-width: 720px; }
+        .edge { position: absolute; left: -4px; top: 0; width: 4px; height: 100%; border-radius: 2px 0 0 2px; }
         .attachment .author { color: var(--muted); font-weight: 600; }
         .attachment .title { font-weight: 700; overflow-wrap: anywhere; cursor: pointer; }
         .fields { display: grid; grid-template-columns: 1fr 1fr; gap: 8px 16px; margin-top: 8px; }
         .field { grid-column: span 2; min-width: 0; overflow-wrap: anywhere; }
         .field.short { grid-column: span 1; }
         .buttons { display: flex; flex-wrap: wrap; gap: 8px; margin-top: 8px; }
-        .buttons a, .buttons .link { border-radius: 4px; background: var(--soft); color: var(--text); padding: 4px 12px;
-          font-weight: 600; }
+        .buttons a, .buttons .link, .buttons button { border-radius: 4px; background: var(--soft); color: var(--text);
+          padding: 4px 12px; font-weight: 600; }
+        .buttons button { border: 0; font: inherit; font-weight: 600; text-align: left; cursor: pointer; }
         .empty { color: var(--muted); }
         @media (max-width: 500px) {
           .message { padding: 6px 12px; gap: 8px; }

@@ -1,7 +1,7 @@
 import Support
 
-/// Draws parsed markup as HTML. Everything that comes from a message is escaped.
-struct HTMLText {
+/// Draws parsed markup as HTML without style attributes. Everything that comes from a message is escaped.
+package struct HTMLText {
     /// Draws a text that is parsed first.
     static func blocks(_ text: String, as dialect: MarkupDialect) -> String {
         HTMLText().string(MarkupDocument(text, as: dialect).blocks)
@@ -17,7 +17,7 @@ struct HTMLText {
     }
 
     /// Escapes characters that mean something in HTML. Control characters become U+FFFD.
-    static func escaped(_ text: some StringProtocol) -> String {
+    package static func escaped(_ text: some StringProtocol) -> String {
         var escaped = ""
         for scalar in text.unicodeScalars {
             switch scalar {
@@ -38,6 +38,12 @@ struct HTMLText {
     static func link(_ url: String, label: String) -> String {
         guard let address = LinkPolicy.address(url) else { return "<span class=\"link\">\(label)</span>" }
         return "<a href=\"\(escaped(address))\" target=\"_blank\" rel=\"noopener noreferrer nofollow\">\(label)</a>"
+    }
+
+    /// A rectangle of a color, which the style sheet places.
+    static func shape(_ name: String, color: String) -> String {
+        "<svg class=\"\(name)\" viewBox=\"0 0 1 1\" preserveAspectRatio=\"none\" aria-hidden=\"true\">"
+            + "<rect width=\"1\" height=\"1\" fill=\"\(escaped(color))\"/></svg>"
     }
 
     // MARK: Blocks
@@ -107,7 +113,7 @@ struct HTMLText {
         case .channel(let name): "<span class=\"mention\">#\(Self.escaped(name))</span>"
         case .emoji(let source): Self.emoji(source)
         case .color(let digits):
-            "<span class=\"swatch\" style=\"background:#\(Self.escaped(digits))\"></span>#\(Self.escaped(digits))"
+            Self.shape("swatch", color: "#" + digits) + "#\(Self.escaped(digits))"
         case .timestamp(let value, _): "<time>\(Self.escaped(MarkupTime.string(value)))</time>"
         case .math(let formula): "<span class=\"math\">\(Self.escaped(formula))</span>"
         case .lineBreak: "<br>"

@@ -29,16 +29,17 @@ package enum MessageHTML {
         let pretext = text(attachment.pretext).map { box("text", $0) } ?? ""
         let author = attachment.author.map { box("author", HTMLText.escaped($0)) } ?? ""
         let content =
-            (text(attachment.text).map { box("text", $0) } ?? "") + fields(attachment.fields)
-            + buttons(attachment.buttons)
-        let style = color(attachment.color).map { " style=\"border-color:\($0)\"" } ?? ""
+            (text(attachment.text).map { box("text", $0) } ?? "") + image(attachment.imageURL)
+            + fields(attachment.fields) + buttons(attachment.buttons)
+        // A shape and not a style, because a page's Content-Security-Policy can forbid style attributes.
+        let edge = color(attachment.color).map { HTMLText.shape("edge", color: $0) } ?? ""
         let title = title(attachment)
         let body =
             title.isEmpty && !attachment.isCollapsed
             ? content
             : "<details\(attachment.isCollapsed ? "" : " open")><summary class=\"title\">"
                 + "\(title.isEmpty ? "…" : title)</summary>\(content)</details>"
-        return "\(pretext)<div class=\"attachment\"\(style)>\(author)\(body)</div>"
+        return "\(pretext)<div class=\"attachment\">\(edge)\(author)\(body)</div>"
     }
 
     /// A title is plain text on one line.
@@ -52,6 +53,11 @@ package enum MessageHTML {
         text.flatMap { $0.isEmpty ? nil : HTMLText.blocks($0, as: .webAttachment) }
     }
 
+    /// A link: a drawing loads nothing from elsewhere.
+    private static func image(_ url: String?) -> String {
+        url.map { box("text", HTMLText.link($0, label: "Image")) } ?? ""
+    }
+
     private static func fields(_ fields: [ChatMessage.Field]) -> String {
         guard !fields.isEmpty else { return "" }
         let cells = fields.map { field in
@@ -63,7 +69,16 @@ package enum MessageHTML {
 
     private static func buttons(_ buttons: [ChatMessage.Button]) -> String {
         guard !buttons.isEmpty else { return "" }
-        return box("buttons", buttons.map { HTMLText.link($0.url, label: HTMLText.escaped($0.text)) }.joined())
+        return box("buttons", buttons.map(button).joined())
+    }
+
+    /// A page that knows how to post finds the command in `data-command`.
+    private static func button(_ button: ChatMessage.Button) -> String {
+        let label = HTMLText.escaped(button.text)
+        guard button.url.isEmpty, let command = button.command.map(HTMLText.escaped) else {
+            return HTMLText.link(button.url, label: label)
+        }
+        return "<button type=\"button\" data-command=\"\(command)\" title=\"posts \(command)\">\(label)</button>"
     }
 
     /// The color, if it is hexadecimal or a name. Any other text might be more than a color.

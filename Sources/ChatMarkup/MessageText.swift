@@ -45,10 +45,16 @@ private struct Drawing {
         if let text = attachment.text, !text.isEmpty {
             lines += lines(text, as: .webAttachment).map { bar + $0 }
         }
+        if let url = attachment.imageURL { lines.append(bar + "(Image)" + note(url)) }
         for field in attachment.fields { add(field, bar) }
         if !attachment.buttons.isEmpty {
-            lines.append(bar + attachment.buttons.map { "(\($0.text))" + note($0.url) }.joined(separator: " "))
+            lines.append(bar + attachment.buttons.map { button($0) }.joined(separator: " "))
         }
+    }
+
+    private mutating func button(_ button: ChatMessage.Button) -> String {
+        guard button.url.isEmpty, let command = button.command else { return "(\(button.text))" + note(button.url) }
+        return "(\(button.text)) posts \(command)"
     }
 
     private mutating func add(_ field: ChatMessage.Field, _ bar: String) {

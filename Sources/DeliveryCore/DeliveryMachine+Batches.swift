@@ -37,7 +37,8 @@ extension DeliveryMachine {
         }
     }
 
-    /// Chooses the entries of the next batch: by the search, else by the mark at this hook, else by the budget.
+    /// Chooses the entries of the next batch: by the search, else by the mark at this hook, else by the budget and by the
+    /// room's speed.
     private func selection(_ queue: Int, at hook: HookID, _ now: Instant) -> Selection {
         let state = queues[queue]
         if let search = state.search { return .first(search.size) }
@@ -45,7 +46,9 @@ extension DeliveryMachine {
         if !hooks[hook.index].health.isWorking || hasRejection(state) { return .first(1) }
         let tokens = hooks[hook.index].limiter.tokens(at: now)
         // The number of rows in the journal is unknown: assume more than the budget.
-        let mustFold = tokens < .max && (state.isBehind || state.entries.count > tokens)
+        let exceedsBudget = tokens < .max && (state.isBehind || state.entries.count > tokens)
+        let isTooSlow = state.knownPending > hooks[hook.index].capacity(within: settings.foldDelay)
+        let mustFold = exceedsBudget || isTooSlow
         return mustFold ? .everything : .first(1)
     }
 

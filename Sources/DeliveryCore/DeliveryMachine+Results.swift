@@ -28,7 +28,9 @@ extension DeliveryMachine {
         let index = hook.index
         let before = hooks[index].health.state
         switch result {
-        case .delivered: hooks[index].health.delivered()
+        case .delivered:
+            hooks[index].health.delivered()
+            hooks[index].lastDuration = now - start
         case .refused: hooks[index].health.refused(at: now)
         case .throttled(let wait):
             let end = now + Self.clamped(wait)

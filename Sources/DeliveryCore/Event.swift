@@ -1,6 +1,6 @@
 /// An event from the shell. An event for work that is not in progress is ignored.
 public enum Event: Sendable, Equatable {
-    /// Rows up to this one are committed.
+    /// Rows up to this one are committed. One event for each row lets the machine count them.
     case available(QueueID, through: EntryID)
     case loaded(QueueID, Page)
     /// Reading the journal failed temporarily.

@@ -13,6 +13,8 @@ struct HookState: Sendable {
     var heldUntil = Instant.distantPast
     var followUps = FollowUpList()
     var postedAt = Instant.distantPast
+    /// How long the last delivered post took.
+    var lastDuration = Interval.zero
 
     init(limit: PostLimit?) { limiter = PostLimiter(limit: limit) }
 
@@ -20,6 +22,11 @@ struct HookState: Sendable {
     func readyAt(isSearching: Bool) -> Instant {
         let slot = max(limiter.nextSlot, heldUntil)
         return isSearching ? slot : max(slot, health.retryAt)
+    }
+
+    /// How many posts, one after the other, the hook accepts within this time if each takes as long as the last one.
+    func capacity(within time: Interval) -> Int {
+        lastDuration > .zero ? Int(time.nanoseconds / lastDuration.nanoseconds) : .max
     }
 }
 
@@ -80,6 +87,13 @@ public enum HookCondition: Sendable, Hashable {
 }
 
 extension DeliveryMachine {
+    /// Whether neither the queue's own hook nor the next one of its routes accepts messages.
+    public func isCutOff(_ queue: QueueID) -> Bool {
+        guard queues.indices.contains(queue.index) else { return false }
+        let routes = queues[queue.index].plan.routes.prefix(2)
+        return !routes.isEmpty && routes.allSatisfy { hooks[$0.index].health.unhealthySince != nil }
+    }
+
     public func condition(of hook: HookID) -> HookCondition {
         guard hooks.indices.contains(hook.index), hooks[hook.index].health.isSuspended else { return .working }
         return hooks[hook.index].turn == .free ? .suspended : .probing

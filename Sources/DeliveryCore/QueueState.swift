@@ -46,6 +46,8 @@ struct QueueState: Sendable {
     var pausedUntil = Instant.distantPast
 
     private var newest = EntryID.zero
+    /// The number of reported commits after `cursor`.
+    private var unread = 0
     /// Rows up to this one are in `entries` or settled.
     private(set) var cursor = EntryID.zero
     /// The journal may hold rows that this process did not commit.
@@ -56,12 +58,16 @@ struct QueueState: Sendable {
 
     /// The journal may hold rows that are not in `entries`.
     var isBehind: Bool { isRecovering || newest > cursor }
+    /// How many entries are pending, as far as commits were reported. Without a limit while rows of an earlier process
+    /// are not loaded.
+    var knownPending: Int { isRecovering ? .max : entries.count + unread }
     var isLoading: Bool { if case .none = load { false } else { true } }
     var isIdle: Bool { work == .idle }
 
     // MARK: Rows
 
     mutating func noteCommit(through id: EntryID, at now: Instant) {
+        if id > max(newest, cursor) { unread += 1 }
         newest = max(newest, id)
         // The commit of a delivered row may be reported again.
         if waitingSince == nil, isBehind { waitingSince = now }
@@ -80,12 +86,15 @@ struct QueueState: Sendable {
         for entry in page.entries where entry.id > cursor {
             entries.append(entry)
             cursor = entry.id
+            // Its commit may be reported later.
+            if entry.id <= newest { unread = max(0, unread - 1) }
         }
         cursor = max(cursor, page.cursor)
         if page.isLast {
             cursor = max(cursor, known)
             isRecovering = false
         }
+        if !isBehind { unread = 0 }
         if waitingSince == nil, !entries.isEmpty { waitingSince = now }
         if entries.isEmpty, !isBehind { waitingSince = nil }
     }
@@ -114,6 +123,7 @@ struct QueueState: Sendable {
     mutating func trim(to window: Int) {
         guard entries.count > window, let last = entries.last else { return }
         newest = max(newest, last.id)
+        unread += entries.count - window
         entries.removeLast(entries.count - window)
         cursor = entries[window - 1].id
         if isLoading { load = .void }

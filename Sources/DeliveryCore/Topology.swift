@@ -62,6 +62,8 @@ public struct Settings: Sendable, Hashable {
     public var window = 256
     /// The most rows in one batch.
     public var foldLimit = 20_000
+    /// Entries are folded if the hook would take longer than this to accept them one by one.
+    public var foldDelay = Interval.seconds(5)
     /// How long a queue may hold a hook while it loads rows for a batch.
     public var gatherTime = Interval.seconds(2)
     /// A queue that has waited longer may precede more urgent ones.

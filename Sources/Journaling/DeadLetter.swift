@@ -29,6 +29,8 @@ package struct DeadLetter: Sendable, Equatable {
 
         /// The checksum of the row does not match: the storage changed its content.
         package static let damaged = Reason(rawValue: "crc")
+        /// The process crashed while it handled the content.
+        package static let crash = Reason(rawValue: "crash")
     }
 
     package var id: JournalID

@@ -59,7 +59,18 @@ package final class Journal<Ticket: Sendable>: Sendable {
     /// Queues the outcome of a notification for the next commit, and retries until it is committed. Callable from any
     /// thread; does not block.
     package func settle(_ id: JournalID, as settlement: JournalSettlement) {
-        wake(inbox.withLock { $0.add(JournalTransaction.Settled(id: id, settlement: settlement)) })
+        settle([id], as: settlement, history: nil)
+    }
+
+    /// Queues the common outcome of notifications, with their history record, for one of the next commits.
+    package func settle(_ ids: [JournalID], as settlement: JournalSettlement, history: HistoryRecord?) {
+        guard !ids.isEmpty else { return }
+        var settled = ids.map { id in
+            JournalTransaction.Settled(id: id, settlement: settlement, isContinued: history != nil)
+        }
+        settled[settled.count - 1].history = history
+        settled[settled.count - 1].isContinued = false
+        wake(inbox.withLock { [settled] in $0.add(settled) })
     }
 
     /// Reads pending notifications after `after`, oldest first: at most `limit`, and none after their bodies reach
@@ -134,6 +145,11 @@ package final class Journal<Ticket: Sendable>: Sendable {
         writer.queue.sync { body(writer) }
     }
 
+    /// Runs `body` on the journal queue later.
+    func onWriter(_ body: @escaping @Sendable (JournalWriter<Ticket>) -> Void) {
+        writer.queue.async { [writer] in body(writer) }
+    }
+
     private func wake(_ wake: JournalWake) {
         switch wake {
         case .none: break
@@ -193,54 +209,25 @@ extension Journal {
     package func replay(
         _ ids: [JournalID], isForced: Bool = false
     ) throws(JournalRefusal) -> Replay<Journaled<Notification>> {
-        try withWriter { $0.replay(ids, isForced: isForced) }.get()
+        let records = try records(of: ids, .replayed)
+        return try withWriter { $0.replay(ids, isForced: isForced, records) }.get()
     }
 
     /// Deletes dead letters permanently. Returns the number of deleted ones.
     package func drop(_ ids: [JournalID]) throws(JournalRefusal) -> Int {
-        try withWriter { writer in
-            writer.attempt { store throws(JournalStoreError) in try store.drop(ids) }
-        }.get()
+        let records = try records(of: ids, .dropped)
+        return try withWriter { $0.drop(ids, records) }.get()
     }
-}
 
-/// The limits and intervals of the journal. The defaults are those of the program.
-package struct JournalSettings: Sendable {
-    /// How long an identical payload is a duplicate; zero switches deduplication off.
-    package var dedupeWindow: Duration = .seconds(60)
-    /// The maximum number of remembered dedupe keys. The oldest are removed first.
-    var dedupeCapacity = 262_144
-    /// The maximum number of requests in a transaction. Larger transactions are slower per row and delay responses:
-    /// measured, a commit takes 0.73 ms for 64 rows and 6.5-8 ms for 512.
-    var requestsPerCommit = 128
-    /// The maximum size in bytes of all bodies in a transaction with several requests.
-    var bytesPerCommit = 8 << 20
-    /// The maximum number of settlements in a transaction. A folded message settles thousands, and webhooks must not
-    /// wait for all of them.
-    var settlementsPerCommit = 1024
-    /// The inbox limits for critical requests; other severities have shares of them. A payload of any size is accepted
-    /// if the inbox is empty.
-    var inboxRequests = 8192
-    var inboxBytes = 64 << 20
-    /// How long a settlement waits for an append that it can share a transaction with.
-    var settleDelay: Duration = .milliseconds(2)
-    /// The interval of checks of the storage.
-    var inspectionInterval: Duration = .seconds(1)
-
-    package init(
-        dedupeWindow: Duration = .seconds(60), dedupeCapacity: Int = 262_144, requestsPerCommit: Int = 128,
-        bytesPerCommit: Int = 8 << 20, settlementsPerCommit: Int = 1024, inboxRequests: Int = 8192,
-        inboxBytes: Int = 64 << 20, settleDelay: Duration = .milliseconds(2), inspectionInterval: Duration = .seconds(1)
-    ) {
-        self.dedupeWindow = dedupeWindow
-        self.dedupeCapacity = dedupeCapacity
-        self.requestsPerCommit = requestsPerCommit
-        self.bytesPerCommit = bytesPerCommit
-        self.settlementsPerCommit = settlementsPerCommit
-        self.inboxRequests = inboxRequests
-        self.inboxBytes = inboxBytes
-        self.settleDelay = settleDelay
-        self.inspectionInterval = inspectionInterval
+    /// The history records of those dead letters that exist. Reads one body at a time.
+    private func records(
+        of ids: [JournalID], _ outcome: HistoryEntry.Outcome
+    ) throws(JournalRefusal) -> [JournalID: HistoryRecord] {
+        var records: [JournalID: HistoryRecord] = [:]
+        for id in ids {
+            if let content = try deadLetter(id) { records[id] = record(of: content, outcome) }
+        }
+        return records
     }
 }
 

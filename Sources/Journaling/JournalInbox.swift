@@ -60,8 +60,9 @@ struct JournalInbox<Ticket: Sendable> {
             && bytes + size <= settings.inboxBytes / 10 * severity.shareTenths
     }
 
-    mutating func add(_ settled: JournalTransaction.Settled) -> JournalWake {
-        settlements.append(settled)
+    /// Settlements that belong to one history record must be added in one call.
+    mutating func add(_ settled: [JournalTransaction.Settled]) -> JournalWake {
+        settlements += settled
         guard schedule == .never else { return .none }
         schedule = .soon
         return .soon
@@ -76,7 +77,8 @@ struct JournalInbox<Ticket: Sendable> {
             count += 1
             size += request.bytes
         }
-        let settled = min(settlements.count, settings.settlementsPerCommit)
+        var settled = min(settlements.count, settings.settlementsPerCommit)
+        while settled > 0, settlements[settled - 1].isContinued { settled += 1 }
         defer {
             requests.removeFirst(count)
             bytes -= size

@@ -9,6 +9,8 @@ package protocol JournalObserver: Sendable {
     func journalChanged(to state: JournalState)
     /// Called when the set of severities changes that the open journal refuses, to keep space for more urgent ones.
     func journalRefuses(_ severities: Set<Severity>)
+    /// Called with the duplicates since the last call, one entry for each group. At most once a minute in the long run.
+    func journalSuppressed(_ duplicates: [HistoryEntry])
 }
 
 /// The figures of one transaction, for metrics.
@@ -37,6 +39,7 @@ package struct JournalSnapshot: Sendable, Equatable {
     package var usage = JournalUsage(usedBytes: 0, limitBytes: 0, appendLimitBytes: 0)
     /// The severities that the open journal refuses, to keep space for more urgent ones.
     package var reserved: Set<Severity> = []
+    package var history = HistoryUsage()
     /// The number of duplicates since the start.
     var duplicates = 0
     /// The number of acknowledged notifications that were missing at the start.

@@ -21,9 +21,9 @@ struct JournalShares: Sendable, Equatable {
     /// Refuses severities whose shares are used up, and accepts severities whose shares have space again.
     mutating func update(_ usage: JournalUsage) {
         for severity in Severity.allCases where severity != .critical {
-            if usage.usedBytes >= severity.limit(usage) {
+            if usage.neededBytes >= severity.limit(usage) {
                 refused.insert(severity)
-            } else if usage.usedBytes <= severity.reopening(usage) {
+            } else if usage.neededBytes <= severity.reopening(usage) {
                 refused.remove(severity)
             }
         }
@@ -31,7 +31,7 @@ struct JournalShares: Sendable, Equatable {
 
     /// Decides whether a webhook fits into the share of its severity.
     ///
-    /// - Parameter used: The bytes in use, including those of webhooks admitted since the last commit.
+    /// - Parameter used: The bytes in use without the history, including those of webhooks admitted since the last commit.
     mutating func admit(_ batch: AlertBatch, used: Int64, _ usage: JournalUsage) -> Verdict {
         let severity = batch.mostUrgent
         guard !refused.contains(severity) else { return .exhausted }

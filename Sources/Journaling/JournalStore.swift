@@ -48,11 +48,27 @@ package protocol JournalStore: AnyObject {
     ///
     /// From its death until it is dropped or its replay is settled, a dead letter collects `laterStates`. `commit` adds
     /// the alerts of each delivered notification that has the same group and destination and was accepted after it.
+    ///
+    /// - Parameter history: The records of the dead letters, which are written for those that are replayed.
     func replay(
-        _ ids: [JournalID], firstSequence: Int64, isForced: Bool
+        _ ids: [JournalID], firstSequence: Int64, isForced: Bool, history: HistoryNote?
     ) throws(JournalStoreError) -> Replay<StoredNotification>
     /// Deletes dead letters permanently. Returns the number of deleted ones.
-    func drop(_ ids: [JournalID]) throws(JournalStoreError) -> Int
+    ///
+    /// - Parameter history: The records of the dead letters, which are written for those that are deleted.
+    func drop(_ ids: [JournalID], history: HistoryNote?) throws(JournalStoreError) -> Int
+
+    /// The limits of the history. Commits and `pruneHistory` apply them, in parts of bounded size.
+    ///
+    /// The history gives way to everything else: an engine without space for it deletes or omits it, and fails neither
+    /// a commit nor an opening because of it. A damaged row is skipped.
+    var historyLimits: HistoryLimits { get set }
+    var historyUsage: HistoryUsage { get }
+    /// Reads at most `limit` rows of the history before the row `before`, newest first, and none after their records
+    /// reach `byteLimit` bytes; nil means from the newest.
+    func history(before: Int64?, limit: Int, byteLimit: Int) throws(JournalStoreError) -> StoredHistory
+    /// Called regularly. Deletes some of the rows that are above the limits, if there are enough for a transaction.
+    func pruneHistory(at now: Timestamp) throws(JournalStoreError)
 
     /// Checks the free space and that the files still exist. Called regularly.
     func inspect() throws(JournalStoreError) -> StorageSpace
@@ -122,6 +138,11 @@ package struct JournalUsage: Sendable, Equatable {
     package var limitBytes: Int64
     /// The limit for appends. It is below `limitBytes`, so that settlements have space.
     package var appendLimitBytes: Int64
+    /// The part of `usedBytes` that the history uses at least. It gives way to appends.
+    package var historyBytes: Int64 = 0
+
+    /// The bytes that appends cannot use.
+    package var neededBytes: Int64 { max(0, usedBytes - historyBytes) }
 
     package init(usedBytes: Int64, limitBytes: Int64, appendLimitBytes: Int64) {
         self.usedBytes = usedBytes
@@ -143,6 +164,12 @@ package struct JournalTransaction: Sendable {
     package struct Settled: Sendable, Equatable {
         package var id: JournalID
         package var settlement: JournalSettlement
+        /// The record of this notification and of those before it that are continued. Written if one of them is settled.
+        ///
+        /// A dead letter without a record gets one from its row.
+        package var history: HistoryRecord?
+        /// Whether the next settlement belongs to the same record, so that one transaction must have both.
+        package var isContinued = false
     }
 
     /// The notifications of each accepted payload.
@@ -155,12 +182,15 @@ package struct JournalTransaction: Sendable {
     package var settlements: [Settled] = []
     /// The hook records to write. Each replaces the record with the same key.
     package var hooks: [HookRow] = []
+    /// History records without a settlement.
+    package var history: [HistoryRecord] = []
     /// The wall-clock time of the commit, which becomes `DeadLetter.diedAt`.
     package var at: Timestamp
 
     /// Whether there is nothing to write.
     package var isEmpty: Bool {
         appends.isEmpty && seen.isEmpty && forgetSeenThrough == nil && settlements.isEmpty && hooks.isEmpty
+            && history.isEmpty
     }
 
     /// The size of all appended bodies in bytes.
@@ -180,7 +210,8 @@ package struct StoredNotification: Sendable, Equatable {
     }
 }
 
-/// The stored state of one hook. The journal does not interpret it.
+/// The stored state of one hook, or of another component under a key that no hook has. The journal does not interpret
+/// it.
 package struct HookRow: Sendable, Equatable {
     package var key: [UInt8]
     package var value: [UInt8]

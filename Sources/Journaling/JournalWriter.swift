@@ -21,6 +21,7 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
     private var unsettled: [JournalTransaction.Settled] = []
     private var state = JournalState.open
     private var shares = JournalShares()
+    private var duplicates = DuplicateLog()
     private var inspection: (any DispatchSourceTimer)?
 
     /// False after the store has failed or is closed. Each call of the store can change it.
@@ -37,6 +38,7 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
         callbacks: JournalCallbacks<Ticket>
     ) {
         self.store = store
+        store.historyLimits = settings.history
         self.recovery = recovery
         self.settings = settings
         self.inbox = inbox
@@ -100,12 +102,35 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
         }
     }
 
-    func replay(_ ids: [JournalID], isForced: Bool) -> Result<Replay<Journaled<Notification>>, JournalRefusal> {
+    func replay(
+        _ ids: [JournalID], isForced: Bool, _ records: [JournalID: HistoryRecord]
+    ) -> Result<Replay<Journaled<Notification>>, JournalRefusal> {
         attempt { store throws(JournalStoreError) in
-            let replay = try store.requeue(ids, firstSequence: nextSequence, isForced: isForced)
+            let note = HistoryNote(records: records, at: callbacks.now())
+            let replay = try store.requeue(ids, firstSequence: nextSequence, isForced: isForced, history: note)
             nextSequence += Int64(ids.count)
             return replay
         }
+    }
+
+    func drop(_ ids: [JournalID], _ records: [JournalID: HistoryRecord]) -> Result<Int, JournalRefusal> {
+        attempt { store throws(JournalStoreError) in
+            try store.drop(ids, history: HistoryNote(records: records, at: callbacks.now()))
+        }
+    }
+
+    /// Reads a page of the history, without rows that are too old.
+    func history(before: Int64?, rows: Int, bytes: Int) -> Result<StoredHistory, JournalRefusal> {
+        attempt { store throws(JournalStoreError) in
+            var page = try store.history(before: before, limit: rows, byteLimit: bytes)
+            page.rows.removeAll { !store.historyLimits.keeps($0.at, at: callbacks.now()) }
+            return page
+        }
+    }
+
+    func keepHistory(_ limits: HistoryLimits) {
+        dispatchPrecondition(condition: .onQueue(queue))
+        store.historyLimits = limits
     }
 
     /// Calls `body` with the store. Fails if the store has failed or is closed; an error updates the state.
@@ -142,6 +167,7 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
         guard state != .closed else { return true }
         inspection?.cancel()
         repeat { writeBatch() } while inbox.withLock { $0.finishStep() }
+        writeDuplicates(isLast: true)
         // On a full disk the first attempt releases the ballast. If the second fails too, the next start recovers.
         for _ in 1...2 where isUsable {
             do throws(JournalStoreError) {
@@ -179,7 +205,7 @@ extension JournalWriter {
     /// Returns the requests that fit into their severities' shares, and refuses the others.
     private func admit(_ requests: [JournalInbox<Ticket>.Request]) -> [JournalInbox<Ticket>.Request] {
         let usage = store.usage
-        var used = usage.usedBytes
+        var used = usage.neededBytes
         var admitted: [JournalInbox<Ticket>.Request] = []
         admitted.reserveCapacity(requests.count)
         for request in requests {
@@ -222,11 +248,12 @@ extension JournalWriter {
             dedupe.deletedRows(through: through)
         }
         unsettled.removeAll()
-        let duplicates = plan.duplicates
+        let duplicates = plan.duplicates.count
         refreshSnapshot(duplicates: duplicates)
         if !plan.outcomes.isEmpty {
             callbacks.acknowledge(plan.acknowledgements(journaled))
         }
+        for batch in plan.duplicates { self.duplicates.note(batch, at: plan.transaction.at) }
         callbacks.observer?.journalCommitted(
             JournalCommit(
                 duration: duration, requests: plan.outcomes.count, notifications: journaled.reduce(0) { $0 + $1.count },
@@ -319,7 +346,26 @@ extension JournalWriter {
                 oldest[destination] = try store.oldestPending(destination)
             }
             latestSnapshot.withLock { [oldest] in $0.oldestPending = oldest }
+            writeDuplicates()
+            guard isUsable else { return }
+            try store.pruneHistory(at: callbacks.now())
             refreshSnapshot()
+        } catch {
+            _ = handle(error)
+        }
+    }
+
+    /// Adds counted duplicates to the history, if a row may be written for them. They are not written again if it
+    /// fails.
+    private func writeDuplicates(isLast: Bool = false) {
+        let due = duplicates.due(at: .now, isLast: isLast)
+        guard !due.isEmpty, isUsable else { return }
+        callbacks.observer?.journalSuppressed(due)
+        guard state == .open, !store.historyLimits.isOff else { return }
+        var transaction = JournalTransaction(at: callbacks.now())
+        transaction.history = HistoryRecord.records(of: due)
+        do throws(JournalStoreError) {
+            try store.commit(transaction)
         } catch {
             _ = handle(error)
         }
@@ -401,12 +447,13 @@ extension JournalWriter {
 
     private func refreshSnapshot(duplicates: Int = 0) {
         let (pending, dead, usage) = (store.pendingCounts, store.deadLetterCounts, store.usage)
-        let receivers = store.receivers
+        let (receivers, history) = (store.receivers, store.historyUsage)
         latestSnapshot.withLock {
             $0.receivers = receivers
             $0.pending = pending
             $0.deadLetters = dead
             $0.usage = usage
+            $0.history = history
             $0.duplicates += duplicates
         }
         publishShares()
@@ -462,64 +509,4 @@ extension JournalState {
         case .closed: .closed
         }
     }
-}
-
-/// The transaction for a batch of requests, and the outcome of each request.
-private struct JournalPlan<Ticket: Sendable> {
-    private(set) var transaction: JournalTransaction
-    private(set) var outcomes: [(ticket: Ticket, outcome: PlannedOutcome)] = []
-
-    /// - Parameters:
-    ///   - sequence: The next sequence number; incremented for each notification.
-    ///   - dedupe: Gets the new states, to find duplicates within the transaction. After a failed commit the caller
-    ///     must remove the newest `transaction.seen.count` of them.
-    init(
-        requests: [JournalInbox<Ticket>.Request], settlements: [JournalTransaction.Settled],
-        sequence: inout Int64, dedupe: inout DedupeIndex, at now: Timestamp
-    ) {
-        transaction = JournalTransaction(settlements: settlements, at: now)
-        transaction.forgetSeenThrough = dedupe.prune(at: now)
-        for request in requests {
-            let outcome = add(request.batch, sequence: &sequence, dedupe: &dedupe)
-            outcomes.append((request.ticket, outcome))
-        }
-    }
-
-    var duplicates: Int {
-        outcomes.count { $0.outcome == .duplicate }
-    }
-
-    /// The results of the requests. `journaled` has one list for each list in `transaction.appends`.
-    func acknowledgements(_ journaled: [[Journaled<Notification>]]) -> [Journal<Ticket>.Acknowledgement] {
-        var stored = journaled.makeIterator()
-        return outcomes.map { ticket, outcome in
-            let notifications = outcome == .stored ? stored.next() ?? [] : []
-            let result = AppendOutcome(notifications: notifications, isDuplicate: outcome == .duplicate)
-            return Journal<Ticket>.Acknowledgement(ticket: ticket, result: .success(result))
-        }
-    }
-
-    private mutating func add(_ batch: AlertBatch, sequence: inout Int64, dedupe: inout DedupeIndex) -> PlannedOutcome {
-        guard let group = batch.notifications.first?.group else { return .nothing }
-        let key = ShortDedupeKey(batch.dedupeKey, isRepeat: batch.isRepeat)
-        let isDuplicate = dedupe.isDuplicate(key, of: group, isRepeat: batch.isRepeat, at: transaction.at)
-        if isDuplicate { return .duplicate }
-        if let seen = dedupe.remember(key, of: group, at: transaction.at) { transaction.seen.append(seen) }
-        let entries = dedupe.countRepeats(of: batch, in: group).map { notification in
-            defer { sequence += 1 }
-            return StoredNotification(
-                id: JournalID(sequence: sequence, destination: notification.destination), notification: notification)
-        }
-        transaction.appends.append(entries)
-        return .stored
-    }
-}
-
-/// The outcome of one request if its transaction is committed.
-private enum PlannedOutcome {
-    /// Its notifications are the next list in `JournalPlan.transaction.appends`.
-    case stored
-    /// The payload has no alerts.
-    case nothing
-    case duplicate
 }

@@ -78,11 +78,11 @@ extension JournalStore {
         return (window, stored.damaged)
     }
 
-    /// Replays dead letters as `replay(_:firstSequence:isForced:)` does. Returns them as `Journaled`.
+    /// Replays dead letters as `replay(_:firstSequence:isForced:history:)` does. Returns them as `Journaled`.
     package func requeue(
-        _ ids: [JournalID], firstSequence: Int64, isForced: Bool
+        _ ids: [JournalID], firstSequence: Int64, isForced: Bool, history: HistoryNote? = nil
     ) throws(JournalStoreError) -> Replay<Journaled<Notification>> {
-        let stored = try replay(ids, firstSequence: firstSequence, isForced: isForced)
+        let stored = try replay(ids, firstSequence: firstSequence, isForced: isForced, history: history)
         return Replay(
             entries: stored.entries.map { Journaled($0) }, damaged: stored.damaged, missing: stored.missing)
     }
@@ -108,6 +108,15 @@ package struct JournalID: RawRepresentable, Hashable, Comparable, Sendable {
     /// - precondition: `sequence` is above 0 and below 2^51, which suffices for 10,000 a second for 7,000 years.
     package init(sequence: Int64, destination: Destination) {
         expect(sequence > 0 && sequence < 1 << 51, "sequence \(sequence) is out of range")
+        self.init(unchecked: sequence, destination)
+    }
+
+    /// Names a destination without a notification: its sequence number is 0.
+    package static func unassigned(_ destination: Destination) -> JournalID {
+        JournalID(unchecked: 0, destination)
+    }
+
+    private init(unchecked sequence: Int64, _ destination: Destination) {
         let severity = destination.severity.spoolNumber
         if destination.receiver == .severityRooms {
             rawValue = sequence << 4 | severity

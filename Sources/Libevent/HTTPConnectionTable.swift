@@ -52,10 +52,10 @@ final class HTTPConnectionTable {
 
     var count: Int { connections.count }
 
-    /// The connection of a request; nil once its client has disconnected.
-    func connection(of request: HTTPExchange.Request) -> HTTPConnection? {
-        evhttp_request_get_connection(request).flatMap { evhttp_connection_get_bufferevent($0) }
-            .flatMap { connections[$0] }
+    /// The gate of an evhttp connection; nil if this table does not have it.
+    func connection(of evhttpConnection: OpaquePointer) -> HTTPConnection? {
+        guard let bufferEvent = evhttp_connection_get_bufferevent(evhttpConnection) else { return nil }
+        return connections[bufferEvent]
     }
 
     // MARK: Accepting

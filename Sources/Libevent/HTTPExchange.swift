@@ -21,19 +21,26 @@ public final class HTTPExchange {
     private var state = State.awaitingReply
     let request: Request
     private unowned let server: HTTPServer
+    /// Nil once the connection is released.
+    private weak var gate: HTTPConnection?
     public let head: HTTPRequestHead
     private let fields: HTTPFields
+    /// The program admitted the request before it could judge its sender.
+    public let isProvisional: Bool
     private let keepsAlive: Bool
     private let isHTTP10: Bool
     /// When the whole request had been read.
     public let arrival: ContinuousClock.Instant
 
     init(
-        _ received: HTTPRequest, evhttpRequest request: Request, server: HTTPServer, arrival: ContinuousClock.Instant
+        _ received: HTTPRequest, evhttpRequest request: Request, on gate: HTTPConnection, server: HTTPServer,
+        arrival: ContinuousClock.Instant
     ) {
         self.request = request
+        self.gate = gate
         head = received.head
         fields = received.fields
+        isProvisional = received.isProvisional
         keepsAlive = received.framing.keepsAlive
         isHTTP10 = received.framing.isHTTP10
         self.server = server
@@ -93,12 +100,16 @@ public final class HTTPExchange {
     /// - precondition: the exchange awaits its reply.
     public func reply(status: Int, headers: [(name: String, value: String)] = [], body: some Collection<UInt8>) {
         expect(isAwaitingReply, "the request is already answered")
+        // Without a connection, because its client has disconnected, evhttp_send_reply only frees the request and no
+        // callback follows.
+        let (connection, hasConnection) = (connection, evhttp_request_get_connection(request) != nil)
         let fields = evhttp_request_get_output_headers(request)
+        server.date.add(to: fields)
         for header in headers { evhttp_add_header(fields, header.name, header.value) }
         // Also for HEAD, whose reply has no body (RFC 9110 §9.3.2).
         evhttp_add_header(fields, "Content-Length", String(body.count))
         // evhttp sees every request as a persistent HTTP/1.1 request.
-        if !keepsAlive || server.mustClose(after: self) {
+        if !keepsAlive || server.mustClose(connection) {
             evhttp_add_header(fields, "Connection", "close")
         } else if isHTTP10 {
             evhttp_add_header(fields, "Connection", "keep-alive")
@@ -111,9 +122,6 @@ public final class HTTPExchange {
                 ?? Array(body).withUnsafeBufferPointer { evbuffer_add(buffer, $0.baseAddress, $0.count) }
         }
         state = .replied
-        // Read before the call: without a connection, because its client has disconnected, evhttp_send_reply only frees
-        // the request and no callback follows.
-        let (connection, hasConnection) = (connection, evhttp_request_get_connection(request) != nil)
         evhttp_send_reply(request, Int32(status), nil, buffer)
         if hasConnection { connection?.replyQueued(bytes: body.count) } else { connectionDidFinish() }
     }
@@ -161,5 +169,9 @@ public final class HTTPExchange {
         }
     }
 
-    private var connection: HTTPConnection? { server.table.connection(of: request) }
+    /// The connection; nil once its client has disconnected.
+    private var connection: HTTPConnection? {
+        guard evhttp_request_get_connection(request) != nil, let gate, gate.phase != .ended else { return nil }
+        return gate
+    }
 }

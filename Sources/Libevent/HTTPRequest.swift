@@ -5,6 +5,8 @@ final class HTTPRequest {
     var framing: HTTPHead
     let head: HTTPRequestHead
     let fields: HTTPFields
+    /// The program admitted the request before it could judge its sender.
+    var isProvisional = false
 
     /// Parses a head from its first byte to the end of its empty line.
     init(parsing bytes: UnsafeBufferPointer<UInt8>, fieldLimit: Int) throws(HTTPRefusal) {

@@ -40,6 +40,8 @@ public final class HTTPServer {
     private let handler: Handler
     private var listeners: [HTTPListener] = []
     private var onIdle: (@LoopActor () -> Void)?
+    /// Adds the `Date` of replies.
+    var date = HTTPDate()
 
     /// Exchanges whose reply is not finished.
     public private(set) var unfinished = 0
@@ -151,12 +153,12 @@ public final class HTTPServer {
     // MARK: Requests
 
     private func accept(_ request: HTTPExchange.Request) {
-        let exchange = evhttp_request_get_connection(request).flatMap { connection in
-            table.connection(of: request)?.begin(
-                { HTTPExchange($0, evhttpRequest: request, server: self, arrival: table.clock.now) },
-                on: connection)
-        }
-        guard let exchange else {
+        guard let connection = evhttp_request_get_connection(request), let gate = table.connection(of: connection),
+            let exchange = gate.begin(
+                {
+                    HTTPExchange($0, evhttpRequest: request, on: gate, server: self, arrival: table.clock.now)
+                }, on: connection)
+        else {
             evhttp_send_error(request, 400, nil)
             return
         }
@@ -164,10 +166,10 @@ public final class HTTPServer {
         handler(exchange)
     }
 
-    func mustClose(after exchange: HTTPExchange) -> Bool {
-        if closesConnections { return true }
-        guard let record = table.connection(of: exchange.request) else { return true }
-        return record.requests >= limits.requestsPerConnection
+    /// Whether a connection is closed after the current reply.
+    func mustClose(_ connection: HTTPConnection?) -> Bool {
+        guard !closesConnections, let connection else { return true }
+        return connection.requests >= limits.requestsPerConnection
     }
 
     func exchangeFinished() {

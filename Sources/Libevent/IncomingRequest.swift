@@ -34,9 +34,13 @@ public struct IncomingRequest {
 
     /// Accepts the request: the server reads its body and passes the complete request to the handler.
     ///
-    /// - Parameter bodyLimit: in bytes; the server's own limit applies if it is smaller.
-    public func admit(bodyLimit: Int) {
-        if isCurrent { connection.admit(bodyLimit: bodyLimit) }
+    /// - Parameters:
+    ///   - bodyLimit: in bytes; the server's own limit applies if it is smaller.
+    ///   - provisionally: the handler must judge the sender by the body (`HTTPExchange.isProvisional`).
+    public func admit(bodyLimit: Int, provisionally: Bool = false) {
+        guard isCurrent else { return }
+        request.isProvisional = provisionally
+        connection.admit(bodyLimit: bodyLimit)
     }
 
     /// Answers the request without reading its body, and closes the connection.

@@ -10,7 +10,8 @@ struct MockRocketChatCommand: ParsableCommand {
         abstract: "A stand-in for Rocket.Chat's incoming webhooks.",
         discussion: """
             Takes POST /hooks/ID/TOKEN and shows what was posted: GET / for people, GET /messages for programs. \
-            PUT /faults makes it fail in the ways that servers and networks do.
+            PUT /faults makes it fail in the ways that servers and networks do. PUT /outgoing sets an outgoing webhook's url
+            and token; POST /type posts a message as a person, and POST /press presses a message's button.
             """)
 
     @Option(help: "The address to listen on; port 0 takes a free one.", transform: parseAddress)

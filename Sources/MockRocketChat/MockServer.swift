@@ -5,6 +5,9 @@ import Libevent
 final class MockServer {
     var chat: RocketChat
     var faults = FaultTable()
+    /// The outgoing webhook, if one is configured, and its calls in order.
+    var integration: OutgoingIntegration?
+    var calls: [OutgoingCall] = []
     let options: ServerOptions
     private var http: HTTPServer?
     private let held = HeldExchanges()
@@ -58,6 +61,8 @@ final class MockServer {
             send(.wrongHookPath(chat.profile), on: exchange)
         case .outside:
             send([.get, .head].contains(head.method) ? .application : .outsideHooks, on: exchange)
+        case .outgoing, .typing, .press:
+            send(outgoing(Route(path: head.path), exchange), on: exchange)
         case let route:
             send(control(route, exchange), on: exchange)
         }
@@ -117,8 +122,10 @@ final class MockServer {
             chat.store.count(status: effect.status ?? 0)
             return nil
         }
+        let count = chat.store.messages.count
         let reply = chat.answer(
             request, integration: fault.integration, limit: fault.limit, recordedStatus: effect.status)
+        triggerForPosts(after: count)
         chat.store.count(status: effect.status ?? reply.status)
         return reply.adding(effect.status == nil ? fault.headers : [])
     }

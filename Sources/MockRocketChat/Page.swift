@@ -25,6 +25,8 @@ enum Page {
         <main>
         <header id="room"></header>
         <div id="messages" role="log"><p class="empty">No message yet.</p></div>
+        <form id="typing"><input id="line" aria-label="Message" placeholder="Type as you, such as !alerts" \
+        autocomplete="off"></form>
         </main>
         <script>\(PageScript.code)</script>
         </body>

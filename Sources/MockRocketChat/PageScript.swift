@@ -66,6 +66,15 @@ enum PageScript {
           } catch (error) { byID('counts').textContent = 'No answer from the mock.'; }
           setTimeout(poll, 1000);
         }
+        // As the web client does: a button's command is a message of the person who presses it.
+        function type(text) {
+          if (current && text) fetch('type', { method: 'POST', body: JSON.stringify({ room: current, user: 'you', text }) });
+        }
+        byID('messages').onclick = event => {
+          const button = event.target.closest('button[data-command]');
+          if (button) type(button.dataset.command);
+        };
+        byID('typing').onsubmit = event => { event.preventDefault(); type(byID('line').value); byID('line').value = ''; };
         byID('clear').onclick = () => fetch('messages', { method: 'DELETE' });
         poll();
         """#

@@ -18,6 +18,9 @@ enum PageStyle {
         main { flex: 1; min-width: 0; min-height: 0; display: flex; flex-direction: column; }
         header { border-bottom: 1px solid var(--line); padding: 14px 24px; font-size: 16px; font-weight: 700; }
         #messages { flex: 1; overflow-y: auto; padding: 12px 0 24px; }
+        #typing { padding: 8px 24px 16px; }
+        #line { width: 100%; box-sizing: border-box; border: 1px solid var(--line); border-radius: 4px; padding: 8px 12px;
+          font: inherit; background: none; color: inherit; }
         #messages > .empty { text-align: center; margin-top: 80px; }
         @media (max-width: 700px) {
           body { flex-direction: column; }

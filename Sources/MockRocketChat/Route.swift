@@ -8,6 +8,12 @@ enum Route: Equatable, Sendable {
     case faults
     case page
     case health
+    /// The outgoing webhook's configuration and calls.
+    case outgoing
+    /// A person types a message.
+    case typing
+    /// A person presses a message's button.
+    case press
     /// Any other path, which Meteor's web server answers.
     case outside
 
@@ -18,6 +24,9 @@ enum Route: Equatable, Sendable {
         case "/messages/count": self = .messageCount
         case "/faults": self = .faults
         case "/health": self = .health
+        case "/outgoing": self = .outgoing
+        case "/type": self = .typing
+        case "/press": self = .press
         default: self.init(hookPath: path)
         }
     }

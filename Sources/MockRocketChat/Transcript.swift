@@ -55,14 +55,15 @@ extension ChatMessage.Attachment {
         func text(_ key: String) -> String? { value[key].shown.isEmpty ? nil : value[key].shown }
         self.init(
             color: text("color"), author: text("author_name"), pretext: text("pretext"), title: text("title"),
-            titleLink: text("title_link"), text: text("text") ?? text("msg"),
+            titleLink: text("title_link"), text: text("text") ?? text("msg"), imageURL: text("image_url"),
             fields: (value["fields"]?.elements ?? []).map { field in
                 ChatMessage.Field(
                     title: field["title"].shown, value: field["value"].shown,
                     isShort: field["short"]?.isTruthy ?? false)
             },
             buttons: (value["actions"]?.elements ?? []).map { action in
-                ChatMessage.Button(text: action["text"].shown, url: action["url"].shown)
+                ChatMessage.Button(
+                    text: action["text"].shown, url: action["url"].shown, command: action["msg"]?.stringValue)
             },
             isCollapsed: value["collapsed"]?.isTruthy ?? false)
     }

@@ -7,6 +7,7 @@ package import Support
 package final class CurlDeliverer: Deliverer {
     private let hook: HookURL
     private let settings: DelivererSettings
+    /// The configured proxy, else the environment's.
     private let proxy: ProxyURL?
     private let abort: DeliveryAbort
     private let handle = CurlHandle()
@@ -16,15 +17,16 @@ package final class CurlDeliverer: Deliverer {
     package init(hook: HookURL, settings: DelivererSettings, abort: DeliveryAbort) {
         self.hook = hook
         self.settings = settings
-        proxy = settings.proxy.flatMap { try? ProxyURL($0.revealed) }
+        proxy =
+            settings.proxy.flatMap { try? ProxyURL($0.revealed) } ?? ProxyURL.ofEnvironment(for: hook.url.revealed)
         self.abort = abort
         // With `Expect: 100-continue`, libcurl's default for larger bodies, a proxy that ignores it costs a second.
         headers = curl_slist_append(curl_slist_append(nil, "Content-Type: application/json"), "Expect:")
         errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
         errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         setRequest()
-        setSecurity()
-        setCallbacks()
+        handle.setSecurity(settings)
+        handle.setCallbacks()
     }
 
     deinit {
@@ -60,10 +62,7 @@ package final class CurlDeliverer: Deliverer {
     }
 
     private func perform(_ transfer: CurlTransfer, _ body: [UInt8]) -> CURLcode {
-        let context = UnsafeRawPointer(Unmanaged.passUnretained(transfer).toOpaque())
-        for option in [CURLOPT_WRITEDATA, CURLOPT_HEADERDATA, CURLOPT_XFERINFODATA, CURLOPT_PREREQDATA] {
-            handle.set(pointer: option, context)
-        }
+        handle.setReceiver(transfer)
         errorText.pointee = 0
         return withExtendedLifetime(transfer) {
             body.withUnsafeBytes { bytes in
@@ -102,7 +101,8 @@ package final class CurlDeliverer: Deliverer {
         case .bodyLimit, nil:
             let text = errorText.pointee == 0 ? curl_easy_strerror(code).map { UnsafePointer($0) } : .init(errorText)
             let words = hook.redacting(text.map { String(cString: $0) } ?? "")
-            return (proxy?.redacting(words) ?? words) + " (libcurl \(code.rawValue))"
+            let explained = CurlText.explained(proxy?.redacting(words) ?? words, proxy: proxy?.address)
+            return explained + " (libcurl \(code.rawValue))"
         }
     }
 }
@@ -133,51 +133,6 @@ extension CurlDeliverer {
         handle.set(milliseconds: CURLOPT_TIMEOUT_MS, settings.timeout)
         handle.set(pointer: CURLOPT_ERRORBUFFER, errorText)
         if let socket = settings.unixSocket { handle.set(CURLOPT_UNIX_SOCKET_PATH, socket) }
-    }
-
-    private func setSecurity() {
-        handle.set(CURLOPT_PROTOCOLS_STR, "http,https")
-        handle.set(CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2)
-        handle.set(CURLOPT_SSL_VERIFYPEER, true)
-        // 2: the certificate must name the host. 1 checks no more than 0.
-        handle.set(CURLOPT_SSL_VERIFYHOST, 2)
-        handle.set(CURLOPT_SUPPRESS_CONNECT_HEADERS, true)
-        if let proxy = settings.proxy { handle.set(CURLOPT_PROXY, proxy.revealed) }
-        if let noProxy = settings.noProxy { handle.set(CURLOPT_NOPROXY, noProxy) }
-        if let file = settings.caFile { handle.set(CURLOPT_CAINFO, file) }
-        if let client = settings.clientCertificate {
-            handle.set(CURLOPT_SSLCERT, client.certificate)
-            handle.set(CURLOPT_SSLKEY, client.key)
-        }
-        if let folder = settings.caFolder { handle.set(CURLOPT_CAPATH, folder) }
-    }
-
-    private func setCallbacks() {
-        handle.set(
-            receiver: CURLOPT_WRITEFUNCTION,
-            { bytes, size, count, context in
-                let piece = UnsafeRawBufferPointer(start: bytes, count: size * count)
-                return CurlTransfer.at(context).receive(body: piece) ? piece.count : 0
-            })
-        handle.set(
-            receiver: CURLOPT_HEADERFUNCTION,
-            { bytes, size, count, context in
-                let line = UnsafeRawBufferPointer(start: bytes, count: size * count)
-                return CurlTransfer.at(context).receive(header: line) ? line.count : 0
-            })
-        handle.set(CURLOPT_NOPROGRESS, false)
-        handle.set(progress: { context, _, _, _, _ in CurlTransfer.at(context).mayContinue() ? 0 : 1 })
-        handle.set(prerequest: { context, _, _, _, _ in
-            CurlTransfer.at(context).mayStartRequest() ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
-        })
-    }
-}
-
-extension CurlTransfer {
-    /// The transfer behind a callback's context; `perform` keeps it alive while libcurl can call.
-    fileprivate static func at(_ context: UnsafeMutableRawPointer?) -> CurlTransfer {
-        guard let context else { bug("libcurl called a callback without a context") }
-        return Unmanaged<CurlTransfer>.fromOpaque(context).takeUnretainedValue()
     }
 }
 

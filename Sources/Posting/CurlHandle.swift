@@ -95,38 +95,3 @@ struct CurlHandle: ~Copyable {
         expect(code == CURLE_OK, "libcurl rejects option \(option.rawValue): code \(code.rawValue)")
     }
 }
-
-/// One GET request of which only the status is read.
-package enum CurlProbe {
-    package enum Outcome: Equatable {
-        case status(Int)
-        /// No response, for libcurl's reason. `handshake`: the server completed a TLS handshake before.
-        case failed(String, handshake: Bool)
-    }
-
-    package static func get(_ url: String, timeout: Duration, verifiesCertificate: Bool = true) -> Outcome {
-        let handle = CurlHandle()
-        handle.set(CURLOPT_URL, url)
-        handle.set(CURLOPT_PROTOCOLS_STR, "http,https")
-        handle.set(CURLOPT_NOSIGNAL, true)
-        // The request goes to this machine, so proxies of the environment do not apply.
-        handle.set(CURLOPT_NOPROXY, "*")
-        handle.set(milliseconds: CURLOPT_TIMEOUT_MS, timeout)
-        if !verifiesCertificate {
-            handle.set(CURLOPT_SSL_VERIFYPEER, false)
-            handle.set(CURLOPT_SSL_VERIFYHOST, false)
-        }
-        handle.set(receiver: CURLOPT_WRITEFUNCTION) { _, size, count, _ in size * count }
-        return withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(CURL_ERROR_SIZE)) { detail in
-            detail.initialize(repeating: 0)
-            handle.set(pointer: CURLOPT_ERRORBUFFER, detail.baseAddress)
-            defer { handle.set(pointer: CURLOPT_ERRORBUFFER, nil) }
-            let code = handle.perform()
-            guard code != CURLE_OK else { return .status(handle.responseCode) }
-            let reason = curl_easy_strerror(code).map { String(cString: $0) } ?? "no answer"
-            // Details, such as OpenSSL's reason.
-            let more = detail.baseAddress.map { String(cString: $0) } ?? ""
-            return .failed(more.isEmpty ? reason : "\(reason): \(more)", handshake: handle.hasCompletedHandshake)
-        }
-    }
-}

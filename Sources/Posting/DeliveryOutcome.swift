@@ -62,7 +62,7 @@ package enum DeliveryOutcome: Sendable, Equatable {
         case .suspicious: .suspicious
         case .misconfigured: .hookBroken
         case .fixable(.resplit, _): .refused(.smaller)
-        // The text never mentions anyone; only the other parts of a message can.
+        // Configured mentions are left out first (`PostReport.refused`). Without them the text mentions nobody.
         case .fixable(.neutraliseMentions, _), .fixable(.plainText, _): .refused(.plainText)
         // The server may have posted, and would do so again at each retry.
         case .unknown(_, maybeDelivered: true, _): .failed(maybeDelivered: true, reachedServer: reachedServer)
@@ -131,6 +131,15 @@ package struct PostReport: Sendable {
     package var result: PostResult
     /// The server requests no further posts for this long, whatever the outcome.
     package var pause: Duration?
+    /// The refusal may concern the channel that the message names, and not the hook.
+    package var mayConcernChannel = false
+    /// What the next composition leaves out, because the server refused the message for it.
+    package var refused: Refused?
+
+    package enum Refused: Sendable, Equatable {
+        case mentions([String])
+        case channel(String)
+    }
 
     package init(outcome: DeliveryOutcome? = nil, result: PostResult, pause: Duration? = nil) {
         self.outcome = outcome

@@ -104,6 +104,9 @@ package struct Digest: Sendable {
     package private(set) var overflow: [String: Count] = [:]
     package private(set) var details: [Key: Detail] = [:]
     package private(set) var externalURL = ""
+    /// `externalURL` is that of Grafana.
+    package private(set) var isGrafana = false
+    package private(set) var envelope = DigestEnvelope()
     /// The labels with the same value in all alerts; empty if some alerts are only counted.
     package var commonLabels: [Labels.Pair] { overflow.isEmpty ? sharedLabels : [] }
     /// The summary of all alerts, if they have the same and none is only counted.
@@ -123,10 +126,11 @@ package struct Digest: Sendable {
 
     /// Adds a notification. Must be called in the order of acceptance.
     package mutating func add(_ payload: Payload) {
+        envelope.add(payload, isFirst: notifications == 0)
         notifications += 1
         let (sum, isTooLarge) = truncatedAlerts.addingReportingOverflow(payload.truncatedAlerts)
         truncatedAlerts = isTooLarge ? .max : sum
-        if !payload.externalURL.isEmpty { externalURL = payload.externalURL }
+        if !payload.externalURL.isEmpty { (externalURL, isGrafana) = (payload.externalURL, payload.isGrafana) }
         isRepeat = isRepeat && payload.isRepeat
         let name = "\(payload.receiver)\0\(payload.groupKey)"
         let group = groups[name] ?? groups.count

@@ -1,3 +1,4 @@
+import Glibc
 package import Support
 
 /// A proxy's address in libcurl's syntax: `[scheme://][user:password@]host[:port]`.
@@ -51,6 +52,24 @@ package struct ProxyURL: Sendable {
         secretParts =
             [text, String(login)].filter { !$0.isEmpty }.map { Secret($0) }
             + login.split(separator: ":").filter { $0.count > 2 }.map { Secret(String($0)) }
+    }
+
+    /// The proxy that libcurl uses for an address if none is configured; nil if there is none or it is invalid. Does not
+    /// consider `no_proxy`.
+    static func ofEnvironment(for url: String) -> ProxyURL? {
+        let isTLS = url.lowercased().hasPrefix("https:")
+        // libcurl ignores HTTP_PROXY, which a CGI request could set.
+        let names = (isTLS ? ["https_proxy", "HTTPS_PROXY"] : ["http_proxy"]) + ["all_proxy", "ALL_PROXY"]
+        let value = names.lazy.compactMap { getenv($0).map { String(cString: $0) } }.first { !$0.isEmpty }
+        return value.flatMap { try? ProxyURL($0) }
+    }
+
+    /// Host and port in lower case, as libcurl's errors name them.
+    var address: (host: String, port: String) {
+        let text = url.revealed
+        guard let parsed = try? CurlURL(text.contains("://") ? text : "http://" + text) else { return ("", "") }
+        let standard = text.lowercased().hasPrefix("https:") ? "443" : "1080"
+        return (parsed.host, parsed.port.isEmpty ? standard : parsed.port)
     }
 
     /// Replaces the secret parts in a text.

@@ -17,7 +17,11 @@ package protocol Target: Sendable {
     /// - Parameters:
     ///   - subjects: texts of `subject(of:)`, as far as they are known.
     ///   - count: the number of resolved groups.
-    func followUp(_ subjects: [String], count: Int) -> [UInt8]
+    ///   - channel: as for a batch.
+    func followUp(_ subjects: [String], count: Int, channel: String?) -> [UInt8]
+
+    /// Draws a request body as HTML, as the room shows it. All text is escaped.
+    func html(of body: [UInt8], in room: String) -> String
 
     /// Classifies the result of a post.
     ///
@@ -54,6 +58,10 @@ package struct RenderBatch: Sendable {
     package var thread: Thread
     /// The ID of the first notification. A notice names it.
     package var firstID: String
+    /// Users and groups that the first message mentions, each with its `@`; a notice mentions nobody.
+    package var mentions: [String] = []
+    /// The room or user to post to, as `#room` or `@user`; nil for the hook's own room. A notice goes to that.
+    package var channel: String?
     package var now: Timestamp
 
     package init(
@@ -75,10 +83,25 @@ package struct RenderBatch: Sendable {
 package struct RenderedBatch: Sendable {
     package var bodies: [[UInt8]]
     package var copies: Int
+    /// The templates that could not be used for it.
+    package var faults: Set<RenderFault>
 
-    package init(bodies: [[UInt8]], copies: Int = 0) {
+    package init(bodies: [[UInt8]], copies: Int = 0, faults: Set<RenderFault> = []) {
         self.bodies = bodies
         self.copies = copies
+        self.faults = faults
+    }
+}
+
+/// A part of a message that has its built-in form because its template failed.
+package struct RenderFault: Sendable, Hashable {
+    /// The key of the template, and the reason as in metrics: both from fixed sets of words.
+    package var part: String
+    package var reason: String
+
+    package init(part: String, reason: String) {
+        self.part = part
+        self.reason = reason
     }
 }
 

@@ -20,9 +20,13 @@ final class App {
     private let intake: Intake
     private var journal: Intake.AlertJournal { intake.journal }
     private let dispatcher: Dispatcher
+    private let watchdogs: WatchdogKeeper
+    private let lastResort: LastResortKeeper
     private let abort = DeliveryAbort()
     private let server: HTTPServer
     private let listener: WebhookListener
+    private let status: StatusListener
+    private let crashGuard: CrashGuard
     private var control: ControlListener?
     private let finish: @Sendable (Int32) -> Void
     private var signals: [LoopEvent] = []
@@ -56,22 +60,32 @@ final class App {
         let opened = try Intake.open(
             SQLiteJournalStore(
                 SpoolSettings(folder: configuration.storagePath, limitBytes: Int64(configuration.journalLimit))),
-            settings: JournalSettings(dedupeWindow: configuration.dedupeWindow),
+            settings: JournalSettings(dedupeWindow: configuration.dedupeWindow, history: configuration.history),
             observer: JournalMetrics(metrics: metrics, logger: logger))
         let journal = opened.0
-        let receivers = try journal.register(configuration.receivers.map(\.name), forgettingOthers: true).get()
+        let receivers = try journal.register(configuration.queuedReceivers, forgettingOthers: true).get()
         let plan = OutboundPlan(configuration: configuration, receivers: receivers)
         // After the journal, which acquires the lock of the folder.
-        let crashGuard = CrashGuard(HandlingFile(folder: configuration.storagePath))
+        crashGuard = CrashGuard(HandlingFile(folder: configuration.storagePath))
         crashGuard.report(to: logger)
         dispatcher = Dispatcher(
             plan, services: .init(journal: journal, crashGuard: crashGuard, abort: abort), metrics: metrics,
             logger: logger)
         let bodyGuard = BodyGuard(folder: configuration.storagePath, logger: logger)
         intake = Intake(opened, bodyGuard: bodyGuard, dispatcher: dispatcher, metrics: metrics, logger: logger)
+        watchdogs = WatchdogKeeper(
+            plan, rows: journal.recovery.hooks, intake: intake, metrics: metrics, logger: logger)
+        status = StatusListener(dispatcher, intake, zone: configuration.posting.zone, metrics: metrics, logger: logger)
+        lastResort = LastResortKeeper(
+            plan, rows: journal.recovery.hooks,
+            services: .init(journal: journal, crashGuard: crashGuard, abort: abort),
+            snapshot: { [journal] in journal.snapshot }, cutOff: { [dispatcher] in dispatcher.cutOff },
+            metrics: metrics, logger: logger)
         listener = WebhookListener(
             configuration: configuration, router: AlertRouter(configuration.receivers, numbers: receivers),
-            bodyGuard: bodyGuard, intake: intake, metrics: metrics, logger: logger)
+            bodyGuard: bodyGuard, intake: intake, status: status, metrics: metrics, logger: logger)
+        listener.chatOps = ChatOpsEndpoint(
+            configuration: configuration, screener: listener.screener, abort: abort, metrics: metrics, logger: logger)
         let listener = listener
         let limits = DescriptorLimit.raise().applied(to: configuration.limits, logger)
         server = HTTPServer(limits: limits) { listener.handle($0) }
@@ -80,10 +94,7 @@ final class App {
         server.tls = configuration.tls
         listener.onReload = { [unowned self] in reload(then: $0) }
         intake.onFailure = { [unowned self] in journalFailed($0) }
-        metrics.register(
-            "relay_tls_handshakes_failed_total", "Failed TLS handshakes.",
-            type: "counter"
-        ) { [server] in
+        metrics.register("relay_tls_handshakes_failed_total", "Failed TLS handshakes.", type: "counter") { [server] in
             Double(server.failedHandshakes)
         }
         reloads = ReloadQueue(
@@ -144,12 +155,11 @@ final class App {
         }
     }
 
-    /// Opens the control socket. Without it the relay works, but commands on dead letters fail until it stops.
+    /// Opens the control socket. Without it the relay works, but commands on its spool fail until it stops.
     private func startControl() {
-        let intake = intake
-        let service = DeadLetterService(journal: journal) { intake.replay($0) }
+        let services = ControlListener.services(intake, status: status, crashGuard: crashGuard)
         do {
-            control = try ControlListener(folder: configuration.storagePath) { service.execute($0, asJSON: $1) }
+            control = try ControlListener(folder: configuration.storagePath, services: services)
         } catch {
             logger.error("cannot open the control socket", metadata: ["err": "\(error)"])
         }
@@ -175,7 +185,7 @@ final class App {
     private nonisolated static func plan(
         _ configuration: RelayConfiguration, _ journal: Intake.AlertJournal
     ) throws(ConfigurationError) -> OutboundPlan {
-        switch journal.register(configuration.receivers.map(\.name)) {
+        switch journal.register(configuration.queuedReceivers) {
         case .success(let receivers): return OutboundPlan(configuration: configuration, receivers: receivers)
         case .failure(let refusal):
             let problem = ConfigurationProblem(key: "receivers", message: refusal.explanation)
@@ -213,7 +223,10 @@ final class App {
         // First, before the listener accepts alerts for them.
         dispatcher.reconfigure(plan)
         let new = plan.configuration
+        journal.keepHistory(new.history)
         listener.reconfigure(new, router: AlertRouter(new.receivers, numbers: plan.receivers))
+        watchdogs.reconfigure(plan)
+        lastResort.reconfigure(plan)
         retryRegistration(plan)
     }
 
@@ -264,6 +277,8 @@ final class App {
             timeout: configuration.drainTimeout, journal: journal, abort: abort, logger: logger, finish: finish)
         self.drain = drain
         listener.isDraining = true
+        watchdogs.stop()
+        lastResort.stop()
         notifier.notify(.stopping(within: configuration.drainTimeout + Self.stopExtension), .status(statusLine))
         server.stopListening()
         drain.begin(server, dispatcher)

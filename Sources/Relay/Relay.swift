@@ -19,7 +19,8 @@ struct RelayCommand: ParsableCommand {
         version: Version.text,
         subcommands: [
             ServeCommand.self, CheckConfigCommand.self, RenderCommand.self, SendTestCommand.self,
-            DeadLettersCommand.self, HealthcheckCommand.self,
+            SmokeCommand.self, PendingCommand.self, HistoryCommand.self, DeadLettersCommand.self,
+            HealthcheckCommand.self,
         ],
         defaultSubcommand: ServeCommand.self)
 

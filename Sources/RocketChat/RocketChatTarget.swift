@@ -1,4 +1,5 @@
 package import Alerts
+import ChatMarkup
 import DeliveryCore
 package import Posting
 
@@ -15,7 +16,7 @@ package struct RocketChatTarget: Target {
     // MARK: Messages
 
     package func render(_ batch: RenderBatch) -> RenderedBatch {
-        var message = message(of: batch)
+        var (message, failures) = Self.message(of: batch, settings)
         var copies: [Message] = []
         switch batch.thread {
         case .none: break
@@ -24,13 +25,20 @@ package struct RocketChatTarget: Target {
             copies = [message]
             copies[0].threadID = thread
         }
-        return RenderedBatch(bodies: ([message] + copies).map { $0.json() }, copies: copies.count)
+        message.mention(batch.form == .notice ? [] : batch.mentions)
+        let faults = failures.map { RenderFault(part: $0.part.rawValue, reason: $0.reason.rawValue) }
+        return RenderedBatch(
+            bodies: ([message] + copies).map { $0.json() }, copies: copies.count, faults: Set(faults))
     }
 
-    private func message(of batch: RenderBatch) -> Message {
+    /// The message of a batch without its mentions, for which it leaves space, and the templates that are not used in it.
+    package static func message(
+        of batch: RenderBatch, _ settings: RenderSettings
+    ) -> (message: Message, failures: Set<TemplateFailure>) {
         let (severity, now, banner) = (batch.severity, batch.now, batch.banner)
-        let settings = batch.form == .reduced ? settings.reduced : settings
-        if batch.form == .notice { return RoomNotes.refused(batch.firstID, severity: severity) }
+        if batch.form == .notice { return (RoomNotes.refused(batch.firstID, severity: severity), []) }
+        var settings = batch.form == .reduced ? settings.reduced : settings
+        settings.reserve(Message.mentionUnits(of: batch.mentions))
         let composer =
             switch batch.content {
             case .fold(let digest): MessageComposer(digest, settings: settings, now: now, banner: banner)
@@ -38,13 +46,21 @@ package struct RocketChatTarget: Target {
                 MessageComposer(
                     payload, severity: severity, settings: settings, now: now, banner: banner, repeats: batch.repeats)
             }
-        return batch.form == .plain ? composer.plainMessage() : composer.message()
+        var (message, failures) = batch.form == .plain ? (composer.plainMessage(), []) : composer.composed()
+        message.channel = batch.channel
+        return (message, failures)
     }
 
     package func subject(of alerts: [Alert]) -> String { AlertNames.subject(of: alerts) }
 
-    package func followUp(_ subjects: [String], count: Int) -> [UInt8] {
-        RoomNotes.resolvedElsewhere(subjects, of: count, limit: settings.textBudget).json()
+    package func followUp(_ subjects: [String], count: Int, channel: String?) -> [UInt8] {
+        var message = RoomNotes.resolvedElsewhere(subjects, of: count, limit: settings.textBudget)
+        message.channel = channel
+        return message.json()
+    }
+
+    package func html(of body: [UInt8], in room: String) -> String {
+        MessageHTML.article(ChatMessage(body, room: room))
     }
 
     // MARK: Responses
@@ -56,6 +72,7 @@ package struct RocketChatTarget: Target {
         if case .rateLimited = outcome { return report }
         if case .success(let response) = result {
             report.pause = RateLimitHint(response, error: nil, now: now).pause
+            report.mayConcernChannel = ServerRejection.concernsChannel(ParsedResponse(response).error)
         }
         return report
     }
@@ -63,7 +80,25 @@ package struct RocketChatTarget: Target {
     package func advice(for outcome: DeliveryOutcome) -> String { DeliveryAdvice.sentence(for: outcome) }
 }
 
+extension Message {
+    /// Puts mentions before the text. They are configured, so they are not escaped.
+    package mutating func mention(_ names: [String]) {
+        if !names.isEmpty { text = names.joined(separator: " ") + " " + text }
+    }
+
+    /// The UTF-16 units of mentions before a text.
+    fileprivate static func mentionUnits(of names: [String]) -> Int {
+        names.reduce(0) { $0 + $1.utf16.count + 1 }
+    }
+}
+
 extension RenderSettings {
+    /// Keeps units of the text free.
+    fileprivate mutating func reserve(_ units: Int) {
+        // A tenth is free anyway.
+        if units > 0 { textLimit = max(100, textLimit - units * 10 / 9 - 1) }
+    }
+
     /// Half the text and a quarter of the rest.
     fileprivate var reduced: RenderSettings {
         var smaller = self

@@ -8,6 +8,9 @@ package final class SQLiteConnection {
     let handle: OpaquePointer
     /// The number of frames in the write-ahead log after the last commit. Set by SQLite's WAL hook.
     private let frames: UnsafeMutablePointer<Int32>
+    /// `BEGIN IMMEDIATE` and `COMMIT`, prepared at the first use. Not `SQLiteStatement`, which retains the connection.
+    private var begin: OpaquePointer?
+    private var commit: OpaquePointer?
 
     /// The version of the SQLite library.
     package static var libraryVersion: String { String(cString: sqlite3_libversion()) }
@@ -34,6 +37,8 @@ package final class SQLiteConnection {
     }
 
     deinit {
+        sqlite3_finalize(begin)
+        sqlite3_finalize(commit)
         // Statements retain the connection, so none is left that could call the hook.
         sqlite3_close_v2(handle)
         frames.deallocate()
@@ -56,10 +61,10 @@ package final class SQLiteConnection {
 
     /// Runs `body` in a transaction. Rolls back if it or the commit fails.
     func transaction<Result>(_ body: () throws(SQLiteError) -> Result) throws(SQLiteError) -> Result {
-        try execute("BEGIN IMMEDIATE")
+        try run("BEGIN IMMEDIATE", &begin)
         do throws(SQLiteError) {
             let result = try body()
-            try execute("COMMIT")
+            try run("COMMIT", &commit)
             return result
         } catch {
             // SQLite has already rolled back after a full disk or an I/O error; ROLLBACK would then fail.
@@ -68,6 +73,18 @@ package final class SQLiteConnection {
             }
             throw error
         }
+    }
+
+    /// Runs a statement without rows, and prepares it before if necessary.
+    private func run(_ sql: String, _ statement: inout OpaquePointer?) throws(SQLiteError) {
+        if statement == nil {
+            let flags = UInt32(SQLITE_PREPARE_PERSISTENT)
+            guard sqlite3_prepare_v3(handle, sql, -1, flags, &statement, nil) == SQLITE_OK else {
+                throw lastError(sql)
+            }
+        }
+        defer { sqlite3_reset(statement) }
+        guard sqlite3_step(statement) == SQLITE_DONE else { throw lastError(sql) }
     }
 
     /// The number of rows that the last statement changed.
@@ -96,6 +113,11 @@ package final class SQLiteConnection {
             throw lastError("checkpoint")
         }
         frames.pointee = 0
+    }
+
+    /// Releases memory that the next statements would allocate again, such as the page cache.
+    func releaseMemory() {
+        sqlite3_db_release_memory(handle)
     }
 
     /// The error of the last call of SQLite.

@@ -4,6 +4,7 @@ package import Journaling
 extension SQLiteJournalStore {
     package func commit(_ transaction: JournalTransaction) throws(JournalStoreError) {
         let bytes = Int64(transaction.bytes)
+        if !transaction.appends.isEmpty { giveUpHistory(for: bytes) }
         guard transaction.appends.isEmpty || usedBytes + bytes <= settings.appendLimitBytes else {
             throw .full(.journalLimit)
         }
@@ -26,13 +27,26 @@ extension SQLiteJournalStore {
     }
 
     /// Runs `body` in one transaction, then updates the witness and the usage. Restores the counts in memory if it
-    /// fails.
+    /// fails. If the history causes the failure, runs `body` once more without it.
     func withTransaction<Value>(
         isBounded: Bool = false, _ body: (SpoolStatements) throws(SQLiteError) -> Value
     ) throws(JournalStoreError) -> Value {
+        do throws(JournalStoreError) {
+            return try attemptTransaction(isBounded: isBounded, body)
+        } catch {
+            guard omitHistory(after: error) else { throw error }
+            defer { isHistoryOmitted = false }
+            return try attemptTransaction(isBounded: isBounded, body)
+        }
+    }
+
+    private func attemptTransaction<Value>(
+        isBounded: Bool, _ body: (SpoolStatements) throws(SQLiteError) -> Value
+    ) throws(JournalStoreError) -> Value {
         let (pending, dead, known) = (pendingCounts, deadLetterCounts, receivers)
         let (next, reserved, hooks) = (nextSequence, reservedSequence, hookWrites)
-        let laterStates = laterStatesCount
+        let (laterStates, history) = (laterStatesCount, historyUsage)
+        (hasWrittenHistory, isInHistory) = (false, false)
         do throws(JournalStoreError) {
             return try withStatements { (statements) throws(SQLiteError) in
                 try limitPages(isBounded: isBounded, statements.connection)
@@ -44,7 +58,7 @@ extension SQLiteJournalStore {
         } catch {
             (pendingCounts, deadLetterCounts, receivers) = (pending, dead, known)
             (nextSequence, reservedSequence, hookWrites) = (next, reserved, hooks)
-            laterStatesCount = laterStates
+            (laterStatesCount, historyUsage) = (laterStates, history)
             throw error
         }
     }
@@ -62,8 +76,12 @@ extension SQLiteJournalStore {
     /// Deletes before it inserts, so that inserts reuse the freed pages.
     private func apply(_ transaction: JournalTransaction, _ statements: SpoolStatements) throws(SQLiteError) {
         try noteShown(transaction.settlements, statements)
+        var records = transaction.history
+        var isAnySettled = false
         for settled in transaction.settlements where settled.settlement.isFinal {
-            try delete(settled.id, statements)
+            isAnySettled = try delete(settled.id, statements) || isAnySettled
+            if let record = settled.history, isAnySettled { records.append(record) }
+            if !settled.isContinued { isAnySettled = false }
         }
         if let through = transaction.forgetSeenThrough {
             try statements.forgetSeen.bind(through).run()
@@ -71,6 +89,7 @@ extension SQLiteJournalStore {
         for settled in transaction.settlements {
             try moveToDeadLetters(settled, at: transaction.at, statements)
         }
+        try add(records, at: transaction.at, statements)
         try writeHooks(transaction.hooks, statements)
         for stored in transaction.appends.joined() {
             try insert(stored, statements)
@@ -91,9 +110,12 @@ extension SQLiteJournalStore {
         nextSequence = max(nextSequence, stored.id.sequence + 1)
     }
 
-    private func delete(_ id: JournalID, _ statements: SpoolStatements) throws(SQLiteError) {
+    /// Returns whether the notification was pending.
+    private func delete(_ id: JournalID, _ statements: SpoolStatements) throws(SQLiteError) -> Bool {
         try statements.table(id.destination).delete.bind(id.rawValue).run()
-        pendingCounts[id.destination, default: 0] -= statements.connection.changes
+        let changes = statements.connection.changes
+        pendingCounts[id.destination, default: 0] -= changes
+        return changes > 0
     }
 
     private func moveToDeadLetters(
@@ -102,18 +124,19 @@ extension SQLiteJournalStore {
         guard case .dead(let reason, let attempts, let answer) = settled.settlement else { return }
         try moveToDeadLetters(
             settled.id.rawValue, of: settled.id.destination, reason: reason, attempts: attempts, answer: answer,
-            at: now,
-            statements)
+            at: now, history: settled.history, statements)
     }
 
     /// Moves a row unchanged to the dead letters. Does nothing if the row does not exist.
     ///
-    /// - Parameter newID: The new id of a damaged row, because its own can be that of another dead letter.
+    /// - Parameters:
+    ///   - newID: The new id of a damaged row, because its own can be that of another dead letter.
+    ///   - history: The record of the notification; nil to make one from its row.
     func moveToDeadLetters(
         _ id: Int64, of destination: Destination, reason: DeadLetter.Reason, attempts: Int, answer: String?,
-        at now: Timestamp, as newID: Int64? = nil, _ statements: SpoolStatements
+        at now: Timestamp, as newID: Int64? = nil, history: HistoryRecord? = nil, _ statements: SpoolStatements
     ) throws(SQLiteError) {
-        let table = try statements.table(destination)
+        let table = statements.table(destination)
         try table.moveToDeadLetters
             .bind(
                 id, destination.severity.spoolNumber, now.nanosecondsSince1970, reason.rawValue, Int64(attempts),
@@ -125,6 +148,8 @@ extension SQLiteJournalStore {
         try table.delete.bind(id).run()
         pendingCounts[destination, default: 0] -= 1
         deadLetterCounts[destination, default: 0] += 1
+        try addDeath(
+            of: newID ?? id, history, attempts: attempts, detail: answer ?? reason.rawValue, at: now, statements)
     }
 
     /// Updates `usedBytes` from the pages in use, without empty receiver tables. The log and the ballast are not

@@ -200,6 +200,7 @@ extension SQLiteJournalStore {
         receivers = try readReceivers(connection)
         try count(connection, trustingMeta: trustingMeta)
         laterStatesCount = Int(try connection.integer("SELECT count(*) FROM later_states") ?? 0)
+        historyUsage = try readHistoryUsage(connection)
         let findings = try found + reportsOfMissing(expected, connection)
         let known = isNew ? 1 : try meta(Meta.reservedSequence, on: connection)
         nextSequence = try firstSequence(after: known, of: destinations, on: connection)

@@ -63,6 +63,8 @@ extension SQLiteJournalStore {
                 }
                 return true
             }
+            // The start reads the rows of all destinations, most of which have none.
+            if window.cursor == nil, after == nil { statements.removeTable(destination) }
         }
         try moveToDeadLetters(damaged, of: destination, at: now)
         return (window, damaged.count)
@@ -109,28 +111,31 @@ extension SQLiteJournalStore {
     }
 
     package func replay(
-        _ ids: [JournalID], firstSequence: Int64, isForced: Bool
+        _ ids: [JournalID], firstSequence: Int64, isForced: Bool, history: HistoryNote?
     ) throws(JournalStoreError) -> Replay<StoredNotification> {
-        guard usedBytes <= settings.appendLimitBytes else { throw .full(.journalLimit) }
+        guard usage.neededBytes <= settings.appendLimitBytes else { throw .full(.journalLimit) }
         return try withTransaction { (statements) throws(SQLiteError) in
             var replay = Replay<StoredNotification>()
             for id in ids {
                 let sequence = firstSequence + Int64(replay.entries.count)
                 try requeue(id, as: sequence, isForced: isForced, into: &replay, statements)
             }
+            let left = Set(replay.missing + replay.damaged)
+            try add(history, of: ids.filter { !left.contains($0) }, statements)
             try reserve(statements)
             return replay
         }
     }
 
-    package func drop(_ ids: [JournalID]) throws(JournalStoreError) -> Int {
+    package func drop(_ ids: [JournalID], history: HistoryNote?) throws(JournalStoreError) -> Int {
         try withTransaction { (statements) throws(SQLiteError) in
-            var dropped = 0
+            var dropped: [JournalID] = []
             for id in ids {
                 let destination = try content(id, statements)?.letter.destination ?? id.destination
-                dropped += try remove(id, of: destination, statements)
+                if try remove(id, of: destination, statements) > 0 { dropped.append(id) }
             }
-            return dropped
+            try add(history, of: dropped, statements)
+            return dropped.count
         }
     }
 

@@ -14,7 +14,7 @@ struct SQLiteSchema {
         self.migrations = migrations
     }
 
-    static let current = SQLiteSchema(migrations: [initial, receivers, checksums, hooks, laterStates])
+    static let current = SQLiteSchema(migrations: [initial, receivers, checksums, hooks, laterStates, history])
 
     var version: Int { migrations.count }
 
@@ -120,6 +120,18 @@ struct SQLiteSchema {
         CREATE INDEX later_states_group ON later_states (group_id);
         INSERT INTO later_states SELECT id, group_id, id, x'', \(noChecksum) FROM dead_letter;
         """
+
+    /// How notifications ended, in the order of writing. `body` is `HistoryRecord.bytes`. Its checksum is behind it, so
+    /// that `SpoolPages` does not find a row of five columns that could be a notification.
+    private static let history = """
+        CREATE TABLE history (
+            id INTEGER PRIMARY KEY,
+            at INTEGER NOT NULL,
+            entries INTEGER NOT NULL,
+            body BLOB NOT NULL,
+            crc INTEGER NOT NULL
+        );
+        """
 }
 
 extension Destination {
@@ -131,35 +143,82 @@ extension Destination {
 
 /// The prepared statements of a connection.
 final class SpoolStatements {
-    /// The statements for the table of a destination.
-    struct Table {
-        let insert: SQLiteStatement
-        let delete: SQLiteStatement
-        /// Copies a row to the dead letters without checking its content.
-        let moveToDeadLetters: SQLiteStatement
-        let pending: SQLiteStatement
-        /// Selects no column after `crc`, so that SQLite does not read the overflow pages of bodies.
-        let rows: SQLiteStatement
-        let oldest: SQLiteStatement
-        /// Inserts a row unless its id exists.
-        let salvage: SQLiteStatement
+    /// The statements for the table of a destination. Each is prepared at its first use: with 100 receivers there are
+    /// 400 tables, most of them always empty, and a statement takes 3 kB.
+    final class Table {
+        private enum Key: Int, CaseIterable {
+            case insert, delete, moveToDeadLetters, pending, rows, oldest, salvage
+        }
 
-        init(_ destination: Destination, on connection: SQLiteConnection) throws(SQLiteError) {
-            let table = SQLiteSchema.table(destination)
-            insert = try connection.prepare(
-                "INSERT INTO \(table) (id, group_id, accepted_at, crc, body) VALUES (?, ?, ?, ?, ?)")
-            delete = try connection.prepare("DELETE FROM \(table) WHERE id = ?")
-            moveToDeadLetters = try connection.prepare(
-                """
-                INSERT OR REPLACE INTO dead_letter
-                SELECT coalesce(?7, id), group_id, accepted_at, crc, body, ?2, ?3, ?4, ?5, ?6 FROM \(table) WHERE id = ?1
-                """)
-            pending = try connection.prepare(
-                "SELECT id, group_id, accepted_at, crc, body FROM \(table) WHERE id >= ? ORDER BY id")
-            rows = try connection.prepare("SELECT id, group_id, crc FROM \(table) WHERE id >= ? ORDER BY id")
-            salvage = try connection.prepare(
-                "INSERT OR IGNORE INTO \(table) (id, group_id, accepted_at, crc, body) VALUES (?, ?, ?, ?, ?)")
-            oldest = try connection.prepare("SELECT accepted_at FROM \(table) ORDER BY id LIMIT 1")
+        private let name: String
+        private let connection: SQLiteConnection
+        private var prepared = [SQLiteStatement?](repeating: nil, count: Key.allCases.count)
+
+        init(_ destination: Destination, on connection: SQLiteConnection) {
+            name = SQLiteSchema.table(destination)
+            self.connection = connection
+        }
+
+        private func statement(_ key: Key, _ sql: (String) -> String) throws(SQLiteError) -> SQLiteStatement {
+            if let statement = prepared[key.rawValue] { return statement }
+            let statement = try connection.prepare(sql(name))
+            prepared[key.rawValue] = statement
+            return statement
+        }
+
+        var insert: SQLiteStatement {
+            get throws(SQLiteError) {
+                try statement(.insert) {
+                    "INSERT INTO \($0) (id, group_id, accepted_at, crc, body) VALUES (?, ?, ?, ?, ?)"
+                }
+            }
+        }
+
+        var delete: SQLiteStatement {
+            get throws(SQLiteError) { try statement(.delete) { "DELETE FROM \($0) WHERE id = ?" } }
+        }
+
+        /// Copies a row to the dead letters without checking its content.
+        var moveToDeadLetters: SQLiteStatement {
+            get throws(SQLiteError) {
+                try statement(.moveToDeadLetters) {
+                    """
+                    INSERT OR REPLACE INTO dead_letter
+                    SELECT coalesce(?7, id), group_id, accepted_at, crc, body, ?2, ?3, ?4, ?5, ?6
+                    FROM \($0) WHERE id = ?1
+                    """
+                }
+            }
+        }
+
+        var pending: SQLiteStatement {
+            get throws(SQLiteError) {
+                try statement(.pending) {
+                    "SELECT id, group_id, accepted_at, crc, body FROM \($0) WHERE id >= ? ORDER BY id"
+                }
+            }
+        }
+
+        /// Selects no column after `crc`, so that SQLite does not read the overflow pages of bodies.
+        var rows: SQLiteStatement {
+            get throws(SQLiteError) {
+                try statement(.rows) { "SELECT id, group_id, crc FROM \($0) WHERE id >= ? ORDER BY id" }
+            }
+        }
+
+        var oldest: SQLiteStatement {
+            get throws(SQLiteError) {
+                try statement(.oldest) { "SELECT accepted_at FROM \($0) ORDER BY id LIMIT 1" }
+            }
+        }
+
+        /// Inserts a row unless its id exists.
+        var salvage: SQLiteStatement {
+            get throws(SQLiteError) {
+                try statement(.salvage) {
+                    "INSERT OR IGNORE INTO \($0) (id, group_id, accepted_at, crc, body) VALUES (?, ?, ?, ?, ?)"
+                }
+            }
         }
     }
 
@@ -173,11 +232,11 @@ final class SpoolStatements {
     let salvageDeadLetter: SQLiteStatement
     private let setMeta: SQLiteStatement
     let laterStates: LaterStatesStatements
+    let history: HistoryStatements
     let setHook: SQLiteStatement
     let dropHook: SQLiteStatement
     let pageCount: SQLiteStatement
     let freePages: SQLiteStatement
-    /// Prepared at the first use, because most receivers get only one or two severities.
     private var tables: [Destination: Table] = [:]
 
     init(_ connection: SQLiteConnection) throws(SQLiteError) {
@@ -208,18 +267,19 @@ final class SpoolStatements {
         setHook = try connection.prepare("INSERT OR REPLACE INTO hook (key, value, crc) VALUES (?, ?, ?)")
         dropHook = try connection.prepare("DELETE FROM hook WHERE key = ?")
         laterStates = try LaterStatesStatements(connection)
+        history = try HistoryStatements(connection)
         pageCount = try connection.prepare("PRAGMA page_count")
         freePages = try connection.prepare("PRAGMA freelist_count")
     }
 
-    func table(_ destination: Destination) throws(SQLiteError) -> Table {
+    func table(_ destination: Destination) -> Table {
         if let table = tables[destination] { return table }
-        let table = try Table(destination, on: connection)
+        let table = Table(destination, on: connection)
         tables[destination] = table
         return table
     }
 
-    /// Releases the statements for a table before it is dropped.
+    /// Releases the statements for a table, which must be done before it is dropped.
     func removeTable(_ destination: Destination) {
         tables[destination] = nil
     }

@@ -21,12 +21,15 @@ struct SpoolFolder {
 
     /// Creates the folder and its parents with mode 0700, because alerts can be confidential.
     func create() throws(JournalOpenError) {
-        var current = path.hasPrefix("/") ? "" : "."
+        var current = path.hasPrefix("/") ? "/" : ""
         for part in path.split(separator: "/") {
-            current += "/" + part
-            guard mkdir(current, 0o700) == 0 || errno == EEXIST || isFolder(current) else {
-                throw .unusable(path: current, reason: String(cString: strerror(errno)))
-            }
+            current += (current.isEmpty || current.hasSuffix("/") ? "" : "/") + part
+            if mkdir(current, 0o700) == 0 || errno == EEXIST { continue }
+            // Kept, because isFolder sets errno too.
+            let code = errno
+            guard !isFolder(current) else { continue }
+            let user = code == EACCES ? " for user \(geteuid())" : ""
+            throw .unusable(path: current, reason: "it cannot be created: \(String(cString: strerror(code)))\(user)")
         }
     }
 

@@ -5,7 +5,7 @@ import Journaling
 /// Finds rows in the pages of a damaged database without using its B-trees. Each leaf page is read separately, and the
 /// checksum of a row identifies it as a notification or dead letter.
 final class SpoolPages {
-    /// A row of a destination's table (5 columns) or of the table `dead_letter` (10).
+    /// A row of a destination's table or of the history (5 columns), or of the table `dead_letter` (10).
     struct Row {
         var id: Int64
         var columns: [Value]
@@ -246,9 +246,20 @@ extension SpoolSalvage {
                     try save(.intact(stored), of: destination)
                 } else if let letter = DeadRow(row) {
                     try save(letter)
+                } else if let row = HistoryRow(row) {
+                    try target.history.write(row)
                 }
             }
         }
+    }
+
+    /// Copies the intact rows of the history.
+    func copyHistory(from source: SQLiteConnection) throws(SQLiteError) {
+        try copy(
+            "history", "id, at, entries, body, crc", from: source, read: { HistoryRow($0) },
+            write: { (rows) throws(SQLiteError) in
+                for row in rows where row.isIntact { try target.history.write(row) }
+            })
     }
 
     /// A row of the table `dead_letter`.

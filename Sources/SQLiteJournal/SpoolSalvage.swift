@@ -69,6 +69,7 @@ final class SpoolSalvage {
             let isPartial = outcome.isPartial
             try copyLaterStates(from: source)
             try copySeen(from: source)
+            try copyHistory(from: source)
             try copyReport(from: source)
             outcome.isPartial = isPartial
         }
@@ -225,7 +226,7 @@ final class SpoolSalvage {
 
     /// Copies a table in transactions of limited size. Reads it from both ends up to the damage. Each direction is one
     /// statement, because a row of a damaged B-tree may not be found by its id.
-    private func copy<Item>(
+    func copy<Item>(
         _ table: String, _ columns: String, from source: SQLiteConnection, read: (SQLiteRow) -> Item,
         write: ([Item]) throws(SQLiteError) -> Void
     ) throws(SQLiteError) {

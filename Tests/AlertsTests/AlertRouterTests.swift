@@ -28,6 +28,27 @@ import Testing
         #expect(router.receivers(for: ["team": "db", "env": "prod"]) == [database, everything])
     }
 
+    @Test func droppedAlertsHaveNoNotification() throws {
+        let router = AlertRouter([
+            AlertRouter.Entry(receiver: database, matchers: try LabelMatcher.parse(#"x="1""#), continues: true),
+            AlertRouter.Entry(dropping: "quiet", matchers: try LabelMatcher.parse(#"severity=~"none|info""#)),
+            AlertRouter.Entry(dropping: "never", matchers: try LabelMatcher.parse(#"severity="none""#)),
+        ])
+        #expect(router.receivers(for: ["severity": "none"]) == [] && router.receivers(for: [:]) == [.severityRooms])
+        #expect(
+            router.route(in: ["x": "1", "severity": "info"] as Labels) == .init(receivers: [database], drop: "quiet"))
+        let alerts = ["critical", "none", "info"].map { alertJSON(labels: "{\"severity\":\"\($0)\"}") }
+        let parser = WebhookParser(router: router)
+        let batch = try parser.parse(text: webhookBody(alerts: "[\(alerts.joined(separator: ","))]"))
+        #expect(batch.alerts == 3 && batch.dropped == ["quiet": 2])
+        #expect(batch.counts.reduce(0) { $0 + $1.alerts } == 3, "processed counts them")
+        let left = try #require(batch.notifications.first)
+        #expect(batch.notifications.count == 1 && left.severity == .critical)
+        #expect(try parser.decode(left.body).alerts.map { $0.labels["severity"] } == ["critical"])
+        let none = try parser.parse(text: webhookBody(alerts: "[\(alerts[1])]"))
+        #expect(none.notifications.isEmpty && none.alerts == 1 && none.dropped == ["quiet": 1])
+    }
+
     @Test func aBodyIsSplitByReceiverAndSeverity() throws {
         let router = try router((database, #"instance="n0""#, true), (everything, #"instance=~"n[12]""#, false))
         let body = try WebhookFixture.body("14-distinct-severities.am0331")

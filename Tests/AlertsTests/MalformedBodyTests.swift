@@ -21,7 +21,7 @@ import Testing
         }
     }
 
-    @Test(arguments: notJSON + notTheContract + wrongFields)
+    @Test(arguments: notJSON + notTheContract)
     func malformedBodyIsRefusedWithReasonAndPosition(malformed: Case) {
         let error = #expect(throws: ParseError.self) { try parser.parse(malformed.body, acceptedAt: .now()) }
         #expect(error?.reason == malformed.reason)
@@ -101,99 +101,15 @@ import Testing
         Case("null", "null", .notAnObject, "not an object"),
         Case("empty object", "{}", .notAWebhook, "templated `payload:`"),
         Case("form", "payload=%7B%7D", .invalidJSON, "line 1, column 1: expected a value"),
-        Case("no version", webhookBody(version: nil), .wrongVersion, #"version: missing, expected "4""#),
-        Case("version null", webhookBody(version: "null"), .wrongVersion, "version: missing"),
-        Case("version 3", webhookBody(version: #""3""#), .wrongVersion, #"version: expected "4", found "3""#),
+        Case("version 3", webhookBody(version: #""3""#), .wrongVersion, #"version: expected "4" or "1", found "3""#),
+        Case("version empty", webhookBody(version: #""""#), .wrongVersion, #"expected "4" or "1", found """#),
         Case(
             "version as a number", webhookBody(version: "4"), .wrongType,
-            #"version: expected the string "4", found a number"#),
+            #"version: expected the string "4" or "1", found a number"#),
         Case("no alerts", webhookBody(alerts: nil), .missingField, "alerts: missing, expected an array"),
-        Case("alerts null", webhookBody(alerts: "null"), .missingField, "alerts: missing, expected an array"),
         Case("alerts object", webhookBody(alerts: "{}"), .wrongType, "alerts: expected an array, found an object"),
+        Case("alerts string", webhookBody(alerts: #""[]""#), .wrongType, "alerts: expected an array, found a string"),
         Case("wrong version before wrong alerts", webhookBody(version: #""5""#, alerts: "1"), .wrongVersion, "version"),
-    ]
-
-    private static func alert(_ alert: String) -> String { webhookBody(alerts: "[\(alertJSON()),\(alert)]") }
-
-    static let wrongFields = [
-        Case("alert null", alert("null"), .wrongType, "alerts[1]: expected an object, found null"),
-        Case("alert string", alert(#""x""#), .wrongType, "alerts[1]: expected an object, found a string"),
-        Case(
-            "label number", alert(alertJSON(labels: #"{"severity":1}"#)), .wrongType,
-            "alerts[1].labels.severity: expected a string, found a number"),
-        Case(
-            "label null", alert(alertJSON(labels: #"{"a b\"":null}"#)), .wrongType,
-            #"alerts[1].labels["a b\""]: expected a string, found null"#),
-        Case(
-            "annotation object", alert(alertJSON(annotations: #"{"x":{}}"#)), .wrongType,
-            "alerts[1].annotations.x: expected a string, found an object"),
-        Case(
-            "labels array", alert(alertJSON(labels: "[]")), .wrongType,
-            "alerts[1].labels: expected an object, found an array"),
-        Case(
-            "status number", alert(alertJSON(status: "true")), .wrongType,
-            "alerts[1].status: expected a string, found true or false"),
-        Case(
-            "status word", alert(alertJSON(status: #""Firing""#)), .wrongValue,
-            #"alerts[1].status: expected "firing" or "resolved", found "Firing""#),
-        Case(
-            "group status word", webhookBody(status: #""ok\u0007""#), .wrongValue,
-            #"status: expected "firing" or "resolved", found "ok?""#),
-        Case(
-            "no status at all", webhookBody(status: nil, alerts: "[\(alertJSON(status: nil))]"), .missingField,
-            "alerts[0].status: missing, and so is the payload's"),
-        Case("startsAt number", alert(alertJSON(startsAt: "5")), .wrongType, "alerts[1].startsAt: expected a string"),
-        Case(
-            "startsAt word", alert(alertJSON(startsAt: #""now\n""#)), .wrongValue,
-            #"alerts[1].startsAt: expected an RFC 3339 time, found "now\n""#),
-        Case(
-            "endsAt empty", alert(alertJSON(endsAt: #""""#)), .wrongValue,
-            #"alerts[1].endsAt: expected an RFC 3339 time, found """#),
-        Case(
-            "fingerprint", alert(alertJSON(fingerprint: "[]")), .wrongType,
-            "alerts[1].fingerprint: expected a string, found an array"),
-        Case("receiver", webhookBody(receiver: "7"), .wrongType, "receiver: expected a string, found a number"),
-        Case("groupKey", webhookBody(groupKey: "{}"), .wrongType, "groupKey: expected a string, found an object"),
-        Case("externalURL", webhookBody(more: [("externalURL", "1")]), .wrongType, "externalURL: expected a string"),
-        Case(
-            "reason", webhookBody(more: [("notification_reason", "[]")]), .wrongType,
-            "notification_reason: expected a string"),
-        Case(
-            "common", webhookBody(more: [("commonLabels", #"{"a":1}"#)]), .wrongType,
-            "commonLabels.a: expected a string"),
-        Case(
-            "truncated string", webhookBody(more: [("truncatedAlerts", #""1""#)]), .wrongType,
-            "expected a whole number, found a string"),
-        Case(
-            "truncated fraction", webhookBody(more: [("truncatedAlerts", "1.5")]), .wrongValue,
-            "truncatedAlerts: expected a whole number of 0"),
-        Case(
-            "truncated negative", webhookBody(more: [("truncatedAlerts", "-1")]), .wrongValue,
-            "expected a whole number of 0"),
-        Case(
-            "truncated huge", webhookBody(more: [("truncatedAlerts", "18446744073709551615")]), .wrongValue,
-            "whole number"),
-        Case(
-            "truncated beyond 64 bits", webhookBody(more: [("truncatedAlerts", "18446744073709552000")]), .wrongValue,
-            "truncatedAlerts: expected a whole number of 0"),
-        Case("alerts twice", webhookBody(more: [("alerts", "[]")]), .duplicateName, "alerts: given twice"),
-        Case(
-            "null, then alerts", webhookBody(alerts: "null", more: [("alerts", "[]")]), .duplicateName,
-            "alerts: given twice"),
-        Case(
-            "escaped twin", webhookBody(more: [("st\\u0061tus", #""firing""#)]), .duplicateName, "status: given twice"),
-        Case(
-            "alert field twice", alert(#"{"status":"firing","status":"resolved"}"#), .duplicateName,
-            "alerts[1].status: given twice"),
-        Case(
-            "label twice", alert(alertJSON(labels: #"{"a":"1","a":"1"}"#)), .duplicateName,
-            "alerts[1].labels.a: given twice"),
-        Case(
-            "label twice, apart", alert(alertJSON(labels: #"{"b":"1","a":"1","c":"1","b":"2"}"#)), .duplicateName,
-            "alerts[1].labels.b: given twice"),
-        Case(
-            "long name", alert(alertJSON(labels: "{\"\(String(repeating: "é", count: 100))\":1}")), .wrongType,
-            "alerts[1].labels[\"\(String(repeating: "é", count: 32))…\"]: expected"),
     ]
 
     @Test func templatedPayloadIsReported() throws {
@@ -204,7 +120,7 @@ import Testing
     }
 
     @Test func parserWorksAfterEachRefusal() throws {
-        for malformed in Self.notJSON + Self.notTheContract + Self.wrongFields {
+        for malformed in Self.notJSON + Self.notTheContract {
             #expect(throws: ParseError.self) { try parser.parse(malformed.body, acceptedAt: .now()) }
             #expect(try parser.parse(text: webhookBody(alerts: "[\(alertJSON())]")).alerts == 1)
         }

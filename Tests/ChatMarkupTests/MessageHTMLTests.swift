@@ -17,7 +17,7 @@ struct MessageHTMLTests {
         ("@all", #"<span class="mention everyone">@all</span>"#),
         ("a :fire:", #"<span class="emoji" title=":fire:">🔥</span>"#), ("||a||", "tabindex=\"0\">a</span>"),
         ("# H", #"<p class="heading h1" role="heading" aria-level="3">H</p>"#),
-        ("<t:1700000000:R>", "<time>2023-11-14 22:13:20 UTC</time>"), ("color:#f00", "background:#f00"),
+        ("<t:1700000000:R>", "<time>2023-11-14 22:13:20 UTC</time>"), ("color:#f00", "fill=\"#f00\""),
         ("- [x] a", #"<li class="task"><input type="checkbox" disabled checked> a</li>"#),
         ("![x](http://e.com/a.png)", #"<a href="http://e.com/a.png""#),
     ])
@@ -42,7 +42,14 @@ struct MessageHTMLTests {
             room: hostile, sender: hostile, emoji: hostile, time: hostile, details: hostile, text: hostile,
             attachments: [attachment])
         let page = ChatPage.html(title: hostile, sections: [(hostile, MessageHTML.article(message))])
-        #expect(!page.contains("<script") && !page.contains(#""">"#) && !page.contains("border-color"))
+        #expect(!page.contains("<script") && !page.contains(#""">"#) && !page.contains("edge\" viewBox"))
+    }
+
+    /// The status page's Content-Security-Policy forbids style attributes.
+    @Test func messagesHaveNoStyleAttributes() {
+        let attachment = ChatMessage.Attachment(color: "#D40E0D", title: "color:#f00", text: "color:#f00")
+        let message = ChatMessage(room: "ops", text: "color:#f00", attachments: [attachment])
+        #expect(!MessageHTML.article(message).contains("style="))
     }
 
     @Test func controlCharactersAreReplaced() {
@@ -55,7 +62,8 @@ struct MessageHTMLTests {
         folded.isCollapsed = true
         let html = MessageHTML.article(ChatMessage(room: "ops", text: "x", attachments: [open, folded]))
         #expect(html.contains("<details open><summary") && html.contains("<details><summary"))
-        #expect(html.contains(#"style="border-color:#D40E0D""#) && html.contains("<p>a<br>b</p>"))
+        #expect(html.contains(##"class="edge""##) && html.contains(##"fill="#D40E0D""##))
+        #expect(html.contains("<p>a<br>b</p>"))
         #expect(html.contains(#"<a href="https://x.com/" target="_blank" rel="noopener noreferrer nofollow">T</a>"#))
     }
 

@@ -255,8 +255,7 @@ extension World {
             throw fail("probe", "\(post.entries.count) entries")
         }
         guard post.form == .full, left.isEmpty, health == .working, post.entries.count == 1, post.part == 0,
-            canPost(post.replica),
-            topology.limits[post.hook] != nil, audit.memoryLostAt < journal.acceptedAt[post.entries[0]],
+            canPost(post.replica), audit.memoryLostAt < journal.acceptedAt[post.entries[0]],
             audit.queues[post.queue].rejected.entry != post.entries[0]
         else { return }
         let waiting = journal.all(post.queue).suffix(120).count {
@@ -265,7 +264,9 @@ extension World {
         let isSuspect = journal.all(post.queue).contains {
             journal.crashes[$0] > 0 || journal.nature[$0].mayBeOmitted
         }
-        if waiting > 8, !isSuspect { throw fail("fold", "one of \(waiting)") }
+        let exceedsBudget = topology.limits[post.hook] != nil && waiting > 8
+        let isTooSlow = waiting > 1 && waiting * model.took(post.hook) > 5_500
+        if exceedsBudget || isTooSlow, !isSuspect { throw fail("fold", "one of \(waiting)") }
     }
 
     /// No window of the limit's length contains more posts than the limit.

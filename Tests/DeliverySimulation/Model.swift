@@ -27,6 +27,8 @@ struct Model {
         var isPosting = false
         var freeSince = 0
         var heldUntil = 0
+        /// How long the last delivered post took.
+        var took = 0
         /// Changes when the hook starts or stops working.
         var epoch = 0
     }
@@ -136,6 +138,9 @@ struct Model {
         max(hooks[hook].paceAllows(), Double(max(hooks[hook].heldUntil, hooks[hook].freeSince)))
     }
 
+    /// How long the hook's last delivered post took.
+    func took(_ hook: Int) -> Int { hooks[hook].took }
+
     func freeSince(_ hook: Int) -> Int { hooks[hook].freeSince }
 
     func heldUntil(_ hook: Int) -> Int { hooks[hook].heldUntil }
@@ -195,7 +200,9 @@ extension Model.Hook {
         let wasWorking = health == .working || health == .throttled
         defer { if wasWorking != (health == .working || health == .throttled) { epoch += 1 } }
         switch result {
-        case .delivered: (health, failures, suspicious) = (.working, 0, 0)
+        case .delivered:
+            (health, failures, suspicious) = (.working, 0, 0)
+            took = now - start
         case .refused:
             suspicious = 0
             if health == .throttled { health = .working }

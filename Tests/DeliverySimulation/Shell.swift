@@ -159,10 +159,19 @@ extension World {
         for replica in replicas.indices where replicas[replica].frozenUntil > now {
             agenda.push(.notice(queue: queue), at: replicas[replica].frozenUntil)
         }
-        if replicas.allSatisfy({ $0.frozenUntil <= now }) { audit.noteCommit(queue, newest, at: now) }
-        for replica in replicas.indices where replicas[replica].machine != nil && replicas[replica].frozenUntil <= now {
-            try apply(.available(QueueID(queue), through: newest), to: replica)
+        let known = audit.queues[queue].newestKnown
+        let isAnnounced = replicas.allSatisfy { $0.frozenUntil <= now }
+        // At least one event, which may repeat an earlier one.
+        let new = max(journal.all(queue).count { $0 > known }, 1)
+        // A row is known from its own event on: the checks run after each event.
+        for row in journal.all(queue).suffix(new).map({ EntryID(Int64($0)) }) {
+            if isAnnounced { audit.noteCommit(queue, row, at: now) }
+            for replica in replicas.indices
+            where replicas[replica].machine != nil && replicas[replica].frozenUntil <= now {
+                try apply(.available(QueueID(queue), through: row), to: replica)
+            }
         }
+        if isAnnounced { audit.noteCommit(queue, newest, at: now) }
     }
 
     private func isTimer(_ action: Action) -> Bool { if case .setTimer = action { true } else { false } }

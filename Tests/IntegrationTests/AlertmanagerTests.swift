@@ -4,11 +4,12 @@ import Testing
 
 /// A real Alertmanager that posts to the relay.
 final class Alertmanager {
-    private let program: Program
-    private let port: UInt16
+    let program: Program
+    let port: UInt16
     private let folder = TemporaryFolder()
 
-    init(webhook port: UInt16, repeatInterval: String = "1h") throws {
+    /// - Parameter ownPort: where it listens; 0 for any free port.
+    init(webhook port: UInt16, repeatInterval: String = "1h", ownPort: UInt16 = 0) throws {
         let configuration = """
             route:
               receiver: relay
@@ -27,7 +28,7 @@ final class Alertmanager {
             "prometheus-alertmanager",
             [
                 "--config.file=\(folder.path)/alertmanager.yml", "--storage.path=\(folder.path)/data",
-                "--web.listen-address=127.0.0.1:0", "--cluster.listen-address=",
+                "--web.listen-address=127.0.0.1:\(ownPort)", "--cluster.listen-address=",
             ])
         self.port = try program.port(after: "address=")
     }

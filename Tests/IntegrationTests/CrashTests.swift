@@ -36,15 +36,39 @@ final class Sender: @unchecked Sendable {
         var client = Client(port: port)
         while !lock.withLock({ isStopped }) {
             let next = accepted.count
+            // A folded message names at most some dozens of alerts.
+            if next.isMultiple(of: 4), Self.pending(client) > 30 {
+                poll(nil, 0, 2)
+                continue
+            }
             let status = next.isMultiple(of: 2) ? "firing" : "resolved"
             let severity = group.isMultiple(of: 2) ? "critical" : "info"
-            let body = numbered(next / 2, group: group, severity: severity, status: status)
+            let body = Self.body(next / 2, group: group, severity: severity, status: status)
             if client.request("POST", "/webhook", body: body)?.status == 200 {
                 lock.withLock { acknowledged.append((next / 2, status)) }
             } else {
                 client = Client(port: port)
                 poll(nil, 0, 2)
             }
+        }
+    }
+}
+
+extension Sender {
+    /// The name of an alert, by which a folded message lists it.
+    static func name(_ number: Int, group: Int) -> String { "Numbered\(group)x\(number)x" }
+
+    private static func body(_ number: Int, group: Int, severity: String, status: String) -> [UInt8] {
+        let body = numbered(number, group: group, severity: severity, status: status)
+        return Array(String(decoding: body, as: UTF8.self).replacing("Numbered", with: name(number, group: group)).utf8)
+    }
+
+    /// The number of notifications in the journal; 0 if the relay does not answer.
+    private static func pending(_ client: Client) -> Double {
+        let lines = client.request("GET", "/metrics")?.body.split(separator: "\n") ?? []
+        return lines.reduce(0) { sum, line in
+            guard line.hasPrefix("relay_journal_pending{") else { return sum }
+            return sum + (line.split(separator: " ").last.flatMap { Double($0) } ?? 0)
         }
     }
 }
@@ -67,12 +91,14 @@ struct CrashTests {
         #expect(try eventually(within: 120) { try rig.metricSum("relay_journal_pending") == 0 })
         let messages = try rig.messages()
         let places = Self.firstPlaces(messages)
+        // On a busy machine the room is slow, so that some messages are folded. They show the latest states.
+        let folded = messages.map(\.whole).filter { $0.contains("notifications folded into one") }.joined()
         var lost = 0
         var misordered = 0
         for (group, sender) in senders.enumerated() {
             for (number, status) in sender.accepted {
                 guard let place = places["\(group)/\(number)/\(status)"] else {
-                    lost += 1
+                    if !folded.contains(Sender.name(number, group: group)) { lost += 1 }
                     continue
                 }
                 if status == "resolved", let firing = places["\(group)/\(number)/firing"], firing > place {
@@ -111,9 +137,14 @@ struct CrashTests {
         rig.relay.killNow()
         rig.heal()
         try rig.restart()
-        let messages = try rig.waitForMessages(1500, hook: "warning", within: 120)
+        #expect(try eventually(within: 120) { try rig.metricSum("relay_journal_pending") == 0 })
+        #expect(rig.metric(#"relay_notifications_total{severity="warning"}"#) == 1500)
+        #expect(try rig.metricSum("relay_dead_letters") == 0)
+        let messages = try rig.messages(hook: "warning")
         let numbers = messages.compactMap { $0.fields["number"].flatMap { Int($0.dropFirst().dropLast()) } }
-        #expect(numbers == Array(0..<1500))
+        // On a busy machine the room is slow, so that some messages have many of the notifications.
+        #expect(numbers.first == 0 && numbers == numbers.sorted() && Set(numbers).count == numbers.count)
+        #expect(messages.last?.whole.contains("n1499x") == true)
     }
 
     /// A post whose response is lost is repeated, and the possible duplicate is counted.

@@ -220,6 +220,14 @@ struct InboundSecurityTests {
         let listen = ["RELAY_LISTEN": "127.0.0.1:\(rig.port)"]
         let health = try Program("relay", ["healthcheck"], environment: tls.merging(listen) { $1 })
         #expect(health.exitCode() == 0, "\(health.output)")
+        // The relay closes the connection before the client sends its request, so that the alert can be lost with it.
+        for system in ["getpeername:delay_enter=50000", "sendto:delay_exit=50000", "recvfrom:delay_enter=20000"] {
+            let slow = try Program(
+                "strace",
+                ["-f", "-qqq", "-o", "/dev/null", "-e", "inject=\(system)", try Program.path("relay"), "healthcheck"],
+                environment: tls.merging(listen) { $1 })
+            #expect(slow.exitCode() == 0, "\(system): \(slow.output)")
+        }
         let stranger = try Program("relay", ["healthcheck"], environment: listen)
         #expect(stranger.exitCode() == 1)
     }

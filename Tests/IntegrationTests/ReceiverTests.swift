@@ -24,6 +24,27 @@ struct ReceiverTests {
         #expect(eventually { rig.relay.output.split(separator: "configuration reloaded").count > reloads })
     }
 
+    /// A thread for each destination would take 200 threads here, and 7 MB with 100 receivers.
+    @Test func idleReceiversHaveNoThreads() throws {
+        let rig = try Rig(storage: folder.path + "/spool", environment: ["RELAY_CONFIG": try manyReceivers()])
+        #expect(1..<16 ~= rig.relay.threads)
+        let before = rig.relay.output.split(separator: "configuration reloaded").count
+        rig.relay.send(SIGHUP)
+        #expect(eventually(within: 60) { rig.relay.output.split(separator: "configuration reloaded").count > before })
+        // The reload has scheduled its work by now; a thread ends only after seconds without work.
+        #expect(rig.post(numbered(1))?.status == 200)
+        #expect(try rig.waitForMessages(1, hook: "critical").count == 1)
+        #expect(1..<16 ~= rig.relay.threads)
+    }
+
+    private func manyReceivers() throws -> String {
+        let receivers = (1...50).map { number in
+            "  - {name: team\(number), matchers: 'team=\"\(number)\"', webhook: 'http://127.0.0.1:9/hooks/a/b\(number)'}"
+        }
+        try write("receivers:\n" + receivers.joined(separator: "\n") + "\n")
+        return file
+    }
+
     @Test func reloadAddsAReceiverWhoseBacklogSurvivesItsRemoval() throws {
         try write("max_age: 24h\n")
         let rig = try Rig(storage: folder.path + "/spool", environment: ["RELAY_CONFIG": file])

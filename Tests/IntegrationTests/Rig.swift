@@ -11,6 +11,10 @@ struct Recorded {
     /// The parent message of its thread; nil if it is not in a thread.
     var threadID: String?
     var attachments: [[String: Any]]
+    /// The hook's ID, or the channel that the message requests.
+    var room: String
+    /// The users that the server would notify.
+    var mentions: [String]
 
     init?(_ json: [String: Any]) {
         guard let hook = json["hook"] as? String, let body = json["body"] as? [String: Any] else { return nil }
@@ -18,6 +22,8 @@ struct Recorded {
         overlapped = json["overlapped"] as? Bool ?? false
         id = json["id"] as? String ?? ""
         threadID = json["tmid"] as? String
+        room = json["room"] as? String ?? ""
+        mentions = json["mentions"] as? [String] ?? []
         text = body["text"] as? String ?? ""
         attachments = body["attachments"] as? [[String: Any]] ?? []
     }

@@ -20,7 +20,7 @@ import Testing
         try store.commit(JournalTransaction(appends: [[row]], at: .sample))
         #expect(try connection.integer("PRAGMA max_page_count") == 2048)
         #expect(try connection.integer("PRAGMA journal_size_limit") == 33_554_432)
-        #expect(try connection.integer("PRAGMA user_version") == 5)
+        #expect(try connection.integer("PRAGMA user_version") == 6)
         #expect(try connection.prepare("PRAGMA journal_mode").text() == "wal")
         #expect(try connection.prepare("PRAGMA locking_mode").text() == "exclusive")
         #expect(!spool.names.contains("spool.db-shm"))
@@ -83,7 +83,7 @@ import Testing
             try store.open(at: .sample)
         } throws: { error in
             guard case .unusable(let path, let reason)? = error as? JournalOpenError else { return false }
-            return path == spool.path + "/inner" && reason == "Not a directory"
+            return path == spool.path + "/inner" && reason == "it cannot be created: Not a directory"
         }
     }
 
@@ -111,7 +111,7 @@ import Testing
         // A later relay also writes its version to `meta`. This spool is from one that does not.
         try spool.edit("PRAGMA user_version = 7; DELETE FROM meta WHERE key = 'schema'")
         let before = try spool.bytes("spool.db")
-        #expect(throws: JournalOpenError.newerSchema(path: spool.database, found: 7, known: 5)) {
+        #expect(throws: JournalOpenError.newerSchema(path: spool.database, found: 7, known: 6)) {
             try spool.store().open(at: .sample)
         }
         #expect(try spool.bytes("spool.db") == before)
@@ -133,7 +133,7 @@ import Testing
         let settings = SpoolSettings(folder: spool.path, limitBytes: 1 << 30, ballastBytes: 0)
         let store = SQLiteJournalStore(settings, schema: next)
         _ = try store.open(at: .sample)
-        #expect(try store.statements?.connection.integer("PRAGMA user_version") == 6)
+        #expect(try store.statements?.connection.integer("PRAGMA user_version") == 7)
         #expect(try store.statements?.connection.integer("SELECT count(*) FROM later") == 0)
         #expect(try spool.pending(store) == [1, 2, 3])
     }

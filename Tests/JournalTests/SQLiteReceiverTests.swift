@@ -1,3 +1,4 @@
+import CSQLite
 import Foundation
 import TestSupport
 import Testing
@@ -41,6 +42,36 @@ import Testing
             JournalTransaction(settlements: [.init(id: stored.id, settlement: .delivered)], at: .sample))
         #expect(try next.register(["other"], forgettingOthers: true).values.sorted() == ["other"])
         try next.close(at: .sample)
+    }
+
+    /// 100 receivers have 400 tables, most of them always empty.
+    @Test func tablesWithoutRowsKeepNoStatements() throws {
+        let store = spool.store()
+        _ = try store.open(at: .sample)
+        let names = (1...100).map { "team\($0)" }
+        let before = store.memory(SQLITE_DBSTATUS_STMT_USED)
+        _ = try store.register(names, forgettingOthers: true)
+        for destination in store.destinations {
+            _ = try store.rows(destination, after: nil, limit: 256, at: .sample)
+        }
+        #expect(before > 0 && store.memory(SQLITE_DBSTATUS_STMT_USED) - before < 100_000)
+        try store.close(at: .sample)
+    }
+
+    @Test func idleStoreReleasesItsCache() throws {
+        let store = spool.store()
+        _ = try store.open(at: .sample)
+        _ = try store.register((1...100).map { "team\($0)" }, forgettingOthers: true)
+        #expect(store.memory(SQLITE_DBSTATUS_CACHE_USED) > 1_000_000)
+        _ = try store.inspect()
+        #expect(store.memory(SQLITE_DBSTATUS_CACHE_USED) > 1_000_000, "in use a moment ago")
+        _ = try store.inspect()
+        #expect(store.memory(SQLITE_DBSTATUS_CACHE_USED) < 100_000)
+        let stored = JournalSamples.append(1, JournalSamples.notification(body: "a"))
+        try store.commit(JournalTransaction(appends: [[stored]], at: .sample))
+        let destination = stored.notification.destination
+        #expect(try store.rows(destination, after: nil, limit: 9, at: .sample).rows.rows.map(\.id) == [stored.id])
+        try store.close(at: .sample)
     }
 
     /// A journal at its limit must start with a configuration that has more receivers, and drain.
@@ -102,5 +133,15 @@ import Testing
         #expect(try saved.deadLetter(entries[0].id)?.letter.destination == notification.destination)
         let window = try saved.pending(notification.destination, after: nil, limit: 9, byteLimit: .max, at: .sample)
         #expect(window.notifications == [entries[1]])
+    }
+}
+
+extension SQLiteJournalStore {
+    /// Bytes that SQLite uses for a purpose (sqlite.org/c3ref/c_dbstatus_options.html); 0 while the store is not open.
+    fileprivate func memory(_ purpose: Int32) -> Int {
+        guard let handle = statements?.connection.handle else { return 0 }
+        var (current, highest): (Int32, Int32) = (0, 0)
+        guard sqlite3_db_status(handle, purpose, &current, &highest, 0) == SQLITE_OK else { return 0 }
+        return Int(current)
     }
 }

@@ -145,7 +145,7 @@ import Testing
         let recovery = try store.open(at: .sample)
         #expect(recovery.degraded == nil && recovery.wasClosed && recovery.missing == 0 && recovery.hooks.isEmpty)
         #expect(recovery.nextSequence == 7 && recovery.seen.count == 5)
-        #expect(try store.statements?.connection.integer("PRAGMA user_version") == 5)
+        #expect(try store.statements?.connection.integer("PRAGMA user_version") == 6)
         let large = JournalSamples.notification(.critical, group: 5, body: String(repeating: "large ", count: 2000))
         #expect(try pending(store, .critical) == [JournalSamples.append(5, large)])
         #expect(

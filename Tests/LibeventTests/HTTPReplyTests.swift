@@ -1,3 +1,4 @@
+import Foundation
 import Libevent
 import TestSupport
 import Testing
@@ -17,6 +18,32 @@ struct HTTPReplyTests {
         await echo.stop()
         #expect(await answer?.body == "GET /held 0")
         #expect(await answer?.headers["connection"] == "close")
+    }
+
+    @Test @LoopActor func repliesHaveTheDateOfTheirSecond() async throws {
+        let echo = try EchoServer()
+        let port = echo.port
+        let start = Date(timeIntervalSince1970: Date.now.timeIntervalSince1970.rounded(.down))
+        let dates = await offLoop {
+            let client = Client(port: port)
+            var dates: [String] = []
+            // Until the date has changed once.
+            while Set(dates).count < 2, Date.now < start + 30 {
+                client.send("GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+                guard let date = client.answer()?.headers["date"] else { break }
+                dates.append(date)
+                poll(nil, 0, 20)
+            }
+            return dates
+        }
+        let format = DateFormatter()
+        format.locale = Locale(identifier: "en_US_POSIX")
+        format.timeZone = TimeZone(identifier: "GMT")
+        format.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
+        let parsed = dates.compactMap(format.date(from:))
+        #expect(Set(dates).count == 2 && parsed.count == dates.count && parsed == parsed.sorted())
+        #expect(parsed.allSatisfy { start...Date.now ~= $0 })
+        await echo.stop()
     }
 
     @Test @LoopActor func repeatedFieldsAreReturnedInOrder() async throws {

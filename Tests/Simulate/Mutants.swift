@@ -158,6 +158,7 @@ struct Mutant {
         value(
             "a marked batch is repeated in part", batches, "state.entries.prefix { $0.id <= id }.count",
             "state.entries.prefix { $0.id <= id }.count - 1"),
+        value("a slow room gets entries one by one", batches, "exceedsBudget || «isTooSlow»", "isTooSlow && false"),
         value("never fold", batches, "mustFold ? «.everything» : .first(1)", ".first(1)"),
         value(
             "a rerouted message has no marks", batches, "«state.plan.routes.first == hook» ? [] : .rerouted", "true"),

@@ -37,7 +37,9 @@ public final class Client {
     }
 
     private static func head(_ method: String, _ path: String, _ headers: [String], _ length: Int) -> String {
-        let fields = ["Host: localhost", "Content-Type: application/json", "Content-Length: \(length)"] + headers
+        let hasType = headers.contains { $0.hasPrefix("Content-Type:") }
+        let type = hasType ? [] : ["Content-Type: application/json"]
+        let fields = ["Host: localhost"] + type + ["Content-Length: \(length)"] + headers
         return "\(method) \(path) HTTP/1.1\r\n\(fields.joined(separator: "\r\n"))\r\n\r\n"
     }
 

@@ -46,8 +46,10 @@ extension PendingRow {
 
 extension JournalStore {
     package func replay(
-        _ ids: [JournalID], firstSequence: Int64
+        _ ids: [JournalID], firstSequence: Int64, isForced: Bool = false
     ) throws(JournalStoreError) -> Replay<StoredNotification> {
-        try replay(ids, firstSequence: firstSequence, isForced: false)
+        try replay(ids, firstSequence: firstSequence, isForced: isForced, history: nil)
     }
+
+    package func drop(_ ids: [JournalID]) throws(JournalStoreError) -> Int { try drop(ids, history: nil) }
 }

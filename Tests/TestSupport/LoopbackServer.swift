@@ -96,6 +96,16 @@ extension LoopbackServer.Connection {
         return request
     }
 
+    /// Returns the next line without its end, or nil if the client closed the connection.
+    package func readLine() -> String? {
+        var bytes: [UInt8] = []
+        while bytes.last != UInt8(ascii: "\n") {
+            guard let byte = read(upTo: 1) else { return nil }
+            bytes += byte
+        }
+        return String(decoding: bytes.dropLast(bytes.suffix(2).first == UInt8(ascii: "\r") ? 2 : 1), as: UTF8.self)
+    }
+
     /// Returns false if the client closed the connection.
     @discardableResult
     package func send(_ text: String) -> Bool { send(Array(text.utf8)) }
@@ -118,6 +128,9 @@ extension LoopbackServer.Connection {
         var linger = linger(l_onoff: 1, l_linger: 0)
         setsockopt(socket, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size))
     }
+
+    /// Ends the connection in both directions; the descriptor is closed when the test's closure returns.
+    package func close() { _ = shutdown(socket, Int32(SHUT_RDWR)) }
 
     /// Sends nothing until the client closes the connection.
     package func hang() {

@@ -16,6 +16,8 @@ package final class MemoryJournalStore: JournalStore {
         package var wasClosed = true
         /// The number of transactions that dropped dead letters.
         package var drops = 0
+        package var history: [StoredHistory.Row] = []
+        package var nextRow: Int64 = 1
 
         package init() {}
 
@@ -23,6 +25,20 @@ package final class MemoryJournalStore: JournalStore {
             pending[stored.id] = stored.notification
             nextSequence = max(nextSequence, stored.id.sequence + 1)
         }
+        fileprivate mutating func add(_ record: HistoryRecord, at now: Timestamp, _ limits: HistoryLimits) {
+            guard !limits.isOff else { return }
+            history.append(StoredHistory.Row(number: nextRow, at: now, record: record))
+            nextRow += 1
+        }
+
+        fileprivate mutating func prune(_ limits: HistoryLimits, at now: Timestamp) {
+            while let first = history.first, !limits.keeps(first.at, at: now) || entries > limits.maxEntries {
+                history.removeFirst()
+            }
+        }
+
+        fileprivate var entries: Int { history.reduce(0) { $0 + $1.record.entries } }
+
         /// What rooms were shown since dead letters and replayed notifications were accepted.
         package var later: [JournalID: Later] = [:]
 
@@ -68,11 +84,24 @@ package final class MemoryJournalStore: JournalStore {
 
     package func commit(_ transaction: JournalTransaction) throws(JournalStoreError) {
         disk.withLock { disk in
+            transaction.history.forEach { disk.add($0, at: transaction.at, historyLimits) }
+            var isAnySettled = false
             for settled in transaction.settlements {
                 disk.noteShown(settled)
-                guard let notification = disk.pending.removeValue(forKey: settled.id),
-                    case .dead(let reason, let attempts, let answer) = settled.settlement
+                let notification = disk.pending.removeValue(forKey: settled.id)
+                isAnySettled = isAnySettled || notification != nil
+                if isAnySettled, let record = settled.history { disk.add(record, at: transaction.at, historyLimits) }
+                if !settled.isContinued { isAnySettled = false }
+                guard let notification, case .dead(let reason, let attempts, let answer) = settled.settlement
                 else { continue }
+                if settled.history == nil {
+                    var summary = HistoryRecord.Summary(.deadLetter, detail: answer ?? reason.rawValue)
+                    summary.attempts = attempts
+                    let record = HistoryRecord(
+                        summary, id: settled.id, group: notification.group, acceptedAt: notification.acceptedAt,
+                        isFiring: !notification.isResolved)
+                    disk.add(record, at: transaction.at, historyLimits)
+                }
                 let letter = DeadLetter(
                     id: settled.id, severity: notification.severity, group: notification.group,
                     acceptedAt: notification.acceptedAt, diedAt: transaction.at, reason: reason, attempts: attempts,
@@ -88,7 +117,37 @@ package final class MemoryJournalStore: JournalStore {
             disk.seen.removeAll { $0.id <= transaction.forgetSeenThrough ?? 0 }
             disk.seen += transaction.seen
             disk.lastSeenID = disk.seen.last?.id ?? disk.lastSeenID
+            disk.prune(historyLimits, at: transaction.at)
         }
+    }
+
+    package var historyLimits = HistoryLimits.unlimited
+
+    package var historyUsage: HistoryUsage {
+        disk.withLock { disk in
+            var usage = HistoryUsage()
+            usage.entries = Int64(disk.entries)
+            usage.bytes = disk.history.reduce(0) { $0 + Int64($1.record.bytes.count) }
+            (usage.firstRow, usage.nextRow) = (disk.history.first?.number ?? disk.nextRow, disk.nextRow)
+            usage.oldest = disk.history.first?.at
+            return usage
+        }
+    }
+
+    package func history(before: Int64?, limit: Int, byteLimit: Int) throws(JournalStoreError) -> StoredHistory {
+        var page = StoredHistory()
+        var bytes = 0
+        for row in disk.withLock({ $0.history }).reversed() where before.map({ row.number < $0 }) ?? true {
+            guard page.rows.count < limit, bytes < byteLimit else { break }
+            page.rows.append(row)
+            page.cursor = row.number
+            bytes += row.record.bytes.count
+        }
+        return page
+    }
+
+    package func pruneHistory(at now: Timestamp) throws(JournalStoreError) {
+        disk.withLock { $0.prune(historyLimits, at: now) }
     }
 
     package func maintain() throws(JournalStoreError) {}
@@ -172,7 +231,7 @@ package final class MemoryJournalStore: JournalStore {
     }
 
     package func replay(
-        _ ids: [JournalID], firstSequence: Int64, isForced: Bool
+        _ ids: [JournalID], firstSequence: Int64, isForced: Bool, history: HistoryNote?
     ) throws(JournalStoreError) -> Replay<StoredNotification> {
         var replay = Replay<StoredNotification>()
         for id in ids {
@@ -180,6 +239,7 @@ package final class MemoryJournalStore: JournalStore {
                 replay.missing.append(id)
                 continue
             }
+            note(history, id)
             let sequence = firstSequence + Int64(replay.entries.count)
             let letter = content.letter
             let newID = JournalID(sequence: sequence, destination: letter.destination)
@@ -200,8 +260,14 @@ package final class MemoryJournalStore: JournalStore {
         return replay
     }
 
-    package func drop(_ ids: [JournalID]) throws(JournalStoreError) -> Int {
-        disk.withLock { disk in
+    private func note(_ note: HistoryNote?, _ id: JournalID) {
+        guard let note, let record = note.records[id] else { return }
+        disk.withLock { $0.add(record, at: note.at, historyLimits) }
+    }
+
+    package func drop(_ ids: [JournalID], history: HistoryNote?) throws(JournalStoreError) -> Int {
+        for id in ids where disk.withLock({ $0.dead[id] }) != nil { note(history, id) }
+        return disk.withLock { disk in
             disk.drops += 1
             for id in ids where disk.dead[id] != nil { disk.later[id] = nil }
             return ids.count { disk.dead.removeValue(forKey: $0) != nil }

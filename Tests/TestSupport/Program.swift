@@ -63,6 +63,9 @@ public final class Program: Sendable {
     public var isRunning: Bool { end(WNOHANG) == nil }
     public var output: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
 
+    /// The number of its threads; 0 if it does not run.
+    public var threads: Int { (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(id)/task").count) ?? 0 }
+
     /// Waits until the output contains the text. An earlier line does not prove that the next one is written.
     public func writes(_ text: String) -> Bool { eventually { output.contains(text) } }
 

@@ -133,10 +133,24 @@ package final class ScriptedJournalStore: JournalStore {
     }
 
     package func replay(
-        _ ids: [JournalID], firstSequence: Int64, isForced: Bool
+        _ ids: [JournalID], firstSequence: Int64, isForced: Bool, history: HistoryNote?
     ) throws(JournalStoreError) -> Replay<StoredNotification> {
-        try memory.replay(ids, firstSequence: firstSequence, isForced: isForced)
+        try memory.replay(ids, firstSequence: firstSequence, isForced: isForced, history: history)
     }
 
-    package func drop(_ ids: [JournalID]) throws(JournalStoreError) -> Int { try memory.drop(ids) }
+    package func drop(_ ids: [JournalID], history: HistoryNote?) throws(JournalStoreError) -> Int {
+        try memory.drop(ids, history: history)
+    }
+
+    package var historyLimits: HistoryLimits {
+        get { memory.historyLimits }
+        set { memory.historyLimits = newValue }
+    }
+    package var historyUsage: HistoryUsage { memory.historyUsage }
+
+    package func history(before: Int64?, limit: Int, byteLimit: Int) throws(JournalStoreError) -> StoredHistory {
+        try memory.history(before: before, limit: limit, byteLimit: byteLimit)
+    }
+
+    package func pruneHistory(at now: Timestamp) throws(JournalStoreError) { try memory.pruneHistory(at: now) }
 }

@@ -44,10 +44,11 @@
         package func downgrade(to version: Int) throws {
             let schema = SQLiteJournalStore.Meta.schema
             var sql = """
-                PRAGMA locking_mode = EXCLUSIVE; DROP TABLE later_states;
+                PRAGMA locking_mode = EXCLUSIVE; DROP TABLE history;
                 UPDATE meta SET value = \(version), crc = \(RowChecksum.of(name: schema, value: Int64(version)))
                 WHERE key = '\(schema)';
                 """
+            if version < 5 { sql += "DROP TABLE later_states;" }
             if version < 4 { sql += "DROP TABLE hook;" }
             if version < 3 {
                 sql += """

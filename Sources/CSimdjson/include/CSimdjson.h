@@ -9,7 +9,8 @@
 extern "C" {
 #endif
 
-/// Parses webhook bodies of version "4": validates the JSON, with simdjson for UTF-8, and makes views of the fields.
+/// Parses webhook bodies of Alertmanager (version "4"), of Grafana ("1") and without a version: validates the JSON, with
+/// simdjson for UTF-8, and makes views of the fields. An odd value is counted and treated as unknown (`webhook_oddity`).
 /// Uses at most 27 MiB for views, and memory of the body's size if strings have escapes.
 ///
 /// May be used on any thread, but by one at a time. Results are valid until the next parse, trim or destroy. No
@@ -38,13 +39,43 @@ typedef struct {
     webhook_pairs annotations;
     /// The label `severity`; `start` is NULL if the alert has none.
     webhook_string severity;
-    /// As sent, not parsed; `start` is NULL if absent.
+    /// As sent, not parsed: the text of a string, or the JSON of another value. `start` is NULL if absent.
     webhook_string starts_at;
     webhook_string ends_at;
     webhook_string generator_url;
     webhook_string fingerprint;
     bool resolved;
+    /// Has fields that Alertmanager does not send; `webhook_parser_grafana` reads those of Grafana.
+    bool has_more_fields;
 } webhook_alert;
+
+/// What Grafana sends of an alert beside Alertmanager's fields. A field that is absent or not a string has no `start`.
+typedef struct {
+    webhook_string silence_url;
+    webhook_string dashboard_url;
+    webhook_string panel_url;
+    webhook_string image_url;
+    webhook_string value_string;
+    /// Names and the JSON of their numbers, at most WEBHOOK_VALUE_LIMIT, in the order of the body.
+    const webhook_pair *values;
+    size_t value_count;
+} webhook_grafana;
+
+/// A kind of value that is not as documented, and is treated as unknown. Each is a label value of a metric.
+typedef enum {
+    /// An element of `alerts` that is not an object; it is left out.
+    WEBHOOK_ODD_ALERT,
+    /// A field of a wrong type, or a status other than firing and resolved.
+    WEBHOOK_ODD_FIELD,
+    /// A label without a text: it is left out. A number or a boolean is taken as its text.
+    WEBHOOK_ODD_LABEL,
+    WEBHOOK_ODD_ANNOTATION,
+    /// A name that an object has twice: the last value counts.
+    WEBHOOK_ODD_DUPLICATE,
+    /// A field that all senders set is absent or null.
+    WEBHOOK_ODD_MISSING,
+    WEBHOOK_ODDITIES,
+} webhook_oddity;
 
 typedef struct {
     webhook_string receiver;
@@ -60,6 +91,16 @@ typedef struct {
     const webhook_alert *alerts;
     size_t alert_count;
     bool resolved;
+    /// The version is that of Grafana.
+    bool is_grafana;
+    /// Fields that only Grafana sends. A field that is absent or has a wrong type has no `start`.
+    webhook_string title;
+    webhook_string message;
+    webhook_string state;
+    /// The JSON of a number.
+    webhook_string org_id;
+    /// How many values of each kind (`webhook_oddity`) the body has.
+    uint32_t oddities[WEBHOOK_ODDITIES];
 } webhook_payload;
 
 /// Why a body is refused. Each is a label value of a metric.
@@ -74,8 +115,6 @@ typedef enum {
     WEBHOOK_WRONG_VERSION,
     WEBHOOK_MISSING_FIELD,
     WEBHOOK_WRONG_TYPE,
-    WEBHOOK_WRONG_VALUE,
-    WEBHOOK_DUPLICATE_NAME,
     /// Above WEBHOOK_ALERT_LIMIT or WEBHOOK_PAIR_LIMIT.
     WEBHOOK_TOO_MANY,
     /// The only fault that the sender does not cause.
@@ -90,6 +129,7 @@ enum {
     WEBHOOK_PAIR_LIMIT = 524288,
     /// The maximum of `truncatedAlerts`; larger values are reduced to it, so that sums do not overflow.
     WEBHOOK_TRUNCATED_LIMIT = 1000000000,
+    WEBHOOK_VALUE_LIMIT = 32,
 };
 
 /// Returns NULL if memory is short.
@@ -104,6 +144,10 @@ webhook_fault webhook_parser_parse(
 
 /// The value with this name in a range of `webhook_payload.pairs`; `start` is NULL if there is none.
 webhook_string webhook_payload_value(const webhook_pair *pairs, webhook_pairs run, const char *name, size_t size);
+
+/// Reads Grafana's fields of an alert of the last body. The views are valid until the next call. Returns false if memory is
+/// short.
+bool webhook_parser_grafana(webhook_parser *parser, size_t alert, webhook_grafana *grafana);
 
 /// The fault in the last body and its place, as one line of valid UTF-8; empty if there is none.
 webhook_string webhook_parser_message(const webhook_parser *parser);

@@ -58,6 +58,12 @@ enum Base64 {
         return decoded
     }
 
+    static func encode(_ bytes: [UInt8]) -> String {
+        var text = [UInt8](repeating: 0, count: (bytes.count + 2) / 3 * 4 + 1)
+        let count = EVP_EncodeBlock(&text, bytes, Int32(bytes.count))
+        return String(decoding: text.prefix(Int(count)), as: UTF8.self)
+    }
+
     private static func isDigit(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
@@ -86,10 +92,14 @@ struct BearerAuthentication: Sendable {
         guard let authorization, let field = AuthorizationField(authorization), field.scheme == "bearer" else {
             return false
         }
-        // Compares every token in constant time, so that the time does not depend on which token or byte differs.
-        return tokens.map { token in
-            token.count == field.credentials.count
-                && CRYPTO_memcmp(token, field.credentials, token.count) == 0
-        }.contains(true)
+        return admits(token: field.credentials)
+    }
+
+    /// Whether a token is one of these. False without tokens.
+    func admits(token given: Secret) -> Bool { admits(token: Array(given.revealed.utf8)) }
+
+    /// Compares every token in constant time, so that the time does not depend on which token or byte differs.
+    func admits(token given: [UInt8]) -> Bool {
+        tokens.map { $0.count == given.count && CRYPTO_memcmp($0, given, $0.count) == 0 }.contains(true)
     }
 }

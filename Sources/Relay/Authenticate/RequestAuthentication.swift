@@ -60,6 +60,14 @@ final class RequestAuthentication {
         self.basic = basic
     }
 
+    /// Whether neither tokens nor users are configured.
+    var admitsAnybody: Bool { bearer.isEmpty && basic.isEmpty }
+
+    /// Refuses a request with a wrong signature, with the limits of wrong tokens.
+    func refuse(_ client: ClientAddress, completion: @escaping @LoopActor @Sendable (Verdict) -> Void) {
+        refusals.refuse(client.source, at: now(), completion: completion)
+    }
+
     /// The `WWW-Authenticate` values of a 401, one for each method (RFC 9110 section 11.6.1).
     var challenges: [String] {
         (bearer.isEmpty ? [] : ["Bearer realm=\"relay\""])
@@ -71,8 +79,9 @@ final class RequestAuthentication {
     /// - Parameters:
     ///   - authorization: the request's `Authorization` field.
     ///   - client: evaluated only if the credentials do not decide.
+    ///   - acceptsTokenAsPassword: a token is valid also as the password of any user. Browsers ask for no token.
     func authenticate(
-        authorization: String?, client: @autoclosure () -> ClientAddress,
+        authorization: String?, client: @autoclosure () -> ClientAddress, acceptsTokenAsPassword: Bool = false,
         completion: @escaping @LoopActor @Sendable (Verdict) -> Void
     ) {
         if bearer.isEmpty && basic.isEmpty { return completion(.admitted) }
@@ -80,6 +89,11 @@ final class RequestAuthentication {
         if !bearer.isEmpty && bearer.admits(authorization: authorization) { return completion(.admitted) }
         // A request without credentials is no guess.
         guard let authorization else { return completion(.refused) }
+        if acceptsTokenAsPassword, !bearer.isEmpty, let credentials = BasicCredentials(authorization: authorization),
+            bearer.admits(token: credentials.password)
+        {
+            return completion(.admitted)
+        }
         let (source, now) = (client().source, now())
         guard !basic.isEmpty, let credentials = BasicCredentials(authorization: authorization) else {
             return refusals.refuse(source, at: now, completion: completion)

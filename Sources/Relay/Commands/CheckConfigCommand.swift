@@ -34,6 +34,15 @@ struct ConfigurationOptions: ParsableArguments {
     @Option(help: "Listen addresses, separated by commas (RELAY_LISTEN).")
     var listen: String?
 
+    @Option(
+        name: .customLong("web.listen-address"), help: "As --listen, under Prometheus's name; may be given repeatedly.")
+    var webListenAddresses: [String] = []
+
+    @Option(
+        name: .customLong("web.config.file"),
+        help: "Web configuration file of the Prometheus exporter toolkit (RELAY_WEB_CONFIG_FILE).", completion: .file())
+    var webConfigFile: String?
+
     @Option(name: .customLong("storage.path"), help: "Storage folder of the spool (RELAY_STORAGE_PATH).")
     var storagePath: String?
 
@@ -45,7 +54,15 @@ struct ConfigurationOptions: ParsableArguments {
 
     /// Reads the configuration. Throws every problem.
     func configuration() throws(ConfigurationError) -> RelayConfiguration {
-        let given = ["listen": listen, "storage.path": storagePath, "log.level": logLevel, "log.format": logFormat]
+        if listen != nil, !webListenAddresses.isEmpty {
+            let message = "is given together with --listen; give one of them"
+            throw ConfigurationError(problems: [ConfigurationProblem(key: "--web.listen-address", message: message)])
+        }
+        let addresses = webListenAddresses.isEmpty ? listen : webListenAddresses.joined(separator: ",")
+        let given = [
+            "listen": addresses, "web.config.file": webConfigFile, "storage.path": storagePath, "log.level": logLevel,
+            "log.format": logFormat,
+        ]
         var reader = Self.reader(file: configFile, flags: given)
         return try reader.read()
     }
@@ -58,6 +75,13 @@ struct ConfigurationOptions: ParsableArguments {
         var reader = reader(file: file, flags: flags, readsSecrets: false)
         let (configuration, problems) = reader.readLeniently()
         return (configuration, problems, reader.hookedSeverities)
+    }
+
+    /// Reads the configuration with its secrets, for a command that needs some of them. Invalid values are replaced by
+    /// defaults.
+    static func leniently(file: String?) -> (configuration: RelayConfiguration, problems: [ConfigurationProblem]) {
+        var reader = reader(file: file, flags: [:])
+        return reader.readLeniently()
     }
 
     /// - Parameter flags: values by flag name.

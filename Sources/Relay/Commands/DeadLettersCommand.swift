@@ -1,8 +1,5 @@
 import ArgumentParser
-import Glibc
 import Journaling
-import Logging
-import SQLiteJournal
 
 /// `relay dead-letters`: lists, shows, replays and drops undelivered notifications.
 struct DeadLettersCommand: ParsableCommand {
@@ -20,98 +17,20 @@ struct DeadLettersCommand: ParsableCommand {
         subcommands: [List.self, Show.self, Replay.self, Drop.self])
 
     struct Options: ParsableArguments {
-        @Option(name: .customLong("storage.path"), help: "Storage folder of the spool (RELAY_STORAGE_PATH).")
-        var storagePath: String?
-
-        @Option(name: .customLong("config.file"), help: "YAML configuration file (RELAY_CONFIG).")
-        var configFile: String?
-
-        @Flag(help: "Print JSON.")
-        var json = false
+        @OptionGroup var control: ControlOptions
 
         func execute(_ request: DeadLetterRequest) throws {
-            try ask { ask in
-                let reply = try ask(request)
-                StandardStreams.print(reply.output)
-                try Self.finish(reply)
+            try control.execute(request.onSocket(asJSON: control.json)) { journal in
+                DeadLetterService(journal: journal) { _ in }
             }
         }
 
-        /// Prints page by page, so that neither process holds the whole list.
         func list() throws {
-            try ask { ask in
-                var reply = try ask(.list(after: nil))
-                StandardStreams.print((json ? "[" : "") + reply.output)
-                while let next = reply.next {
-                    reply = try ask(.list(after: next))
-                    StandardStreams.print((json && !reply.output.isEmpty ? "," : "") + reply.output)
-                }
-                if json { StandardStreams.print("]\n") }
-                try Self.finish(reply)
+            try control.printPages { after in
+                DeadLetterRequest.list(after: after.flatMap { JournalID($0) }).onSocket(asJSON: control.json)
+            } on: { journal in
+                DeadLetterService(journal: journal) { _ in }
             }
-        }
-
-        private static func finish(_ reply: DeadLetterReply) throws {
-            for problem in reply.problems { StandardStreams.complain(problem) }
-            if !reply.problems.isEmpty { throw ExitCode(1) }
-        }
-
-        private typealias Ask = (DeadLetterRequest) throws -> DeadLetterReply
-
-        /// Calls `body` with a function that sends a request to the running relay, or to the spool if none runs. The
-        /// spool is opened once.
-        private func ask(_ body: (Ask) throws -> Void) throws {
-            let (configuration, problems, _) = ConfigurationOptions.withoutSecrets(
-                file: configFile, flags: ["storage.path": storagePath])
-            let folder = configuration.storagePath
-            do {
-                let client = ControlClient(folder: folder)
-                guard client.isServed else { return try runOnSpool(folder, body) }
-                try body { request in
-                    if let reply = try client.ask(request, asJSON: json) { return reply }
-                    throw ControlError(description: "the relay of \(folder) has exited")
-                }
-            } catch let code as ExitCode {
-                throw code
-            } catch {
-                // An invalid setting may be why the folder is wrong.
-                for problem in problems { StandardStreams.complain("\(problem)") }
-                StandardStreams.complain("\(error)")
-                throw ExitCode(1)
-            }
-        }
-
-        /// Opens the spool directly. The spool lock makes this safe.
-        private func runOnSpool(_ folder: String, _ body: (Ask) throws -> Void) throws {
-            try Self.findSpool(in: folder)
-            let journal: Journal<Never>
-            do throws(JournalOpenError) {
-                journal = try Journal<Never>(
-                    opening: SQLiteJournalStore(SpoolSettings(folder: folder, allowsRoot: true)), onFailure: { _ in },
-                    acknowledge: { _ in })
-            } catch .locked(let folder, let process) {
-                let lock = JournalOpenError.locked(folder: folder, process: process)
-                throw ControlError(
-                    description:
-                        "\(lock), which takes no commands now: it is starting or stopping, or has no control socket; "
-                        + "see its log")
-            }
-            defer { journal.close() }
-            // Report it here: the next start of the relay will not.
-            if let degraded = journal.recovery.degraded { StandardStreams.complain("the spool: \(degraded)") }
-            let service = DeadLetterService(journal: journal) { _ in }
-            try body { service.execute($0, asJSON: json) }
-        }
-
-        private static func findSpool(in folder: String) throws(ControlError) {
-            // An interrupted repair is finished when the spool is opened.
-            guard access(folder + "/spool.db.ready", F_OK) != 0, access(folder + "/spool.db", F_OK) != 0 else { return }
-            if errno == ENOENT || errno == ENOTDIR {
-                throw ControlError(description: "there is no spool in \(folder); name its folder with --storage.path")
-            }
-            throw ControlError(
-                description: "the spool in \(folder) cannot be reached: \(String(cString: strerror(errno))); "
-                    + "run this as the user that the relay runs as")
         }
     }
 

@@ -13,22 +13,27 @@ struct HealthcheckCommand: ParsableCommand {
             handshake is enough.
 
               relay healthcheck
+              relay healthcheck '*:8093'
               relay healthcheck http://127.0.0.1:8093/-/ready
             """)
 
     @Option(name: .customLong("config.file"), help: "YAML configuration file (RELAY_CONFIG).")
     var configFile: String?
 
-    @Argument(help: "URL to request instead of the listen address.")
+    @Argument(help: "URL to request, or host:port to use as the listen address.")
     var url: String?
 
     func run() throws {
         // Invalid settings do not affect the running relay.
         let settings = ConfigurationOptions.withoutSecrets(file: configFile).configuration
-        let address = url ?? Self.address(of: settings.listen, isTLS: settings.tlsFiles != nil)
-        switch CurlProbe.get(address, timeout: .seconds(5), verifiesCertificate: url != nil) {
-        case .status(200): return
-        case .status(let status): StandardStreams.complain("unhealthy: HTTP \(status)")
+        let listen = url.flatMap { SocketAddress($0) }.map { [$0] }
+        let url = listen == nil ? url : nil
+        let address = url ?? Self.address(of: listen ?? settings.listen, isTLS: settings.tlsFiles != nil)
+        var probe = CurlProbe()
+        probe.verifiesCertificate = url != nil
+        switch probe.get(address) {
+        case .answer(status: 200, _): return
+        case .answer(let status, _): StandardStreams.complain("unhealthy: HTTP \(status)")
         case .failed(let reason, let handshake):
             // With TLS 1.3 the client completes its handshake before the server checks the client's certificate. The
             // alert that follows may be lost with the connection.

@@ -100,7 +100,10 @@ struct ServeCommand: ParsableCommand {
         _ configuration: RelayConfiguration, _ threshold: LogThreshold, _ sink: LogSink
     ) -> Logger {
         let format = configuration.logFormat
-        let logger = Logger(label: "relay") { _ in LineLogHandler(threshold: threshold, format: format, sink: sink) }
+        let hasPriorities = JournalStream.isStandardError
+        let logger = Logger(label: "relay") { _ in
+            LineLogHandler(threshold: threshold, format: format, sink: sink, hasPriorities: hasPriorities)
+        }
         LibeventLog.setHandler { level, text in
             switch level {
             case .debug, .message: logger.debug("libevent", metadata: ["detail": "\(text)"])

@@ -1,4 +1,5 @@
 import Glibc
+import Logging
 
 /// The output of commands: results on standard output, problems on standard error. It can contain text from servers and
 /// senders, so all of it passes `TerminalText`.
@@ -12,7 +13,8 @@ enum StandardStreams {
 
     /// Writes one line, prefixed with the program name.
     static func complain(_ problem: String) {
-        _ = write("relay: " + TerminalText.escaped(problem, keepsLines: false) + "\n", to: STDERR_FILENO)
+        let prefix = JournalStream.isStandardError ? JournalStream.prefix(for: .error) : ""
+        _ = write(prefix + "relay: " + TerminalText.escaped(problem, keepsLines: false) + "\n", to: STDERR_FILENO)
     }
 
     /// Reads a file, or standard input if the name is a hyphen.

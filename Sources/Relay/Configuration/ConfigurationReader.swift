@@ -21,7 +21,7 @@ struct ConfigurationError: Error, CustomStringConvertible {
 
 /// Reads the configuration by the declarations of its settings; all problems are reported at once.
 struct ConfigurationReader {
-    let lookup: SettingLookup
+    private(set) var lookup: SettingLookup
     let readsSecrets: Bool
     private var problems: [ConfigurationProblem]
     private var warnings: [ConfigurationProblem] = []
@@ -42,6 +42,12 @@ struct ConfigurationReader {
         self.readsSecrets = readsSecrets
         let unknown = UnknownVariables.problems(in: environment)
         problems = (file?.problems ?? []) + unknown
+        let webName = RelayConfiguration.webConfigSetting.name
+        if let path = lookup.text(webName) {
+            let web = WebConfigFile(path: path, name: webName.shown)
+            lookup.web = web
+            problems += web.problems
+        }
         mustHaveHooks = (file?.problems ?? []).isEmpty && !unknown.contains { $0.key.hasPrefix("ROCKETCHAT_") }
     }
 
@@ -68,7 +74,9 @@ struct ConfigurationReader {
     mutating func readLeniently() -> (configuration: RelayConfiguration, problems: [ConfigurationProblem]) {
         var configuration = RelayConfiguration()
         read(RelayConfiguration.connections, into: &configuration)
+        readTemplates(&configuration)
         readReceivers(&configuration)
+        readWatchdogs(&configuration)
         read(RelayConfiguration.operation, into: &configuration)
         checkEmptyValues()
         checkQuotes()
@@ -154,7 +162,12 @@ struct ConfigurationReader {
 
     // MARK: Problems
 
-    mutating func problem(_ name: SettingName, _ message: String) { problems.append(report(name, message)) }
+    mutating func note(_ others: [ConfigurationProblem]) { problems += others }
+
+    mutating func problem(_ name: SettingName, _ message: String) {
+        let problem = report(name, message)
+        if !problems.contains(problem) { problems.append(problem) }
+    }
 
     /// Adds a warning: the value looks wrong, but the configuration is accepted.
     mutating func warn(_ name: SettingName, _ message: String) { warnings.append(report(name, message)) }
@@ -162,16 +175,28 @@ struct ConfigurationReader {
     /// Names the file's key and place if the file gives the value.
     private func report(_ name: SettingName, _ message: String) -> ConfigurationProblem {
         let place = lookup.place(of: name)
-        return ConfigurationProblem(key: place == nil ? name.shown : name.key, message: message, place: place)
+        let key = place == nil ? name.shown : lookup.key(of: name)
+        return ConfigurationProblem(key: key, message: message, place: place)
     }
 
     // MARK: Checks of the whole
+
+    /// A value in the web configuration file is a problem if the setting has one too.
+    mutating func checkWebConfig() {
+        for setting in Setting.all {
+            guard lookup.web?.entries[setting.key] != nil,
+                let own = setting.names.first(where: { lookup.ownValue(of: $0) != nil })
+            else { continue }
+            problem(setting.name, "is given together with \(own.shown); give one of them")
+        }
+    }
 
     /// Notes a problem if no severity has a hook.
     mutating func requireHook() {
         let names = RelayConfiguration.hookSettings.flatMap(\.names)
         guard mustHaveHooks, readsSecrets, !names.contains(where: { lookup.value(of: $0) != nil }) else { return }
-        problem(names[0], "no hook is set; give the incoming-webhook URL of at least one severity")
+        let advice = ServiceCredentials.advice(environment: lookup.environment) { access($0, F_OK) == 0 }
+        problem(names[0], "no hook is set; give the incoming-webhook URL of at least one severity\(advice)")
     }
 
     /// An empty value of a setting that says who may post is a problem: set but empty, as an unset variable of compose

@@ -21,9 +21,13 @@ struct ConfigurationSummary: Equatable {
         lines += configuration.receivers.map { receiver in
             Line(key: "receiver \(receiver.name)", text: Self.room(of: receiver, configuration))
         }
+        lines += configuration.watchdogs.map { Line(key: "watchdog \($0.name)", text: Self.watchdog($0)) }
         lines.append(Line(key: "failover", text: Self.failover(configuration)))
+        lines.append(Line(key: "last resort", text: Self.lastResort(configuration.lastResort)))
         lines.append(Line(key: "senders", text: Self.senders(configuration)))
+        lines.append(Line(key: "status page", text: configuration.statusPage.summary(configuration)))
         lines.append(Line(key: "tls", text: Self.tls(configuration)))
+        lines.append(Line(key: "commands", text: Self.commands(configuration)))
         lines.append(
             Line(key: "listen", text: configuration.listen.map(\.description).joined(separator: ", ")))
         lines.append(Line(key: "storage", text: configuration.storagePath))
@@ -41,14 +45,27 @@ struct ConfigurationSummary: Equatable {
             text += " (no hook of its own, so it goes to \(owner?.rawValue ?? "another room"))"
         }
         return text + sharing(hook, except: severity.rawValue, configuration)
+            + addressees(
+                configuration.mentions(for: severity, nil), configuration.channelRule(for: severity, nil))
     }
 
     private static func room(of receiver: ReceiverConfiguration, _ configuration: RelayConfiguration) -> String {
         let matchers = receiver.matchers.map(\.description).joined(separator: ", ")
+        if receiver.drops { return "drops alerts with {\(matchers)}" }
         let goesOn = receiver.continues ? ", and on" : ""
         guard let hook = receiver.hook else { return " for {\(matchers)}\(goesOn)" }
         return "\(hook.integration) for {\(matchers)}\(goesOn)"
             + sharing(hook, except: "receiver " + receiver.name, configuration)
+            + addressees(receiver.mentions ?? [], configuration.channelRule(for: .critical, receiver))
+    }
+
+    /// The channel and the mentions, if the settings name any.
+    private static func addressees(_ mentions: [String], _ rule: ChannelRule) -> String {
+        var text = rule.channel.map { ", in \($0)" } ?? ""
+        if let label = rule.label {
+            text += ", in the channel of the label \(label) (\(rule.allowed.map(\.text).joined(separator: " ")))"
+        }
+        return text + (mentions.isEmpty ? "" : ", mentions \(mentions.joined(separator: " "))")
     }
 
     /// Whose own hook is the same one: they share its budget and its room.
@@ -72,22 +89,39 @@ struct ConfigurationSummary: Equatable {
         return "where a hook does not work, its alerts go to \(fallback.integration) (fallback), then to \(others)"
     }
 
+    private static func watchdog(_ watchdog: WatchdogConfiguration) -> String {
+        let matchers = watchdog.matchers.map(\.description).joined(separator: ", ")
+        let sources = watchdog.label.map { " for each \($0)" } ?? ""
+        return
+            "{\(matchers)}\(sources) must arrive every \(Quantity.text(watchdog.timeout)), else \(watchdog.room) is told"
+    }
+
+    private static func lastResort(_ settings: LastResortConfiguration) -> String {
+        guard let server = settings.server else { return "no mail is sent if no hook works" }
+        return
+            "if neither a room's hook nor the next one works for \(Quantity.text(settings.after)), \(server.text) gets a "
+            + "mail to \(settings.to.map(\.text).joined(separator: ", "))"
+    }
+
     // MARK: The listener
 
     private static func asksForSenders(_ configuration: RelayConfiguration) -> Bool {
         !configuration.authTokens.isEmpty || !configuration.users.isEmpty || !configuration.allowedNetworks.isEmpty
-            || configuration.tlsFiles?.clientCA != nil
+            || !configuration.signatures.secrets.isEmpty || configuration.tlsFiles?.clientCA != nil
     }
 
     private static func senders(_ configuration: RelayConfiguration) -> String {
         guard asksForSenders(configuration) else {
             return "anybody who reaches the port may post: none of RELAY_AUTH_TOKEN, RELAY_BASIC_AUTH, "
-                + "RELAY_ALLOWED_NETWORKS and RELAY_TLS_CLIENT_CA_FILE is set"
+                + "RELAY_HMAC_SECRET, RELAY_ALLOWED_NETWORKS and RELAY_TLS_CLIENT_CA_FILE is set"
         }
         let (tokens, users) = (configuration.authTokens.count, configuration.users.count)
         var secrets: [String] = []
         if tokens > 0 { secrets.append(tokens == 1 ? "the bearer token" : "one of \(tokens) bearer tokens") }
         if users > 0 { secrets.append(users == 1 ? "the password of 1 user" : "the password of one of \(users) users") }
+        if !configuration.signatures.secrets.isEmpty {
+            secrets.append("a signature in \(configuration.signatures.header)")
+        }
         var conditions: [String] = []
         if !secrets.isEmpty { conditions.append("with " + secrets.joined(separator: " or ")) }
         if configuration.tlsFiles?.clientCA != nil { conditions.append("with a client certificate") }

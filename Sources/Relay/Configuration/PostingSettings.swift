@@ -1,4 +1,5 @@
 import Alerts
+import ChatMarkup
 import Posting
 import RocketChat
 import Support
@@ -15,8 +16,16 @@ struct PostingSettings: Sendable, Equatable {
     var annotations = AnnotationMarkup.text
     var emoji: String?
     var alias: String?
+    /// The label that names an alert's channel; nil if all alerts have the same.
+    var channelLabel: String?
+    var channelAllow: [ChannelPattern] = []
     /// The zone of times in messages; the same for all rooms (`RelayConfiguration.timezone`).
     var zone = DisplayZone.utc
+    /// The templates of the room's messages, which only the file has (`TemplateReader`).
+    var templates = TemplateBook()
+    /// The length of the silence that a button of messages sets; nil for no buttons. The same for all rooms
+    /// (`chatops.silence_button`).
+    var silenceButton: Duration?
     /// Nil for that of the environment's `https_proxy`.
     var proxy: Secret?
     var noProxy: String?
@@ -31,7 +40,9 @@ struct PostingSettings: Sendable, Equatable {
     var renderSettings: RenderSettings {
         RenderSettings(
             textLimit: textLimit, shownLabels: shownLabels, hiddenLabels: hiddenLabels, emoji: emoji, alias: alias,
-            annotations: annotations, zone: zone)
+            annotations: annotations, zone: zone, templates: templates,
+            // The command's parser reads whole seconds.
+            silenceButton: silenceButton.map { Quantity.text(.seconds($0.components.seconds)) })
     }
 
     var delivererSettings: DelivererSettings {
@@ -46,7 +57,7 @@ extension PostingSettings: SettingGroup {
         Setting(
             "rate_limit", \.rateLimit,
             .rate(posts: 1...10_000, window: .milliseconds(1) ... .seconds(7 * 86_400)), default: "`10/60s`",
-            "posts to one hook; `off` for no limit and no folding"),
+            "posts to one hook; `off` for no limit: alerts are then folded only if the room is slow"),
         Setting(
             "text_limit", \.textLimit, .textLimit, "Rocket.Chat's Message_MaxAllowedSize, in UTF-16 units"),
         Setting("shown_labels", \.shownLabels, .list, default: "all", "the labels to show, in this order"),
@@ -58,6 +69,10 @@ extension PostingSettings: SettingGroup {
         Setting(
             "alias", \.alias, .optional(.line), default: "the hook's",
             "the displayed sender name; the hook's user needs the permission message-impersonate"),
+        Setting(
+            "channel_label", \.channelLabel, .optional(.labelName), default: "none",
+            "the label that names the channel of an alert; needs `channel_allow`"),
+        channelAllowSetting,
         Setting(
             "proxy", \.proxy, .optional(.proxy), default: "`https_proxy`", secrecy: .value,
             "a proxy's URL; `_file` and `_FILE` variants"),
@@ -72,6 +87,18 @@ extension PostingSettings: SettingGroup {
         Setting("post_timeout", \.postTimeout, .timeout(upTo: .seconds(3600)), "time limit for one whole post"),
     ]
 
+    private static let channelAllowSetting: Setting<PostingSettings> = Setting(
+        "channel_allow", \.channelAllow, .channelPatterns,
+        after: { reader, settings, scope in
+            let name = channelAllowSetting.name.scoped(to: scope)
+            if settings.channelLabel != nil, settings.channelAllow.isEmpty {
+                reader.problem(
+                    name, "is missing; channel_label needs the channels that a label may name, as in #alerts-*")
+            } else if settings.channelLabel == nil, !settings.channelAllow.isEmpty {
+                reader.warn(name, "has no effect without channel_label")
+            }
+        },
+        "patterns of the channels that the label may name, as in `#alerts-*`; other alerts stay in the hook's own room")
     private static let clientCertificate: Setting<PostingSettings> = Setting(
         file: "client_cert_file", read: { readClientCertificate(&$0, &$1, $2) },
         "the client certificate for a server that requests one, PEM")
@@ -118,6 +145,17 @@ extension SettingFormat where Value == HookURL {
                 return nil
             }
         }
+    }
+}
+
+extension Digest {
+    /// The message of the digest without markup, for a mail: its first line, and all of it.
+    func plainText(zone: DisplayZone, now: Timestamp) -> (headline: String, text: String) {
+        var settings = RenderSettings()
+        settings.zone = zone
+        let message = ChatMessage(MessageComposer(self, settings: settings, now: now).message(), room: "")
+        let lines = MessageText.string(message, headline: "").split(separator: "\n", omittingEmptySubsequences: false)
+        return (String((lines.dropFirst().first ?? "").trimmed), lines.dropFirst().joined(separator: "\n"))
     }
 }
 

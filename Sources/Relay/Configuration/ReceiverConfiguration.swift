@@ -13,6 +13,12 @@ struct ReceiverConfiguration: Sendable {
     var continues = false
     /// How long the hook may fail before the fallback takes over; nil for what the severity's hook has.
     var fallbackAfter: Duration?
+    /// Nil for those of the severity.
+    var mentions: [String]?
+    /// Nil for the hook's own room.
+    var channel: String?
+    /// Its alerts are counted and posted nowhere. It has no hook.
+    var drops = false
     var posting = PostingSettings()
 }
 
@@ -24,6 +30,14 @@ extension ReceiverConfiguration: SettingGroup {
             Setting(
                 "fallback_after", \.fallbackAfter, .optional(.duration(upToDays: 365)), default: "the severity's",
                 "how long the hook may fail before another room takes over"),
+            Setting(
+                "mentions", \.mentions, .optional(.mentions), default: "the severity's",
+                "users and groups, `@here` or `@all`, which the first message on a newly firing alert mentions; or `none`"
+            ),
+            Setting(
+                "channel", \.channel, .optional(.channel), default: "the hook's",
+                "`#room` or `@user` to post to instead; the integration must allow overwriting the channel"),
+            dropSetting,
         ] + PostingSettings.settings.map { $0.within(\.posting) } + [hookSetting]
 
     /// The settings without which there is no receiver.
@@ -37,6 +51,19 @@ extension ReceiverConfiguration: SettingGroup {
         },
         "one or a list; all must match")
 
+    private static let dropSetting: Setting<ReceiverConfiguration> = Setting(
+        "drop", \.drops, .flag,
+        after: { reader, receiver, scope in
+            guard receiver.drops else { return }
+            let kept: Set = ["name", "matchers", "drop"]
+            for setting in settings where !kept.contains(setting.key) {
+                for name in setting.names.map({ $0.scoped(to: scope) }) where reader.lookup.value(of: name) != nil {
+                    reader.problem(name, "has no effect in a receiver that drops its alerts; take it out")
+                }
+            }
+        },
+        "count matching alerts and post them nowhere; needs no webhook")
+
     fileprivate static let nameSetting: Setting<ReceiverConfiguration> = Setting(
         "name", \.name, .receiverName, default: "required",
         after: { reader, _, scope in
@@ -48,6 +75,7 @@ extension ReceiverConfiguration: SettingGroup {
     private static let hookSetting: Setting<ReceiverConfiguration> = Setting(
         "webhook", \.hook, .optional(.hook), default: "required", secrecy: .value,
         after: { reader, receiver, scope in
+            if receiver.drops { return }
             let name = hookSetting.name.scoped(to: scope)
             let isGiven = [name, name.file].contains { reader.lookup.value(of: $0) != nil }
             guard reader.readsSecrets, !isGiven else { return }
@@ -67,24 +95,28 @@ private let missingMatchers = "is missing; a receiver needs a matcher as in team
 
 extension SettingFormat where Value == [LabelMatcher] {
     /// An item of a list is one matcher, or several in Alertmanager's form. In a text, each line is such an item.
-    fileprivate static var matchers: Self {
+    static var matchers: Self {
         Self(.list, text: { _ in nil }) { value, notes in
             var items = value.items
             if case .text(let text) = value { items = text.split(whereSeparator: \.isNewline).map(String.init) }
-            do {
-                let matchers = try items.flatMap { try LabelMatcher.parse($0) }
-                if matchers.isEmpty { notes.problems.append(missingMatchers) }
-                return matchers
-            } catch {
-                notes.problems.append("\(error)")
-                return nil
+            var (matchers, isValid) = ([LabelMatcher](), true)
+            for item in items {
+                do throws(LabelMatcher.Invalid) {
+                    matchers += try LabelMatcher.parse(item)
+                } catch {
+                    isValid = false
+                    notes.problems.append(items.count > 1 ? "\(SettingNotes.quoted(item)): \(error)" : "\(error)")
+                }
             }
+            guard isValid else { return nil }
+            if matchers.isEmpty { notes.problems.append(missingMatchers) }
+            return matchers
         }
     }
 }
 
 extension SettingFormat where Value == String {
-    fileprivate static var receiverName: Self {
+    static var receiverName: Self {
         .single("a name of up to 63 letters, digits and . _ -") { text in
             text.count <= 63 && text.allSatisfy { isASCIIWord($0) || "._-".contains($0) } ? text : nil
         }
@@ -107,6 +139,7 @@ extension ConfigurationReader {
             var receiver = ReceiverConfiguration()
             receiver.posting = configuration.posting
             read(ReceiverConfiguration.settings, into: &receiver, .receiver(index))
+            readTemplates(ofReceiver: index, &receiver)
             if receiver.name.isEmpty || receiver.matchers.isEmpty { continue }
             if names.insert(receiver.name).inserted {
                 configuration.receivers.append(receiver)
@@ -123,7 +156,8 @@ extension AlertRouter {
         let byName = Dictionary(numbers.map { ($0.value, $0.key) }) { first, _ in first }
         self.init(
             receivers.compactMap { receiver in
-                byName[receiver.name].map {
+                if receiver.drops { return Entry(dropping: receiver.name, matchers: receiver.matchers) }
+                return byName[receiver.name].map {
                     Entry(receiver: $0, matchers: receiver.matchers, continues: receiver.continues)
                 }
             })

@@ -2,7 +2,15 @@ import Libevent
 
 /// The files of the listener's TLS, which are read together.
 extension RelayConfiguration {
-    static let tlsSettings = [certificateSetting, keySetting, clientCASetting]
+    static let tlsSettings = [certificateSetting, keySetting, clientCASetting, webConfigSetting]
+
+    static let webConfigSetting: Setting<RelayConfiguration> = Setting(
+        file: "web_config_file", flag: "web.config.file", secrecy: .file, rejectsEmpty: true,
+        read: { reader, _, _ in reader.checkWebConfig() },
+        """
+        a web configuration file of the Prometheus exporter toolkit, whose `tls_server_config` and \
+        `basic_auth_users` replace `tls` and `basic_auth`
+        """)
 
     private static let certificateSetting: Setting<RelayConfiguration> = Setting(
         file: "tls.cert_file", rejectsEmpty: true,

@@ -1,5 +1,6 @@
 import Alerts
 import Glibc
+import Journaling
 import Libevent
 import Logging
 import Posting
@@ -13,12 +14,16 @@ struct RelayConfiguration: Sendable {
     var posting = PostingSettings()
     /// Rooms beyond those of the severities, in the order in which they are tried.
     var receivers: [ReceiverConfiguration] = []
+    /// Empty if no alert is expected regularly.
+    var watchdogs: [WatchdogConfiguration] = []
     var listen: [SocketAddress] = [SocketAddress(host: "0.0.0.0", port: 8093)]
     var storagePath = "./data"
     /// Empty if senders need no token.
     var authTokens: [Secret] = []
     /// Empty if no user is configured, or secrets were not read.
     var users = BasicAuthentication()
+    /// Without secrets if signatures are not configured, or secrets were not read.
+    var signatures = SignatureSettings()
     /// Empty if all networks are allowed.
     var allowedNetworks = NetworkList()
     var trustedProxies = NetworkList()
@@ -30,6 +35,7 @@ struct RelayConfiguration: Sendable {
     var dedupeWindow = Duration.seconds(60)
     /// In bytes.
     var journalLimit = 1 << 30
+    var history = HistoryLimits.standard
     var drainTimeout = Duration.seconds(8)
     var fallbackAfter: [Severity: Duration] = [
         .critical: .seconds(60), .warning: .seconds(300), .info: .seconds(300), .fallback: .seconds(300),
@@ -39,42 +45,26 @@ struct RelayConfiguration: Sendable {
     var severityAliases = SeverityMap.defaultAliases
     var severityDefault = Severity.fallback
     var usesThreads = false
+    /// Who is mentioned by the first message on a newly firing alert.
+    var mentions: [Severity: [String]] = [:]
+    var mentionsWhenRerouted = false
+    /// The channel of a severity that does not use its hook's own room.
+    var channels: [Severity: String] = [:]
     var isReloadEnabled = false
+    var statusPage = StatusAccess.authenticated
     /// The zone of times in messages.
     var timezone = ZoneName.utc
     var logLevel = Logger.Level.info
     var logFormat = LogFormat.logfmt
     var limits = HTTPLimits()
+    /// Commands that people type in rooms.
+    var chatOps = ChatOpsConfiguration()
+    /// The Alertmanager that carries them out.
+    var alertmanager = AlertmanagerConfiguration()
+    /// The mail when no room can be told.
+    var lastResort = LastResortConfiguration()
     /// What looks wrong and may be right, in the order of reading.
     var warnings: [ConfigurationProblem] = []
-
-    /// Where alerts of a severity go: to its own hook, else to the fallback, else to the nearest hook that is at least
-    /// as urgent, else to the nearest below. An accepted alert always has a room.
-    func hook(for severity: Severity) -> HookURL {
-        guard let hook = rooms(for: severity).first.flatMap({ hooks[$0] }) else {
-            bug("the configuration has no hook")
-        }
-        return hook
-    }
-
-    /// The severities that have a hook, in the order in which they are asked to carry this one's alerts.
-    func rooms(for severity: Severity) -> [Severity] {
-        Self.preference(for: severity).filter { hooks[$0] != nil }
-    }
-
-    /// The severity whose room gets this one's alerts if the `hooked` severities have hooks. Without any, its own.
-    static func room(for severity: Severity, hooked: Set<Severity>) -> Severity {
-        preference(for: severity).first(where: hooked.contains) ?? severity
-    }
-
-    private static func preference(for severity: Severity) -> [Severity] {
-        switch severity {
-        case .critical: [.critical, .fallback, .warning, .info]
-        case .warning: [.warning, .fallback, .critical, .info]
-        case .info: [.info, .fallback, .warning, .critical]
-        case .fallback: [.fallback, .warning, .critical, .info]
-        }
-    }
 
     var severities: SeverityMap { SeverityMap(aliases: severityAliases, default: severityDefault) }
 
@@ -97,13 +87,14 @@ extension RelayConfiguration: SettingGroup {
 
     /// Where alerts come from and go to. Receivers begin with these, so they are read next.
     static let connections =
-        hookSettings + inboundSettings + tlsSettings + [zoneSetting]
-        + PostingSettings.settings.map { $0.within(\.posting) }
+        hookSettings + inboundSettings + signatureSettings + tlsSettings + [zoneSetting]
+        + PostingSettings.settings.map { $0.within(\.posting) } + chatOpsSettings
 
     /// How the relay works on what it has accepted.
     static let operation =
         deliverySettings + Severity.allCases.flatMap(severitySettings(of:)) + processSettings
         + HTTPLimits.settings.map { $0.within(\.limits) }
+        + LastResortConfiguration.settings.map { $0.within(\.lastResort) }
 
     private static let inboundSettings: [Setting<RelayConfiguration>] = [
         listenSetting, storageSetting,
@@ -118,7 +109,10 @@ extension RelayConfiguration: SettingGroup {
             """),
         Setting(
             "allowed_networks", \.allowedNetworks, .networks, default: "all", rejectsEmpty: true,
-            "networks or addresses that may use `/webhook` and `/-/reload`; others are answered with 403"),
+            """
+            networks or addresses that may use `/webhook`, `/-/reload`, `/rocketchat` and the status page; \
+            others are answered with 403
+            """),
         Setting(
             "trusted_proxies", \.trustedProxies, .networks,
             "proxies with a trusted `X-Forwarded-For`; the header of other clients is ignored"),
@@ -157,7 +151,16 @@ extension RelayConfiguration: SettingGroup {
         Setting(
             "threads", \.usesThreads, .flag,
             "also post a resolve to the thread of its firing (Rocket.Chat 7.9 and later)"),
+        Setting(
+            "mentions_when_rerouted", \.mentionsWhenRerouted, .flag,
+            "also mention in another room, if the own hook does not work"),
         Setting("enable_reload", \.isReloadEnabled, .flag, "enable `POST /-/reload`"),
+        Setting(
+            "status_page", \.statusPage, .statusAccess,
+            """
+            the status page at `/` and its API: `authenticated` asks for the credentials of `/webhook`, `open` for none, \
+            `off` answers 404
+            """),
         Setting(
             "max_age", \.maxAge, .duration(upToDays: 3650), default: "`24h`",
             "an older firing that was resolved since is counted but not posted"),
@@ -167,6 +170,12 @@ extension RelayConfiguration: SettingGroup {
             the spool's size; above it webhooks are answered with 503; info may fill 70 % of it, warning 80 %, \
             unknown severities 90 %, critical all
             """),
+        Setting(
+            "history.max_age", \.history.maxAge, .duration(upToDays: 366),
+            "how long the ends of notifications are kept for `relay history`; `0s` for none"),
+        Setting(
+            "history.max_entries", \.history.maxEntries, .count(0...200_000), default: "`20000`",
+            "how many ends of notifications are kept; `0` for none"),
         Setting(
             "drain_timeout", \.drainTimeout, .duration(.zero ... .seconds(3600)),
             "time from SIGTERM until posts are aborted; the exit follows within a second"),
@@ -208,12 +217,23 @@ extension RelayConfiguration: SettingGroup {
         let delay: Setting<RelayConfiguration> = Setting(
             "fallback_after.\(severity)", \.fallbackAfter[severity], .optional(.duration(upToDays: 365)),
             default: severity == .critical ? "`60s`" : nil, sentence)
-        if severity == .fallback { return [delay] }
+        let sameForAll = severity == .critical ? nil : "as above"
+        let mentions: Setting<RelayConfiguration> = Setting(
+            "mentions.\(severity)", \.mentions[severity], .optional(.mentions),
+            sameForAll ?? """
+                users and groups, `@here` or `@all`, which the first message on a newly firing alert mentions; repeats \
+                and resolves mention nobody
+                """)
+        let channel: Setting<RelayConfiguration> = Setting(
+            "channel.\(severity)", \.channels[severity], .optional(.channel), default: "the hook's",
+            sameForAll
+                ?? "`#room` or `@user` to post to instead; the integration must allow overwriting the channel")
+        if severity == .fallback { return [delay, mentions, channel] }
         let aliases: Setting<RelayConfiguration> = Setting(
             "severity_aliases.\(severity)", \.severityAliases[severity], .optional(.list), default: "see the example",
             severity == .critical
                 ? "values of the label `severity` that mean this severity, separated by commas" : "as above")
-        return [delay, aliases]
+        return [delay, aliases, mentions, channel]
     }
 
     // MARK: Settings that are checked together with others

@@ -66,12 +66,13 @@ struct Setting<Group: SettingGroup>: Sendable {
     ///
     /// - Parameter read: reads all of them. Nil if the step of another one does.
     init(
-        file key: String, secrecy: SettingSecrecy = .none, rejectsEmpty: Bool = false, read: Step? = nil,
+        file key: String, flag: String? = nil, secrecy: SettingSecrecy = .none, rejectsEmpty: Bool = false,
+        read: Step? = nil,
         _ sentence: String
     ) {
         let name = SettingName(key: key, variable: nil)
         self.init(name, default: "none", sentence, isSame: { _, _ in true }, read: read ?? { _, _, _ in })
-        (self.secrecy, self.rejectsEmpty) = (secrecy, rejectsEmpty)
+        (self.flag, self.secrecy, self.rejectsEmpty) = (flag, secrecy, rejectsEmpty)
     }
 
     private init(
@@ -117,15 +118,16 @@ enum SettingSecrecy: Sendable {
     case file
 }
 
-/// Where a setting is given: for all hooks, or for the receiver at an index in the file.
+/// Where a setting is given: for all hooks, for the receiver at an index in the file, or under another key of the file.
 enum SettingScope: Sendable {
     case all
     case receiver(Int)
+    case section(String)
 }
 
 /// The names that a value is looked up and reported by.
 struct SettingName: Sendable, Hashable {
-    /// Nil for a receiver's setting, which has a key only.
+    /// Nil for the setting of a receiver or a watchdog, which has a key only.
     private(set) var variable: String?
     /// Dots separate the levels of the file. Empty for a variable that the file has no key for.
     private(set) var key: String
@@ -144,9 +146,14 @@ struct SettingName: Sendable, Hashable {
     }
 
     func scoped(to scope: SettingScope) -> SettingName {
-        guard case .receiver(let index) = scope else { return self }
+        let prefix: String
+        switch scope {
+        case .all: return self
+        case .receiver(let index): prefix = "receivers[\(index)]"
+        case .section(let key): prefix = key
+        }
         var scoped = self
-        (scoped.variable, scoped.key) = (nil, "receivers[\(index)].\(key)")
+        (scoped.variable, scoped.key) = (nil, "\(prefix).\(key)")
         return scoped
     }
 

@@ -171,6 +171,24 @@ extension SettingFormat where Value == [Secret] {
     }
 }
 
+extension SettingFormat where Value == [Secret] {
+    /// Keys of signatures. Unlike a token, a key may hold any character but a comma.
+    static var signingSecrets: Self {
+        Self(.list, text: { _ in nil }) { value, notes in
+            guard let secrets = secrets(in: value, orElse: "holds no secret", &notes) else { return nil }
+            if secrets.contains(where: { ["${", "$(", "{{"].contains(where: $0.revealed.hasPrefix) }) {
+                notes.problems.append("holds a placeholder such as ${SECRET}; put the secret in")
+                return nil
+            }
+            if secrets.contains(where: { $0.revealed.utf8.count < 16 }) {
+                notes.warnings.append(
+                    "holds a secret that is short enough to be guessed; openssl rand -hex 32 makes a long one")
+            }
+            return secrets
+        }
+    }
+}
+
 extension SettingFormat where Value == BasicAuthentication {
     static var users: Self {
         Self(.map, isSame: { $0 === $1 || $0.isEmpty && $1.isEmpty }, text: { _ in nil }) { value, notes in
@@ -241,6 +259,24 @@ extension SettingFormat where Value == String {
             }
             return isPlain ? text : nil
         }
+    }
+
+    /// The name of an HTTP header field (RFC 9110 section 5.1).
+    static var headerField: Self {
+        .single("the name of an HTTP header field without another meaning") { text in
+            let isName =
+                (1...100).contains(text.utf8.count)
+                && text.allSatisfy { isASCIIWord($0) || "!#$%&'*+-.^_`|~".contains($0) }
+            return isName && !ownFields.contains(text.lowercased()) ? text : nil
+        }
+    }
+
+    /// Fields with a meaning of their own, which cannot hold a signature or its time.
+    private static var ownFields: Set<String> {
+        [
+            "authorization", "connection", "content-encoding", "content-length", "content-type", "expect", "host",
+            "transfer-encoding", "user-agent", "x-forwarded-for",
+        ]
     }
 
     static var emoji: Self {

@@ -45,6 +45,8 @@ struct SettingLookup: Sendable {
 
     let environment: [String: String]
     let file: SettingsFile?
+    /// The values of a web configuration file, which come before all others.
+    var web: WebConfigFile?
     private let flags: [String: String]
     /// The variables that flags or the environment give.
     private let overridden: Set<String>
@@ -65,6 +67,11 @@ struct SettingLookup: Sendable {
 
     /// The value; nil if there is none, or an empty one.
     func value(of name: SettingName) -> SettingValue? {
+        web?.entries[name.key]?.value ?? ownValue(of: name)
+    }
+
+    /// The value that is given under the relay's own name.
+    func ownValue(of name: SettingName) -> SettingValue? {
         let value: SettingValue?
         if let variable = name.variable, overridden.contains(variable) {
             value = (flags[variable] ?? environment[variable]).map { .text($0) }
@@ -78,9 +85,13 @@ struct SettingLookup: Sendable {
 
     /// Where the file gives the value: `relay.yml:12:5`. Nil if a higher source does, or nothing.
     func place(of name: SettingName) -> String? {
+        if let entry = web?.entries[name.key] { return entry.place }
         guard !isOverridden(name), let file, let entry = file.entries[name.key] else { return nil }
         return file.describe(entry.place)
     }
+
+    /// The key at that place.
+    func key(of name: SettingName) -> String { web?.entries[name.key]?.key ?? name.key }
 
     /// The setting is given without a value: an empty text, an empty list, a key alone.
     func isGivenEmpty(_ name: SettingName) -> Bool {

@@ -8,6 +8,9 @@ enum UnknownVariables {
     /// Names beside `Setting.all` that are read.
     private static let special = [SettingLookup.port.shown, "RELAY_CONFIG"]
 
+    /// Keys that only the file has.
+    private static let ofFile = ["RECEIVERS", "TEMPLATES", "WATCHDOG"]
+
     private static let known: Set<String> = Set(special + Setting.all.flatMap(\.names).map(\.shown))
 
     /// The variables that a name may have been meant to be: the `_FILE` twins only where it is one itself.
@@ -22,7 +25,8 @@ enum UnknownVariables {
             // Long names are nobody's typing error; comparing them would only take time.
             let meant = String(name.uppercased().prefix(100))
             let nearest = NearestName.best(for: meant, among: candidates(for: meant))
-            let hint = nearest.map { "; did you mean \($0)?" } ?? ""
+            let isOfFile = ofFile.contains { meant.hasPrefix("RELAY_" + $0) }
+            let hint = isOfFile ? ", but of the file only" : nearest.map { "; did you mean \($0)?" } ?? ""
             return ConfigurationProblem(key: printable(name), message: "is not a setting of the relay\(hint)")
         }
     }
@@ -87,10 +91,10 @@ enum NearestName {
             return typo
         }
         let wanted = words(of: name)
-        func rank(_ candidate: String) -> (Int, Int, String) {
+        func rank(_ candidate: String) -> (Int, Int, Int, String) {
             let words = words(of: candidate)
             let shared = wanted.count { word in words.contains { distance($0, word) <= (word.count > 3 ? 1 : 0) } }
-            return (-shared, distance(candidate, name), candidate)
+            return (-shared, max(0, words.count - wanted.count), distance(candidate, name), candidate)
         }
         return known.min { rank($0) < rank($1) }
     }

@@ -147,7 +147,7 @@ indirect enum YAMLNode: Sendable {
     ) throws(Failure) -> Member {
         let place = place(key.pointee.start_mark)
         guard key.pointee.type == YAML_SCALAR_NODE, let name = text(key) else {
-            throw Failure(message: "a key must be a word", place: place)
+            throw Failure(message: "a key must be a word; a value that begins with { needs quotes", place: place)
         }
         let value = try convert(value, in: &document, depth: depth, visited: &visited)
         return Member(key: name, place: place, value: value)

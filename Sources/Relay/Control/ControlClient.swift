@@ -10,13 +10,12 @@ struct ControlClient {
     var isServed: Bool { UnixSocket.server(at: ControlListener.path(in: folder)) != nil }
 
     /// Returns the reply of the running relay; nil if no relay runs on the folder.
-    func ask(_ request: DeadLetterRequest, asJSON: Bool) throws -> DeadLetterReply? {
+    func ask(_ request: ControlRequest) throws -> ControlReply? {
         try checkServer()
-        let (verb, body) = request.wire
-        let url = HookURL(withoutSecrets: "http://relay/dead-letters/\(verb)" + (asJSON ? "?json" : ""))
+        let url = HookURL(withoutSecrets: "http://relay" + request.target)
         let result = try? UnixSocket.withShortPath(ControlListener.path(in: folder)) { socket in
             // libcurl needs a body; the server ignores the line break.
-            deliverer(url, socket).deliver(Array((body + "\n").utf8))
+            deliverer(url, socket).deliver(Array((request.body + "\n").utf8))
         }
         switch result {
         // An inaccessible folder is reported later, when the spool is opened.
@@ -56,11 +55,14 @@ struct ControlClient {
         return CurlDeliverer(hook: url, settings: settings, abort: DeliveryAbort())
     }
 
-    private func reply(_ answer: HookResponse) throws -> DeadLetterReply {
+    private func reply(_ answer: HookResponse) throws -> ControlReply {
         if answer.status == 403 {
             throw ControlError(description: "the running relay accepts commands only from its own user and from root")
         }
-        guard answer.status == 200, let reply = DeadLetterReply(wire: String(decoding: answer.body, as: UTF8.self))
+        if answer.status == 404 {
+            throw ControlError(description: "the running relay does not know this command: it has another version")
+        }
+        guard answer.status == 200, let reply = ControlReply(wire: String(decoding: answer.body, as: UTF8.self))
         else { throw ControlError(description: "unexpected response of the running relay: HTTP \(answer.status)") }
         return reply
     }

@@ -4,10 +4,12 @@ import Support
 
 /// Executes commands on dead letters, in a running relay or directly on the spool. Blocks on the journal queue, so it
 /// must not be called on the loop.
-struct DeadLetterService<Ticket: Sendable>: Sendable {
+struct DeadLetterService<Ticket: Sendable>: ControlService {
     let journal: Journal<Ticket>
     /// The maximum number of letters in one reply to `list` and in one transaction of `drop`.
     var largePage = 1000
+    /// Called with the letters that were dropped.
+    var noteDropped: @Sendable ([JournalID]) -> Void = { _ in }
     /// Dispatches notifications that are pending again.
     let dispatch: @Sendable ([Journaled<Notification>]) -> Void
 
@@ -16,7 +18,13 @@ struct DeadLetterService<Ticket: Sendable>: Sendable {
     /// The size limit of alert names in one reply to `list`, in bytes: a letter can hold thousands.
     private static var namesLimit: Int { 1 << 20 }
 
-    func execute(_ request: DeadLetterRequest, asJSON: Bool) -> DeadLetterReply {
+    static var name: String { DeadLetterRequest.service }
+
+    func execute(_ request: ControlRequest) -> ControlReply? {
+        DeadLetterRequest(verb: request.verb, body: request.body).map { execute($0, asJSON: request.asJSON) }
+    }
+
+    func execute(_ request: DeadLetterRequest, asJSON: Bool) -> ControlReply {
         switch request {
         case .list(let after): list(after: after, asJSON: asJSON)
         case .show(let id): show(id, asJSON: asJSON)
@@ -27,7 +35,7 @@ struct DeadLetterService<Ticket: Sendable>: Sendable {
 
     private var receivers: [ReceiverID: String] { journal.snapshot.receivers }
 
-    private func list(after: JournalID?, asJSON: Bool) -> DeadLetterReply {
+    private func list(after: JournalID?, asJSON: Bool) -> ControlReply {
         do throws(JournalRefusal) {
             let parser = WebhookParser()
             var listed: [DeadLetterSummary] = []
@@ -40,28 +48,28 @@ struct DeadLetterService<Ticket: Sendable>: Sendable {
                 nameBytes += listed.last?.names.reduce(0) { $0 + $1.utf8.count } ?? 0
             }
             let isLast = letters.count < largePage && listed.count == letters.count
-            return DeadLetterReply(
+            return ControlReply(
                 output: DeadLetterText.list(
                     listed, receivers: receivers, asJSON: asJSON, isFirstPage: after == nil, now: .now()),
-                next: isLast ? nil : listed.last?.letter.id)
+                next: isLast ? nil : listed.last.map { "\($0.letter.id)" })
         } catch {
-            return DeadLetterReply(output: "", problems: [Self.unusable(error)])
+            return ControlReply(output: "", problems: [Self.unusable(error)])
         }
     }
 
-    private func show(_ id: JournalID, asJSON: Bool) -> DeadLetterReply {
+    private func show(_ id: JournalID, asJSON: Bool) -> ControlReply {
         do throws(JournalRefusal) {
             guard let content = try journal.deadLetter(id) else {
-                return DeadLetterReply(output: "", problems: [Self.missing(id)])
+                return ControlReply(output: "", problems: [Self.missing(id)])
             }
-            return DeadLetterReply(output: DeadLetterText.content(content, receivers: receivers, asJSON: asJSON))
+            return ControlReply(output: DeadLetterText.content(content, receivers: receivers, asJSON: asJSON))
         } catch {
-            return DeadLetterReply(output: "", problems: [Self.unusable(error)])
+            return ControlReply(output: "", problems: [Self.unusable(error)])
         }
     }
 
     /// If the spool fails, the reply still lists the letters replayed before: they are being delivered.
-    private func replay(_ choice: DeadLetterRequest.Choice, isForced: Bool, asJSON: Bool) -> DeadLetterReply {
+    private func replay(_ choice: DeadLetterRequest.Choice, isForced: Bool, asJSON: Bool) -> ControlReply {
         var replayed: [JournalID] = []
         var problems: [String] = []
         do throws(JournalRefusal) {
@@ -78,11 +86,11 @@ struct DeadLetterService<Ticket: Sendable>: Sendable {
         } catch {
             problems.append(Self.unusable(error))
         }
-        return DeadLetterReply(
+        return ControlReply(
             output: DeadLetterText.done("replayed", replayed, asJSON: asJSON), problems: problems)
     }
 
-    private func drop(_ ids: [JournalID], asJSON: Bool) -> DeadLetterReply {
+    private func drop(_ ids: [JournalID], asJSON: Bool) -> ControlReply {
         var dropped: [JournalID] = []
         var problems: [String] = []
         do throws(JournalRefusal) {
@@ -91,13 +99,15 @@ struct DeadLetterService<Ticket: Sendable>: Sendable {
                 let page = ids[start..<min(start + largePage, ids.count)]
                 let existing = try journal.existing(Array(page))
                 problems += page.filter { !existing.contains($0) }.map(Self.missing)
-                _ = try journal.drop(page.filter(existing.contains))
-                dropped += page.filter(existing.contains)
+                let dropping = page.filter(existing.contains)
+                _ = try journal.drop(dropping)
+                noteDropped(dropping)
+                dropped += dropping
             }
         } catch {
             problems.append(Self.unusable(error))
         }
-        return DeadLetterReply(output: DeadLetterText.done("dropped", dropped, asJSON: asJSON), problems: problems)
+        return ControlReply(output: DeadLetterText.done("dropped", dropped, asJSON: asJSON), problems: problems)
     }
 
     /// `all` means the letters that exist now. A letter that is created during the command is not replayed.
@@ -152,6 +162,12 @@ enum DeadLetterRequest: Sendable, Equatable {
     /// Deletes letters permanently.
     case drop([JournalID])
 
+    static let service = "dead-letters"
+
+    func onSocket(asJSON: Bool) -> ControlRequest {
+        ControlRequest(service: Self.service, verb: wire.verb, body: wire.body, asJSON: asJSON)
+    }
+
     /// The form on the control socket: a verb in the path, IDs in the body, one per line. `all` stands for every
     /// letter.
     var wire: (verb: String, body: String) {
@@ -184,43 +200,6 @@ enum DeadLetterRequest: Sendable, Equatable {
         case "force-replay" where areIDs: self = .replay(.some(ids), isForced: true)
         case "drop" where areIDs: self = .drop(ids)
         default: return nil
-        }
-    }
-}
-
-/// The result of a command on dead letters.
-struct DeadLetterReply: Sendable, Equatable {
-    /// Text for standard output.
-    var output: String
-    /// Lines for standard error; empty if everything succeeded.
-    var problems: [String] = []
-    /// For `list`: the letter after which the next page starts; nil after the last page.
-    var next: JournalID?
-
-    /// Separates output and problems on the control socket: the ASCII group separator.
-    private static let separator: Character = "\u{1D}"
-
-    var wire: String {
-        let rest = (next.map { ["next \($0)"] } ?? []) + problems.map { "problem \($0)" }
-        return output + String(Self.separator) + rest.joined(separator: "\n")
-    }
-
-    init(output: String, problems: [String] = [], next: JournalID? = nil) {
-        self.output = output
-        self.problems = problems
-        self.next = next
-    }
-
-    init?(wire: String) {
-        guard let end = wire.lastIndex(of: Self.separator) else { return nil }
-        output = String(wire[..<end])
-        for line in wire[wire.index(after: end)...].split(separator: "\n") {
-            let words = line.split(separator: " ", maxSplits: 1)
-            switch words.first {
-            case "next" where words.count == 2: next = JournalID(String(words[1]))
-            case "problem" where words.count == 2: problems.append(String(words[1]))
-            default: return nil
-            }
         }
     }
 }

@@ -32,7 +32,7 @@ enum DeadLetterText {
                 line(letter.answer ?? "none", limit: 100),
             ]
         }
-        return table(head, rows, isFirstPage: isFirstPage)
+        return TextTable.text(head, rows, isFirstPage: isFirstPage)
     }
 
     static func content(
@@ -110,28 +110,7 @@ enum DeadLetterText {
         String(decoding: writer.bytes, as: UTF8.self) + "\n"
     }
 
-    /// Sanitizes untrusted text: it must not send control sequences to a terminal, reorder a line or break it.
-    private static func line(_ text: String, limit: Int) -> String {
-        string(SanitizedText(text, keepsLines: false, limit: limit))
-    }
+    private static func line(_ text: String, limit: Int) -> String { TextTable.cell(text, limit: limit) }
 
-    private static func lines(_ text: String) -> String {
-        string(SanitizedText(text, keepsLines: true, limit: .max))
-    }
-
-    private static func string(_ text: SanitizedText) -> String {
-        String(String.UnicodeScalarView(text.scalars)) + (text.isCut ? "…" : "")
-    }
-
-    /// Pages after the first have no header.
-    private static func table(_ head: [String], _ rows: [[String]], isFirstPage: Bool) -> String {
-        let all = [head] + rows
-        let widths = head.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
-        return (isFirstPage ? all : rows).map { row in
-            let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
-            var line = cells.joined(separator: "  ")
-            while line.last == " " { line.removeLast() }
-            return line + "\n"
-        }.joined()
-    }
+    private static func lines(_ text: String) -> String { TextTable.block(text) }
 }

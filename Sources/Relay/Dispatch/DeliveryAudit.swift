@@ -6,17 +6,6 @@ import Posting
 
 /// Turns facts of the delivery machine into metrics and log lines, and its verdicts into journal settlements.
 struct DeliveryAudit {
-    /// The last composition and post of a queue.
-    private struct QueueHistory {
-        var manifest = Manifest()
-        var report = PostReport.notSent
-        /// The number of posts of the first entry.
-        var attempts = 0
-        var posts = 0
-        /// The detail of the last logged failure, so that a dead hook does not log every retry.
-        var failure: String?
-    }
-
     /// A group with a pending follow-up.
     private struct FollowUpKey: Hashable {
         var hook: HookID
@@ -27,8 +16,10 @@ struct DeliveryAudit {
     private let crashGuard: CrashGuard
     private let metrics: Metrics
     private let logger: Logger
+    private let refusals: RefusalLog
     private var histories: [QueueID: QueueHistory] = [:]
     private var subjects: [FollowUpKey: String] = [:]
+    private(set) var results = LastResults()
 
     private static let subjectLimit = 4_096
 
@@ -36,6 +27,7 @@ struct DeliveryAudit {
         self.crashGuard = crashGuard
         self.metrics = metrics
         self.logger = logger
+        refusals = RefusalLog(metrics: metrics, logger: logger)
     }
 
     // MARK: From the queues
@@ -43,6 +35,8 @@ struct DeliveryAudit {
     mutating func note(_ manifest: Manifest, of queue: QueueID) {
         histories[queue, default: QueueHistory()].manifest = manifest
         histories[queue]?.posts = 0
+        histories[queue]?.hook = nil
+        histories[queue]?.messageIDs = []
     }
 
     mutating func note(_ report: PostReport, of queue: QueueID) {
@@ -55,6 +49,15 @@ struct DeliveryAudit {
     }
 
     // MARK: From the machine
+
+    /// The settlements of notifications, with their records for the history.
+    func settled(
+        _ ids: [EntryID], as settlement: Settlement, in queue: QueueID, _ map: DeliveryMap
+    ) -> [SettledGroup] {
+        (histories[queue] ?? QueueHistory()).settled(ids, as: settlement, in: queue, map) { id in
+            self.settlement(settlement, of: id, in: queue)
+        }
+    }
 
     func settlement(_ settlement: Settlement, of id: EntryID, in queue: QueueID) -> JournalSettlement {
         // A digest settles up to 20,000 entries: the first two cases look nothing up.
@@ -94,7 +97,9 @@ struct DeliveryAudit {
         case .failedOver(let queue, let hook):
             log(.error, "rerouted: the hook does not work", queue, map, ["to": map.room(of: hook, for: queue)])
         case .failedBack(let queue, let hook):
-            log(.notice, "hook works again, posting to it", queue, map, ["to": map.room(of: hook, for: queue)])
+            log(
+                .notice, "returned to its own room: the hook works again", queue, map,
+                ["to": map.room(of: hook, for: queue)])
         case .hookWorks(let hook): log(.notice, "hook recovered", hook, map)
         case .hookThrottled(let hook): log(.debug, "hook throttled", hook, map)
         case .hookFailing(let hook): log(.warning, "hook failing", hook, map)
@@ -112,7 +117,10 @@ struct DeliveryAudit {
     private mutating func posted(_ attempt: Attempt, _ map: DeliveryMap) {
         histories[attempt.queue, default: QueueHistory()].attempts = attempt.number
         histories[attempt.queue]?.posts += 1
+        histories[attempt.queue]?.hook = attempt.hook
+        if case .delivered(let id?) = attempt.result { histories[attempt.queue]?.messageIDs.append(id) }
         guard let outcome = histories[attempt.queue]?.report.outcome else { return }
+        results.note(outcome, of: attempt.hook)
         let labels = Labels(map, attempt.queue)
         metrics.deliveryDuration[labels.severity, labels.receiver].observe(Duration(attempt.took))
         if let reason = outcome.reason {
@@ -124,6 +132,10 @@ struct DeliveryAudit {
             if !map.isOwn(attempt.hook, of: attempt.queue) {
                 metrics.messagesRerouted[labels.severity, labels.receiver].increment()
             }
+        }
+        if let refused = histories[attempt.queue]?.report.refused {
+            let room = map.room(of: attempt.hook, for: attempt.queue)
+            refusals.note(refused, labels.severity, labels.receiver, room: room, detail: outcome.detail ?? "")
         }
         logFailure(attempt, outcome, map)
     }
@@ -146,9 +158,11 @@ struct DeliveryAudit {
 
     private mutating func delivered(_ queue: QueueID, _ hook: HookID, _ form: Form, _ map: DeliveryMap) {
         guard let history = histories[queue], form != .notice else { return }
+        results.noteDelivery(of: queue, to: hook)
         let (labels, now, manifest) = (Labels(map, queue), Timestamp.now(), history.manifest)
         metrics.notifications[labels.severity, labels.receiver].increment(by: manifest.entries.count)
         metrics.coalescedAlerts[labels.severity, labels.receiver].increment(by: manifest.foldedAlerts)
+        refusals.note(manifest.refusedChannels, labels.severity, labels.receiver)
         let endToEnd = metrics.endToEnd[labels.severity, labels.receiver]
         for entry in manifest.entries { endToEnd.observe(now.since(entry.acceptedAt)) }
         let waited = manifest.entries.first.map { now.since($0.acceptedAt) } ?? .zero
@@ -160,19 +174,38 @@ struct DeliveryAudit {
                 "id": manifest.entries.last.map { "\($0.id)" } ?? "", "notifications": "\(manifest.entries.count)",
                 "posts": "\(history.posts)", "attempts": "\(history.attempts)",
                 "seconds": "\(waited.components.seconds)",
-            ])
+            ].merging(map.isOwn(hook, of: queue) ? [:] : ["rerouted": "true"]) { $1 })
         histories[queue]?.attempts = 0
+        noteTemplates(queue, labels, map)
+        // The history has them, and a digest has megabytes of them.
+        histories[queue]?.manifest.members = HistoryMembers()
+    }
+
+    private mutating func noteTemplates(_ queue: QueueID, _ labels: Labels, _ map: DeliveryMap) {
+        guard let history = histories[queue] else { return }
+        let faults = history.manifest.faults
+        histories[queue]?.faults = faults
+        for fault in faults.sorted(by: { ($0.part, $0.reason) < ($1.part, $1.reason) }) {
+            metrics.templateFailures[labels.severity, fault.part, fault.reason, labels.receiver].increment()
+            log(
+                history.faults.contains(fault) ? .debug : .warning, "template failed, built-in form used", queue, map,
+                ["part": fault.part, "reason": fault.reason])
+        }
     }
 
     private func expired(_ queue: QueueID, _ ids: [EntryID], _ map: DeliveryMap) {
         let labels = Labels(map, queue)
         let maxAge = map.settings[queue.index].maxAge.components.seconds
         let gone = Set(histories[queue]?.manifest.gone ?? [])
+        let known = histories[queue]?.manifest.expiredMembers.entries(.expired) ?? [:]
         for id in ids where !gone.contains(id) {
             metrics.notificationsExpired[labels.severity, labels.receiver].increment()
-            log(
-                .notice, "notification expired", queue, map,
-                ["id": "\(id.rawValue)", "max_age": "\(maxAge)", "resolved": "true"])
+            var keys = ["id": "\(id.rawValue)", "max_age": "\(maxAge)", "resolved": "true"]
+            if let entry = known[JournalID(id)] {
+                keys["age"] = "\(Timestamp.now().since(entry.acceptedAt).components.seconds)"
+                keys["alerts"] = entry.shownNames(limit: 5)
+            }
+            log(.notice, "notification expired", queue, map, keys)
         }
     }
 
@@ -251,22 +284,4 @@ struct DeliveryAudit {
 
 extension DeliveryOutcome {
     fileprivate var isThrottling: Bool { if case .rateLimited = self { true } else { false } }
-}
-
-extension DeliveryMap {
-    /// The room of a hook, for a queue that may post there.
-    fileprivate func room(of hook: HookID, for queue: QueueID) -> String {
-        settings[queue.index].routes[hook]?.room ?? hooks[hook.index].integration
-    }
-
-    fileprivate func isOwn(_ hook: HookID, of queue: QueueID) -> Bool {
-        topology.queues[queue.index].routes.first == hook
-    }
-}
-
-extension DeadLetter.Reason {
-    /// Every room refuses it in every form.
-    static let refused = DeadLetter.Reason(rawValue: "refused")
-    /// This version cannot parse the stored body.
-    static let unreadable = DeadLetter.Reason(rawValue: "unreadable")
 }

@@ -14,6 +14,8 @@ final class Dispatcher {
     private var map: DeliveryMap
     private var machine: DeliveryMachine
     private var queues: [OutboundQueue] = []
+    /// The queues that have posted, so that they may have open connections.
+    private var connected: Set<QueueID> = []
     private var followUps: [HookID: FollowUpQueue] = [:]
     private let services: OutboundQueue.Services
     private var audit: DeliveryAudit
@@ -63,10 +65,11 @@ final class Dispatcher {
         closeUnusedConnections()
     }
 
-    /// Closes the connections to hooks that the configuration no longer names. Nothing else would close them.
+    /// Closes the connections to hooks that the configuration no longer names. Nothing else would close them. Leaves out
+    /// queues that have not posted: Dispatch starts a thread for each queue that has work.
     private func closeUnusedConnections() {
-        for (queue, settings) in zip(queues, map.settings) {
-            queue.closeConnections(except: Set(settings.routes.keys))
+        for queue in connected {
+            queues[queue.index].closeConnections(except: Set(map.settings[queue.index].routes.keys))
         }
         let hooks = Set(map.settings.flatMap(\.routes.keys))
         followUps = followUps.filter { hooks.contains($0.key) }
@@ -80,6 +83,19 @@ final class Dispatcher {
 
     /// Whether the primary hook of each destination gets posts.
     var conditions: [(destination: Destination, condition: HookCondition)] { map.conditions(by: machine) }
+
+    /// The state of each room.
+    func rooms(_ journal: JournalSnapshot) -> [RoomStatus] {
+        RoomStatus.rooms(machine, map, audit.results, journal, at: clock.reading())
+    }
+
+    /// Where each destination's messages go first.
+    var routes: [Destination: QueueSettings.Route] { map.firstRoutes }
+
+    /// The destinations whose own hook and next room both do not accept messages.
+    var cutOff: [Destination] {
+        map.destinations.filter { destination in map.queue(destination).map(machine.isCutOff) ?? false }
+    }
 
     private var circuitStates: [Gauge.Sample] {
         zip(conditions, map.settings).map { condition, settings in
@@ -132,8 +148,8 @@ final class Dispatcher {
         case .post(let queue, let hook, let part): post(queue, hook, part)
         case .followUp(let hook, let waiting): post(waiting, to: hook)
         case .settle(let queue, let ids, let settlement):
-            for id in ids {
-                services.journal.settle(JournalID(id), as: audit.settlement(settlement, of: id, in: queue))
+            for group in audit.settled(ids, as: settlement, in: queue, map) {
+                services.journal.settle(group.ids, as: group.settlement, history: group.record)
             }
         case .setTimer(let instant): timer.set(instant)
         case .stopped: whenStopped?()
@@ -152,6 +168,7 @@ final class Dispatcher {
         guard let route = map.settings[queue.index].routes[hook] else {
             return postEvent { $0.ended(queue, hook, .notSent) }
         }
+        connected.insert(queue)
         let record = HookRecordRow.row(of: hook, machine, map, at: clock.reading())
         queues[queue.index].post(part: part, to: hook, route, record) { report in
             self.postEvent { $0.ended(queue, hook, report) }
@@ -174,7 +191,8 @@ final class Dispatcher {
         }
         let queue = followUps[hook] ?? FollowUpQueue(hook: hook, services: services)
         followUps[hook] = queue
-        let body = route.target.followUp(audit.subjects(of: waiting, at: hook), count: waiting.count)
+        let body = route.target.followUp(
+            audit.subjects(of: waiting, at: hook), count: waiting.count, channel: map.channel(of: waiting, at: hook))
         queue.post(body, to: route, HookRecordRow.row(of: hook, machine, map, at: clock.reading())) { report in
             self.postEvent { $0.ended(hook, report, .followUpEnded(hook, report.result)) }
         }

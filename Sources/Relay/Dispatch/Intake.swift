@@ -19,6 +19,8 @@ final class Intake {
         get { failure.handler }
         set { failure.handler = newValue }
     }
+    /// Called with the signals of each webhook that has alerts of watchdogs.
+    var onWatchdogs: (@LoopActor ([WatchdogSignal]) -> Void)?
     private let bodyGuard: BodyGuard
     private let dispatcher: Dispatcher
     private let metrics: Metrics
@@ -68,12 +70,15 @@ final class Intake {
     ///
     /// Throws if the journal refuses the batch at once; `done` is not called then.
     func accept(_ batch: AlertBatch, then done: @escaping Completion) throws(JournalRefusal) {
-        let counts = batch.counts
+        // Also if the journal refuses the batch: the watchdogs have arrived.
+        if !batch.watchdogs.isEmpty { onWatchdogs?(batch.watchdogs) }
+        let (counts, dropped) = (batch.counts, batch.dropped)
         try journal.append(batch) { [self] result in
             done(result)
             guard case .success(let outcome) = result else { return }
             if outcome.isDuplicate { return metrics.duplicatesSuppressed[].increment() }
             received.count(counts)
+            for (name, count) in dropped { metrics.alertsDropped[name].increment(by: count) }
             dispatcher.dispatch(outcome.notifications)
         }
     }
@@ -99,6 +104,12 @@ final class Intake {
         metrics.notificationsDead[Severity.fallback.rawValue, DeadLetter.Reason.crash.rawValue].increment()
         let answer = "the relay crashed \(BodyGuard.crashLimit) times while parsing it"
         journal.settle(notification.id, as: .dead(reason: .crash, attempts: 0, answer: answer))
+    }
+
+    nonisolated func noteDropped(_ letters: [JournalID]) {
+        guard !letters.isEmpty else { return }
+        let ids = letters.map(\.description).joined(separator: ",")
+        logger.notice("dead letters dropped", metadata: ["ids": "\(ids)"])
     }
 
     /// Dispatches dead letters that the journal has made pending again.

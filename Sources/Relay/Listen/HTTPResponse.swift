@@ -74,10 +74,24 @@ enum Route: String, CaseIterable {
     case ready = "/-/ready"
     case metrics = "/metrics"
     case reload = "/-/reload"
+    case status = "/"
+    case statusStyle = "/status.css"
+    case statusScript = "/status.js"
+    case statusJSON = "/api/v1/status"
+    case history = "/api/v1/history"
+    case deadLetters = "/api/v1/dead-letters"
+    case render = "/api/v1/render"
+    case rocketchat = "/rocketchat"
 
     /// Returns the route of a path, with or without a trailing slash. Also accepts the paths of Kubernetes probes.
     init?(path: String) {
-        let path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+        // First, because nearly all requests are webhooks.
+        if path == Route.webhook.rawValue {
+            self = .webhook
+            return
+        }
+        let hasSlash = path.utf8.count > 1 && path.utf8.last == UInt8(ascii: "/")
+        let path = hasSlash ? String(path.dropLast()) : path
         switch path {
         case "/healthz", "/livez": self = .health
         case "/readyz": self = .ready
@@ -87,8 +101,18 @@ enum Route: String, CaseIterable {
 
     var methods: [HTTPMethod] {
         switch self {
-        case .webhook, .reload: [.post]
-        case .health, .healthy, .ready, .metrics: [.get, .head]
+        case .webhook, .reload, .render, .rocketchat: [.post]
+        case .health, .healthy, .ready, .metrics, .status, .statusStyle, .statusScript, .statusJSON, .history:
+            [.get, .head]
+        case .deadLetters: [.get, .head, .post]
+        }
+    }
+
+    /// Whether it belongs to the status page.
+    var isOfStatusPage: Bool {
+        switch self {
+        case .status, .statusStyle, .statusScript, .statusJSON, .history, .deadLetters, .render: true
+        case .webhook, .health, .healthy, .ready, .metrics, .reload, .rocketchat: false
         }
     }
 

@@ -1,3 +1,4 @@
+import Dispatch
 import Libevent
 import Logging
 import Support
@@ -13,8 +14,10 @@ final class RequestScreener {
     private let authorizer: RequestAuthorizer
     private let metrics: Metrics
     private let senders: SenderLog
+    private let verifier = SignatureVerifier()
     private let bodyLimit: Int
     private(set) var isReloadEnabled: Bool
+    private var acceptsCommands: Bool
     /// Set once the program is draining: webhooks are refused.
     var isDraining = false
 
@@ -24,12 +27,14 @@ final class RequestScreener {
         senders = SenderLog(logger)
         bodyLimit = configuration.limits.bodySize
         isReloadEnabled = configuration.isReloadEnabled
+        acceptsCommands = configuration.acceptsCommands
     }
 
     /// Uses other settings from the next request on. A new body limit needs a restart.
     func reconfigure(_ configuration: RelayConfiguration) {
         authorizer.reconfigure(configuration)
         isReloadEnabled = configuration.isReloadEnabled
+        acceptsCommands = configuration.acceptsCommands
     }
 
     /// Registers the callbacks of a server: for each request head, and for refusals and closed connections.
@@ -48,7 +53,7 @@ final class RequestScreener {
     /// Called when the head of a request is complete. Invalid requests are refused before their body uses memory.
     private func screen(_ arrival: IncomingRequest) {
         guard attribute(arrival) else { return }
-        let route = Route(path: arrival.head.path)
+        let route = route(of: arrival.head)
         if let refusal = misdirected(arrival.head, route) {
             // Without a body the connection can be kept open, so the handler answers.
             if arrival.hasBody { refuse(arrival, refusal, route) } else { arrival.admit(bodyLimit: 0) }
@@ -56,9 +61,22 @@ final class RequestScreener {
         }
         switch route {
         case .webhook: screenWebhook(arrival)
+        case .rocketchat: screenCommand(arrival)
         case .reload where isReloadEnabled: authorize(arrival, bodyLimit: Self.smallBody)
         case .reload, .health, .healthy, .ready, .metrics, nil: arrival.admit(bodyLimit: Self.smallBody)
+        case .status, .statusStyle, .statusScript, .statusJSON, .history, .deadLetters, .render:
+            screenOperator(arrival, route)
         }
+    }
+
+    /// The route of a request; nil if there is none, or the status page is off.
+    func route(of head: HTTPRequestHead) -> Route? {
+        Route(path: head.path).flatMap { $0.isOfStatusPage && !authorizer.hasStatusPage ? nil : $0 }
+    }
+
+    /// Whether an admitted request comes from a proven operator.
+    func isProvenOperator(_ request: some RequestHead) -> Bool {
+        authorizer.isProvenOperator(authorization: request.header("Authorization"))
     }
 
     /// The limit for bodies that no route reads.
@@ -76,15 +94,17 @@ final class RequestScreener {
         return false
     }
 
-    /// Returns the refusal for an unknown path or a wrong method; nil if both are valid.
+    /// Returns the refusal for an unknown path or a wrong method; nil if both are valid. Without a token for commands
+    /// their route does not exist.
     func misdirected(_ head: HTTPRequestHead, _ route: Route?) -> Denial? {
-        guard let route else {
+        guard let route, route != .rocketchat || acceptsCommands else {
             let hint = head.method == .post ? "; did you mean \(Route.webhook.rawValue)?" : ""
             let path = String(head.path.prefix(100))
             return Denial(reason: "route", answer: .error(404, "no such route: \(path)\(hint)"))
         }
         guard !route.methods.contains(head.method) else { return nil }
-        let message = "\(head.method.rawValue) is not allowed here; use \(route.allow)"
+        let hint = head.method == .post && route == .status ? "; webhooks go to \(Route.webhook.rawValue)" : ""
+        let message = "\(head.method.rawValue) is not allowed here; use \(route.allow)\(hint)"
         return Denial(reason: "method", answer: .error(405, message, headers: [("Allow", route.allow)]))
     }
 
@@ -100,7 +120,39 @@ final class RequestScreener {
             let answer = HTTPResponse.error(415, "unsupported Content-Encoding", headers: [accepted])
             return refuse(arrival, Denial(reason: "encoding", answer: answer), .webhook)
         }
-        authorize(arrival, bodyLimit: bodyLimit)
+        let claim = authorizer.claim(of: arrival)
+        if case .none = claim { return authorize(arrival, bodyLimit: bodyLimit) }
+        authorizer.admitSigned(arrival, claim) { [self] refusal in
+            if let refusal { return refuse(arrival, refusal, .webhook) }
+            // Not trusted: the body uses the memory of unauthenticated senders.
+            arrival.admit(bodyLimit: bodyLimit, provisionally: true)
+        }
+    }
+
+    /// Verifies the signature of a webhook that was admitted provisionally. Calls `done` exactly once, with nil if it is
+    /// valid.
+    func verify(
+        _ exchange: HTTPExchange, _ body: [UInt8], then done: @escaping @LoopActor @Sendable (Denial?) -> Void
+    ) {
+        // A reload may have changed the settings since the head was judged.
+        guard case .signed(let signature) = authorizer.claim(of: exchange) else {
+            return authorizer.denySignature(of: exchange, "the signature cannot be verified", then: done)
+        }
+        verifier.verify(signature, body) { [self] isValid in
+            if isValid { return done(nil) }
+            authorizer.denySignature(of: exchange, "the signature does not match the body", then: done)
+        }
+    }
+
+    /// The token of a command is in its body, so only the network and the size are checked here.
+    private func screenCommand(_ arrival: IncomingRequest) {
+        if let denial = authorizer.networkDenial(of: arrival) { return refuse(arrival, denial, .rocketchat) }
+        guard arrival.headers("Content-Encoding").allSatisfy({ ["", "identity"].contains($0.lowercased()) }) else {
+            let answer = HTTPResponse.error(
+                415, "unsupported Content-Encoding", headers: [("Accept-Encoding", "identity")])
+            return refuse(arrival, Denial(reason: "encoding", answer: answer), .rocketchat)
+        }
+        arrival.admit(bodyLimit: ChatOpsEndpoint.bodyLimit)
     }
 
     private func authorize(_ arrival: IncomingRequest, bodyLimit: Int) {
@@ -108,6 +160,23 @@ final class RequestScreener {
             if let refusal { return refuse(arrival, refusal, Route(path: arrival.head.path)) }
             if authorizer.provesSenders { arrival.trust() }
             arrival.admit(bodyLimit: bodyLimit)
+        }
+    }
+
+    /// Refusals are no refused webhooks: a browser's first request has no credentials. Wrong ones are logged.
+    private func screenOperator(_ arrival: IncomingRequest, _ route: Route?) {
+        let needsProof = arrival.head.method == .post && route == .deadLetters || arrival.head.query == "sign-in"
+        let isGuess = arrival.header("Authorization") != nil
+        authorizer.admitOperator(arrival, needsProof: needsProof) { [self] denial in
+            guard let denial else {
+                if isProvenOperator(arrival) { arrival.trust() }
+                return arrival.admit(bodyLimit: route == .render ? StatusListener.formLimit : Self.smallBody)
+            }
+            if isGuess || denial.answer.status == 403 {
+                log("status page refused", of: arrival, Self.metadata(denial, arrival.head))
+            }
+            metrics.httpRequests[route?.rawValue ?? Self.otherRoute, String(denial.answer.status)].increment()
+            arrival.refuse(denial.answer.http)
         }
     }
 
@@ -154,6 +223,27 @@ final class RequestScreener {
         var metadata: Logger.Metadata = ["reason": "\(refusal.reason)", "status": "\(refusal.answer.status)"]
         if let head { metadata["request"] = "\(head.method.rawValue) \(head.path.prefix(100))" }
         return metadata
+    }
+}
+
+/// Verifies the signatures of bodies: small ones immediately on the loop, others on its own queue.
+@LoopActor
+final class SignatureVerifier {
+    /// The size limit for verifying on the loop, in bytes: a tenth of a millisecond.
+    private static let smallBody = 64 * 1024
+
+    /// Not the reader's queue: bodies of unknown senders must not delay those of others.
+    private let queue = DispatchQueue(label: "signatures", qos: .userInitiated)
+
+    /// Calls `done` exactly once, before this returns for a small body.
+    func verify(
+        _ signature: BodySignature, _ body: [UInt8], then done: @escaping @LoopActor @Sendable (Bool) -> Void
+    ) {
+        if body.count <= Self.smallBody { return done(signature.isValid(for: body)) }
+        queue.async {
+            let isValid = signature.isValid(for: body)
+            LoopActor.post { done(isValid) }
+        }
     }
 }
 

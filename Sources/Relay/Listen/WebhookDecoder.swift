@@ -12,6 +12,7 @@ struct WebhookDecoder: Sendable {
     let bodyLimit: Int
     /// Whether a body has crashed the process too often.
     var isPoison: @Sendable ([UInt8]) -> Bool = { _ in false }
+    var watchdogs = WatchdogMatcher()
 
     enum Failure: Error, Equatable {
         case coding(ContentCoding.Failure)
@@ -20,7 +21,9 @@ struct WebhookDecoder: Sendable {
         case poison([UInt8])
     }
 
-    func makeParser() -> WebhookParser { WebhookParser(severities: severities, router: router) }
+    func makeParser() -> WebhookParser {
+        WebhookParser(severities: severities, router: router, watchdogs: watchdogs)
+    }
 
     /// - Parameter parser: created by `makeParser` and used by no other thread; nil to create one.
     func read(

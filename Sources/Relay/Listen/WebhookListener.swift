@@ -14,42 +14,58 @@ final class WebhookListener {
     private let metrics: Metrics
     let screener: RequestScreener
     private let accepted: AcceptedWebhooks
+    private let status: StatusListener
     /// Reloads the configuration, then calls `done` with the errors, or nil.
     var onReload: (@LoopActor (_ done: @escaping @LoopActor @Sendable (ConfigurationError?) -> Void) -> Void)?
     /// Set while the program drains: webhooks are refused and `/-/ready` reports it.
     var isDraining = false {
-        didSet { screener.isDraining = isDraining }
+        didSet {
+            screener.isDraining = isDraining
+            status.isDraining = isDraining
+            chatOps?.isDraining = isDraining
+        }
     }
+    /// Answers commands from rooms; set before the server listens.
+    var chatOps: ChatOpsEndpoint?
 
     /// - Parameter router: built from the same configuration.
     init(
-        configuration: RelayConfiguration, router: AlertRouter, bodyGuard: BodyGuard, intake: Intake, metrics: Metrics,
-        logger: Logger
+        configuration: RelayConfiguration, router: AlertRouter, bodyGuard: BodyGuard, intake: Intake,
+        status: StatusListener, metrics: Metrics, logger: Logger
     ) {
         self.intake = intake
+        self.status = status
         self.metrics = metrics
         scraper = Scraper(metrics)
         reader = WebhookReader(
             WebhookDecoder(
                 severities: configuration.severities, router: router, bodyLimit: configuration.limits.bodySize,
-                isPoison: { bodyGuard.isPoison($0) }))
+                isPoison: { bodyGuard.isPoison($0) }, watchdogs: WatchdogMatcher(configuration.watchdogs)))
         screener = RequestScreener(configuration: configuration, metrics: metrics, logger: logger)
         accepted = AcceptedWebhooks(metrics)
+        showDrops(configuration)
     }
 
     /// Uses other settings from the next request on.
     func reconfigure(_ configuration: RelayConfiguration, router: AlertRouter) {
         screener.reconfigure(configuration)
+        showDrops(configuration)
+        chatOps?.reconfigure(configuration)
         let decoder = reader.decoder
         reader.decoder = WebhookDecoder(
             severities: configuration.severities, router: router, bodyLimit: decoder.bodyLimit,
-            isPoison: decoder.isPoison)
+            isPoison: decoder.isPoison, watchdogs: WatchdogMatcher(configuration.watchdogs))
+    }
+
+    /// Begins the series of receivers that drop, so that they are visible before the first alert.
+    private func showDrops(_ configuration: RelayConfiguration) {
+        for receiver in configuration.receivers where receiver.drops { _ = metrics.alertsDropped[receiver.name] }
     }
 
     // MARK: Whole requests
 
     func handle(_ exchange: HTTPExchange) {
-        let route = Route(path: exchange.head.path)
+        let route = screener.route(of: exchange.head)
         if let refusal = screener.misdirected(exchange.head, route) {
             if exchange.head.method == .post { screener.record(refusal, of: exchange, exchange.head) }
             return answer(exchange, refusal.answer, route: route?.rawValue ?? RequestScreener.otherRoute)
@@ -65,6 +81,15 @@ final class WebhookListener {
                 answer(exchange, .text(text, contentType: MetricsText.contentType), route: route.rawValue)
             }
         case .reload: reload(exchange)
+        case .status, .statusStyle, .statusScript, .statusJSON, .history, .deadLetters, .render:
+            status.handle(
+                exchange, route, reader.decoder, isProven: screener.isProvenOperator(exchange),
+                from: screener.client(of: exchange)
+            ) { [self] in
+                answer(exchange, $0, route: route.rawValue)
+            }
+        case .rocketchat:
+            chatOps?.handle(exchange) { [self] in answer(exchange, $0, route: route.rawValue) }
         }
     }
 
@@ -96,6 +121,16 @@ final class WebhookListener {
     private func read(_ exchange: HTTPExchange) {
         guard let coding = ContentCoding(field: exchange.header("Content-Encoding")) else { return }
         let sent = exchange.consumeBody()
+        guard exchange.isProvisional else { return decode(exchange, sent, coding) }
+        screener.verify(exchange, sent) { [self] denial in
+            guard exchange.isAwaitingReply else { return }
+            guard let denial else { return decode(exchange, sent, coding) }
+            screener.record(denial, of: exchange, exchange.head)
+            answer(exchange, denial.answer, route: Route.webhook.rawValue)
+        }
+    }
+
+    private func decode(_ exchange: HTTPExchange, _ sent: [UInt8], _ coding: ContentCoding) {
         reader.read(sent, coding: coding, acceptedAt: .now()) { [self] outcome in
             // The request has timed out and was answered; its sender retries.
             guard exchange.isAwaitingReply else { return }
@@ -137,7 +172,8 @@ final class WebhookListener {
     }
 
     private func accept(_ exchange: HTTPExchange, _ batch: AlertBatch) {
-        let alerts = batch.counts.reduce(0) { $0 + $1.alerts }
+        let alerts = batch.alerts
+        if !batch.oddities.isEmpty { report(batch.oddities, of: exchange) }
         submit(exchange) { done throws(JournalRefusal) in
             try intake.accept(batch, then: done)
         } onSuccess: { [self] in
@@ -147,6 +183,14 @@ final class WebhookListener {
             send(.ok(processed: alerts), to: exchange)
             accepted.answered(after: ContinuousClock.now - exchange.arrival)
         }
+    }
+
+    private func report(_ oddities: [PayloadOddity: Int], of exchange: HTTPExchange) {
+        let found = oddities.sorted { $0.key.rawValue < $1.key.rawValue }
+        for (kind, count) in found { metrics.payloadOddities[kind.rawValue].increment(by: count) }
+        screener.log(
+            "webhook has odd values, which are unknown", of: exchange,
+            ["odd": "\(found.map { "\($0.key.rawValue)=\($0.value)" }.joined(separator: ","))"])
     }
 
     /// Passes a webhook to the intake. Answers a refusal with 503, which Alertmanager retries.

@@ -18,6 +18,17 @@ struct JournalMetrics: JournalObserver {
             metadata: ["severities": "\(Severity.list(severities))"])
     }
 
+    func journalSuppressed(_ duplicates: [HistoryEntry]) {
+        for entry in duplicates {
+            logger.info(
+                "duplicate suppressed",
+                metadata: [
+                    "alerts": "\(entry.shownNames(limit: 5))", "count": "\(entry.count)",
+                    "severity": "\(entry.destination.severity.rawValue)",
+                ])
+        }
+    }
+
     func journalChanged(to state: JournalState) {
         switch state {
         case .open: logger.notice("journal accepts webhooks")
@@ -37,6 +48,16 @@ extension Metrics {
         register("relay_journal_bytes", "Bytes used by the journal.") { Double(journal.snapshot.usage.usedBytes) }
         register("relay_journal_limit_bytes", "Journal size in bytes above which webhooks are refused.") {
             Double(journal.snapshot.usage.limitBytes)
+        }
+        register("relay_history_entries", "Entries in the history of ended notifications.") {
+            Double(journal.snapshot.history.entries)
+        }
+        register(
+            "relay_history_lost_entries_total",
+            "Entries of the history that gave way to alerts or could not be written.",
+            type: "counter"
+        ) {
+            Double(journal.snapshot.history.lost)
         }
         register(
             "relay_journal_accepting", "Whether the journal accepts webhooks whose most urgent alert has this severity."

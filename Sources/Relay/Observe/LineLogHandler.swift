@@ -16,9 +16,13 @@ struct LineLogHandler: LogHandler {
     private let format: LogFormat
     private let sink: LogSink
     private let threshold: LogThreshold
+    private let hasPriorities: Bool
 
-    init(threshold: LogThreshold, format: LogFormat, sink: LogSink) {
+    /// - Parameter hasPriorities: begin each line with its priority in angle brackets, which journald removes
+    ///   (sd-daemon(3)).
+    init(threshold: LogThreshold, format: LogFormat, sink: LogSink, hasPriorities: Bool = false) {
         self.threshold = threshold
+        self.hasPriorities = hasPriorities
         self.format = format
         self.sink = sink
     }
@@ -42,14 +46,14 @@ struct LineLogHandler: LogHandler {
             [
                 ("ts", Self.timestamp()), ("level", event.level.rawValue), ("msg", event.message.description),
             ] + keys.sorted { $0.key < $1.key }.map { ($0.key, $0.value.description) }
-        sink.write(Self.line(pairs, as: format))
+        let prefix = hasPriorities ? JournalStream.prefix(for: event.level) : ""
+        sink.write(prefix + Self.line(pairs, as: format))
     }
 
-    /// The current time in milliseconds.
-    private static func timestamp() -> String {
-        var now = Timestamp.now()
-        now.nanoseconds -= now.nanoseconds % 1_000_000
-        return now.rfc3339
+    /// The time in milliseconds, always of the same width.
+    static func timestamp(_ time: Timestamp = .now()) -> String {
+        let second = Timestamp(seconds: time.seconds, nanoseconds: 0).rfc3339.dropLast()
+        return "\(second).\(Int(time.nanoseconds / 1_000_000).padded(to: 3))Z"
     }
 
     static func line(_ pairs: [(String, String)], as format: LogFormat) -> String {

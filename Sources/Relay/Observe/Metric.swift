@@ -81,7 +81,7 @@ final class MetricFamily<Kind: Metric>: MetricFamilyText {
     let name: String
     private let help: String
     private let labels: [String]
-    private let metrics: Locked<[[String]: Kind]>
+    fileprivate let metrics: Locked<[[String]: Kind]>
 
     /// - Parameter existing: label values that start at zero, so that `rate()` and alerts see a series from the start.
     init(_ name: String, _ help: String, labels: [String] = [], existing: [[String]] = []) {
@@ -120,6 +120,11 @@ final class MetricFamily<Kind: Metric>: MetricFamilyText {
             }
         }
     }
+}
+
+extension MetricFamily<Counter> {
+    /// The sum over all label values.
+    var total: Int { metrics.withLock { $0.values.reduce(0) { $0 + $1.current } } }
 }
 
 /// The Prometheus text exposition format 0.0.4.

@@ -1,5 +1,6 @@
 import Alerts
 import Libevent
+import Posting
 import Support
 
 /// The metrics of the program. Their names are a public interface. Labels never contain label values of alerts.
@@ -20,8 +21,14 @@ final class Metrics: Sendable {
     let alertsReceived = MetricFamily<Counter>(
         "relay_alerts_received_total", "Alerts in accepted webhooks.", labels: ["severity", "status"],
         existing: severities.flatMap { [$0 + ["firing"], $0 + ["resolved"]] })
+    let alertsDropped = MetricFamily<Counter>(
+        "relay_alerts_dropped_total", "Alerts of accepted webhooks that a receiver with `drop` does not post.",
+        labels: ["receiver"])
     let payloadsRejected = MetricFamily<Counter>(
         "relay_payloads_rejected_total", "Refused webhooks, by reason.", labels: ["reason"])
+    let payloadOddities = MetricFamily<Counter>(
+        "relay_payload_oddities_total", "Values of accepted webhooks that are not as documented, by kind.",
+        labels: ["kind"], existing: PayloadOddity.allCases.map { [$0.rawValue] })
     let journalCommitDuration = MetricFamily<Histogram>(
         "relay_journal_commit_duration_seconds", "Duration of one journal commit.")
     let notifications = MetricFamily<Counter>(
@@ -39,12 +46,24 @@ final class Metrics: Sendable {
     let coalescedAlerts = MetricFamily<Counter>(
         "relay_coalesced_alerts_total", "Alerts delivered in a digest of several notifications.",
         labels: ["severity", "receiver"], existing: severities)
+    let templateFailures = MetricFamily<Counter>(
+        "relay_template_failures_total",
+        "Parts of delivered messages in their built-in form because their template failed, by reason.",
+        labels: ["severity", "part", "reason", "receiver"])
     let notificationsExpired = MetricFamily<Counter>(
         "relay_notifications_expired_total", "Firing notifications not delivered: too old and resolved.",
         labels: ["severity", "receiver"], existing: severities)
     let notificationsDead = MetricFamily<Counter>(
         "relay_notifications_dead_total", "Notifications moved to the dead letters, by reason.",
         labels: ["severity", "reason", "receiver"], existing: severities.map { $0 + ["crash"] })
+    let mentionsRefused = MetricFamily<Counter>(
+        "relay_mentions_refused_total", "Messages that Rocket.Chat refused for their mentions, posted without them.",
+        labels: ["severity", "receiver"], existing: severities)
+    let channelsRefused = MetricFamily<Counter>(
+        "relay_channels_refused_total",
+        "Channels refused by the server or by `channel_allow`; the hook's own room got the message.",
+        labels: ["severity", "reason", "receiver"],
+        existing: severities.flatMap { [$0 + ["notAllowed"], $0 + ["server"]] })
     let deliveryDuration = MetricFamily<Histogram>(
         "relay_delivery_duration_seconds", "Duration of one post to Rocket.Chat.", labels: ["severity", "receiver"],
         existing: severities)
@@ -59,8 +78,22 @@ final class Metrics: Sendable {
     let connectionsClosed = MetricFamily<Counter>(
         "relay_connections_closed_total", "Connections closed by the listener without a response, by reason.",
         labels: ["reason"], existing: HTTPServer.Closing.allCases.map { [$0.rawValue] })
+    let chatCommands = MetricFamily<Counter>(
+        "relay_chatops_commands_total", "Commands from rooms, by command and result.", labels: ["command", "result"])
+    let chatCommandFailures = MetricFamily<Counter>(
+        "relay_chatops_failures_total", "Commands that Alertmanager did not carry out, by reason.", labels: ["reason"])
     let logLinesDropped = MetricFamily<Counter>(
         "relay_log_lines_dropped_total", "Log lines dropped because stderr was blocked.")
+
+    let watchdogReceived = MetricFamily<Counter>(
+        "relay_watchdog_received_total", "Alerts of watchdogs received, which are not posted.",
+        labels: ["watchdog", "status"])
+
+    let mailsSent = MetricFamily<Counter>(
+        "relay_mails_sent_total", "Mails accepted by the mail server.")
+    let mailsFailed = MetricFamily<Counter>(
+        "relay_mails_failed_total", "Mails that were not accepted, by reason.", labels: ["reason"],
+        existing: MailFailure.Reason.allCases.map { [$0.rawValue] })
 
     private let gauges = Locked<[Gauge]>([])
 

@@ -90,11 +90,6 @@ final class CrashGuard: Sendable {
     }
 }
 
-extension DeadLetter.Reason {
-    /// The process crashed repeatedly while handling it.
-    static let crash = DeadLetter.Reason(rawValue: "crash")
-}
-
 /// Counts, for each notification, the crashes of earlier processes that were handling it. A value without I/O.
 ///
 /// A crash during a digest makes all its members suspects. They are sent in ever smaller digests, finally alone, until

@@ -61,6 +61,9 @@ struct Manifest: Sendable {
     var unreadable: [EntryID: String] = [:]
     /// Firing notifications that are too old and already resolved.
     var expired: [EntryID] = []
+    /// What the history keeps of `entries`, and of `expired`.
+    var members = HistoryMembers()
+    var expiredMembers = HistoryMembers()
     /// No longer in the journal.
     var gone: [EntryID] = []
     /// Replayed notifications whose firing alerts are all shown as resolved.
@@ -68,9 +71,13 @@ struct Manifest: Sendable {
     /// Whether an alert is shown as firing, or may be firing because Alertmanager left it out.
     var isFiring = false
     var foldedAlerts = 0
+    /// The templates that could not be used.
+    var faults: Set<RenderFault> = []
     /// The first distinct alert names.
     var names: [String] = []
     var hasMoreNames = false
+    /// How many alerts name each channel that `channel_allow` does not have.
+    var refusedChannels: [String: Int] = [:]
     /// The subjects of resolved groups, for follow-ups.
     var resolved: [EntryID: String] = [:]
 
@@ -80,11 +87,17 @@ struct Manifest: Sendable {
         )
     }
 
+    mutating func addExpired(_ notification: Journaled<Notification>, _ payload: Payload) {
+        expired.append(EntryID(notification.id))
+        expiredMembers.add(notification, payload)
+    }
+
     private static let namesLimit = 5
     private static let resolvedLimit = 256
 
     mutating func add(_ notification: Journaled<Notification>, _ payload: Payload, _ target: any Target) {
         entries.append(DeliveryBatch.Entry(notification))
+        members.add(notification, payload)
         isFiring = isFiring || payload.mayFire
         for alert in payload.alerts where !hasMoreNames {
             let name = alert.displayName
@@ -93,6 +106,21 @@ struct Manifest: Sendable {
         }
         guard payload.status == .resolved, resolved.count < Self.resolvedLimit else { return }
         resolved[EntryID(notification.id)] = target.subject(of: payload.alerts)
+    }
+}
+
+extension HistoryMembers {
+    fileprivate mutating func add(_ notification: Journaled<Notification>, _ payload: Payload) {
+        let alerts = payload.alerts.prefix(HistoryEntry.maxAlerts).map { alert in
+            HistoryEntry.Alert(
+                name: alert.labels["alertname"] ?? "", fingerprint: alert.fingerprint,
+                isFiring: alert.status == .firing)
+        }
+        let counted = payload.countedAlerts.values.reduce(0) { $0 + $1.total }
+        add(
+            id: notification.id, group: notification.value.group, acceptedAt: notification.value.acceptedAt,
+            isFiring: payload.mayFire, alerts: alerts,
+            omitted: payload.alerts.count - alerts.count + counted + payload.truncatedAlerts)
     }
 }
 
@@ -129,7 +157,7 @@ struct ResolutionScan {
     private var last: [Key: JournalID] = [:]
 
     mutating func add(_ notification: Journaled<Notification>, _ payload: Payload) {
-        for alert in payload.alerts where alert.status == .resolved {
+        for alert in payload.alerts where alert.status == .resolved && !alert.fingerprint.isEmpty {
             last[Key(group: notification.value.group, fingerprint: alert.fingerprint)] = notification.id
         }
     }

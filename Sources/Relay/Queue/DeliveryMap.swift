@@ -10,7 +10,7 @@ struct OutboundPlan: Sendable {
     /// The configured receivers that the journal does not have. They have no queues.
     var unregistered: [String] {
         let known = Set(receivers.values)
-        return configuration.receivers.map(\.name).filter { !known.contains($0) }
+        return configuration.queuedReceivers.filter { !known.contains($0) }
     }
 }
 
@@ -32,6 +32,11 @@ struct QueueSettings: Sendable {
     var maxAge = Duration.seconds(24 * 3600)
     /// Whether to post a resolve also in the thread of its firing alert, if the server returns message IDs.
     var usesThreads = false
+    /// Who is mentioned by the first message on a newly firing alert.
+    var mentions: [String] = []
+    var mentionsWhenRerouted = false
+    /// Applies to the first route only: other integrations may not allow it.
+    var channels = ChannelRule()
 }
 
 /// Maps hooks and destinations to the numbers of the machine, with the settings of each queue. Numbers and rate budgets
@@ -56,6 +61,28 @@ struct DeliveryMap: Sendable {
         }
     }
 
+    /// The first route of each destination.
+    var firstRoutes: [Destination: QueueSettings.Route] {
+        var routes: [Destination: QueueSettings.Route] = [:]
+        for (index, destination) in destinations.enumerated() {
+            routes[destination] = topology.queues[index].routes.first.flatMap { settings[index].routes[$0] }
+        }
+        return routes
+    }
+
+    /// The channel of follow-ups at a hook, if the queues of all have the same and post to the hook first.
+    func channel(of followUps: [FollowUp], at hook: HookID) -> String? {
+        let channels = Set(
+            followUps.map { followUp -> String? in
+                let index = followUp.queue.index
+                guard topology.queues[index].routes.first == hook, settings[index].channels.label == nil else {
+                    return nil
+                }
+                return settings[index].channels.channel
+            })
+        return channels.count == 1 ? channels.first ?? nil : nil
+    }
+
     mutating func adopt(_ plan: OutboundPlan) {
         for destination in Destination.all(with: plan.receivers.keys).sorted() where numbers[destination] == nil {
             numbers[destination] = QueueID(destinations.count)
@@ -69,6 +96,10 @@ struct DeliveryMap: Sendable {
             var queue = QueueSettings(
                 receiver: plan.receivers[destination.receiver], maxAge: plan.configuration.maxAge,
                 usesThreads: plan.configuration.usesThreads)
+            let receiver = plan.configuration.receivers.first { $0.name == queue.receiver && !$0.drops }
+            queue.mentions = plan.configuration.mentions(for: destination.severity, receiver)
+            queue.mentionsWhenRerouted = plan.configuration.mentionsWhenRerouted
+            queue.channels = plan.configuration.channelRule(for: destination.severity, receiver)
             var routes: [HookID] = []
             for stop in itinerary.stops {
                 let hook = number(stop.hook)
@@ -118,7 +149,7 @@ private struct Itinerary {
     init(_ destination: Destination, _ plan: OutboundPlan) {
         let (configuration, severity) = (plan.configuration, destination.severity)
         let name = plan.receivers[destination.receiver]
-        let receiver = configuration.receivers.first { $0.name == name }
+        let receiver = configuration.receivers.first { $0.name == name && !$0.drops }
         failoverDelay = receiver?.fallbackAfter ?? configuration.fallbackAfter[severity] ?? .seconds(300)
         if let receiver, let hook = receiver.hook {
             stops.append(Stop(hook: hook, room: receiver.name, posting: receiver.posting))

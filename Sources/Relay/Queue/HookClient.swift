@@ -87,8 +87,9 @@ protocol OutboundJournal: Sendable {
     /// Commits all earlier settlements and these records. Blocks like `loadNow`.
     func commitNow(_ hooks: [HookRow]) -> Result<Void, JournalRefusal>
 
-    /// Records the final outcome of a notification with a later commit. Retries until it is written.
-    func settle(_ id: JournalID, as settlement: JournalSettlement)
+    /// Records the common final outcome of notifications with a later commit, and their history. Retries until it is
+    /// written.
+    func settle(_ ids: [JournalID], as settlement: JournalSettlement, history: HistoryRecord?)
 }
 
 extension Journal: OutboundJournal {

@@ -28,7 +28,8 @@ actor OutboundQueue {
     let handling: CrashGuard.Slot
     lazy var parser = WebhookParser()
     /// The messages of the last composition: one batch only.
-    private var messages: [[UInt8]] = []
+    private var messages: [OutboundMessage] = []
+    var memory = RoomNews()
     private var handled: CrashLedger.Handled?
     private var postmen: [HookID: HookClient] = [:]
 
@@ -81,16 +82,19 @@ actor OutboundQueue {
         guard let route = settings.routes[composition.hook] else { return nil }
         // `laterStates` must have what rooms were shown until now.
         if composition.marks.contains(.replayed) { _ = services.journal.commitNow([]) }
-        guard let (cargo, manifest) = read(composition, settings, route.target) else { return nil }
+        var sections = ChannelSections(composition, settings, destination)
+        guard let (cargo, manifest) = read(composition, settings, route.target, &sections) else { return nil }
         guard let cargo, let first = cargo.entries.first, let last = cargo.entries.last else { return manifest }
         handled = CrashLedger.Handled(first: first.id, last: last.id)
         return handling.during(handled) {
             var manifest = manifest
-            let rendered = render(cargo, manifest, composition, settings, route.target)
-            messages = rendered.bodies
-            for message in messages { FaultPoint.render.reach(message) }
+            manifest.refusedChannels = sections.refused
+            let rendered = render(cargo, sections.sections, manifest, composition, settings, route.target)
+            messages = rendered.messages
+            for message in messages { FaultPoint.render.reach(message.body) }
             (manifest.parts, manifest.copies) = (messages.count, rendered.copies)
             manifest.foldedAlerts = cargo.foldedAlerts
+            manifest.faults = rendered.faults
             return manifest
         }
     }
@@ -99,7 +103,8 @@ actor OutboundQueue {
         _ part: Int, to hook: HookID, _ route: QueueSettings.Route, _ record: HookRow?
     ) -> PostReport {
         guard messages.indices.contains(part), services.journal.permits(record) else { return .notSent }
-        let body = messages[part]
+        let message = messages[part]
+        let body = message.body
         let postman = HookClient.keeping(postmen[hook], for: route, abort: services.abort)
         postmen[hook] = postman
         let answer = postman.deliver(body)
@@ -107,7 +112,12 @@ actor OutboundQueue {
         if messages.count == 1 { messages = [] }
         return handling.during(handled) {
             FaultPoint.classify.reach(body)
-            return postman.report(answer)
+            var report = postman.report(answer)
+            memory.note(&report, of: message, at: hook)
+            if let refused = report.refused, messages.indices.contains(part) {
+                messages[part].omit(refused, route.target)
+            }
+            return report
         }
     }
 }
@@ -141,7 +151,8 @@ extension OutboundQueue {
 
     /// Returns nil if the journal has failed. The batch is nil if no notification is readable.
     func read(
-        _ composition: Composition, _ settings: QueueSettings, _ target: any Target
+        _ composition: Composition, _ settings: QueueSettings, _ target: any Target,
+        _ sections: inout ChannelSections
     ) -> (cargo: DeliveryBatch?, manifest: Manifest)? {
         var manifest = Manifest()
         var fold = DeliveryBatch.Fold(digest: Digest(severity: destination.severity))
@@ -153,11 +164,14 @@ extension OutboundQueue {
             if composition.form != .notice, isStale(notification, settings) {
                 resolved = resolved ?? scanResolutions()
                 if resolved?.outdates(notification, payload) == true {
-                    return manifest.expired.append(EntryID(notification.id))
+                    return manifest.addExpired(notification, payload)
                 }
             }
             if services.crashGuard.crashes(of: notification.id).all > 0 { renderAlone(notification, payload, target) }
             manifest.add(notification, payload, target)
+            handling.during(.init(notification.id)) {
+                sections.add(notification.value, payload, at: composition.hook, since: memory.shown)
+            }
             if composition.ids.count > 1 {
                 handling.during(.init(notification.id)) { fold.digest.add(payload) }
                 fold.entries.append(DeliveryBatch.Entry(notification))

@@ -38,6 +38,12 @@ enum ServiceCredentials {
         return variables
     }
 
+    /// Advice for a command that runs without the unit's credentials, on a machine with the unit's folders.
+    static func advice(environment: [String: String], fileExists: (_ path: String) -> Bool) -> String {
+        guard environment["CREDENTIALS_DIRECTORY"] == nil, fileExists("/etc/relay/hooks") else { return "" }
+        return "; to use the unit's hooks in /etc/relay/hooks, run the command as CONFIGURATION.md says (With systemd)"
+    }
+
     /// Adds them to the environment, from which the configuration is read. Must be called before threads exist: access
     /// to the environment is not synchronized.
     static func take() {

@@ -10,6 +10,20 @@ enum DeliveryAdvice {
 
     private static let advice: [(words: String, sentence: String)] = [
         (
+            "the proxy cannot be reached",
+            "The proxy was not reached: check RELAY_PROXY or https_proxy, and list hosts to reach without it in "
+                + "RELAY_NO_PROXY."
+        ),
+        (
+            "the proxy refuses the connection",
+            "The proxy was reached and refuses: check the user and password in RELAY_PROXY, and whether the proxy may "
+                + "connect to this server."
+        ),
+        ("resolve proxy", "The proxy's name is unknown: check RELAY_PROXY or https_proxy."),
+        ("does not use TLS", "The port takes plain HTTP: write http:// in the hook, or the port of https."),
+        ("does not use plain HTTP", "The port takes TLS: write https:// in the hook."),
+        ("plain HTTP request", "The port takes TLS: write https:// in the hook."),
+        (
             "Invalid integration id or token",
             "The URL's id or token is wrong: copy it again from the integration's page."
         ),
@@ -17,7 +31,11 @@ enum DeliveryAdvice {
             "overriding destination channel",
             "The integration may not post to another channel: allow it, or leave it out."
         ),
-        ("invalid-channel", "The integration names a channel that does not exist."),
+        ("invalid-channel", "The integration or the setting `channel` names a channel that does not exist."),
+        (
+            "error-action-not-allowed",
+            "The integration's user may not mention: give its role mention-all and mention-here, or take the mention out."
+        ),
         ("error-not-allowed", "The integration's user may not post in the room: make it a member."),
         ("message-impersonate", "The integration's user needs the permission message-impersonate (Rocket.Chat 8.6)."),
         (

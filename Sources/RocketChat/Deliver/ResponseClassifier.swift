@@ -190,6 +190,17 @@ package enum ServerRejection: Equatable {
         self = known.meaning
     }
 
+    /// Whether an error can be about the room that a message names (docs/rocketchat.md section 1.5).
+    package static func concernsChannel(_ error: String?) -> Bool {
+        guard let error else { return false }
+        return channelErrors.contains { code(of: error).hasPrefix($0) }
+    }
+
+    private static let channelErrors = [
+        "overriding destination channel is disabled", "invalid-channel", "error-invalid-room", "error-not-allowed",
+        "room_is_", "You can't send messages because the room is readonly", "You_have_been_muted",
+    ]
+
     /// Errors of MongoDB's driver and server while a node restarts or an election is in progress.
     private static func isDatabaseError(_ error: String) -> Bool {
         if error.hasPrefix("connection "), error.hasSuffix(" closed") || error.hasSuffix(" timed out") { return true }

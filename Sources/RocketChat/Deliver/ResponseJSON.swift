@@ -3,7 +3,7 @@
 /// The classification of posts depends on it, so it accepts complete documents only. The parser of webhook bodies is
 /// specific to Alertmanager's fields. `JSONDecoder` rejects a whole response for one lone surrogate in a field that is read
 /// (docs/decisions/0031).
-enum ResponseJSON: Equatable {
+package enum ResponseJSON: Equatable {
     case object([String: ResponseJSON])
     case array([ResponseJSON])
     case string(String)
@@ -15,18 +15,18 @@ enum ResponseJSON: Equatable {
     ///
     /// - Parameter names: the fields to keep, at most 1000 values in all. Others are validated only: a returned message
     ///   with its parsed text is a hundred times as large as these fields.
-    init?(_ bytes: [UInt8], keeping names: Set<String>? = nil) {
+    package init?(_ bytes: [UInt8], keeping names: Set<String>? = nil) {
         let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
         var reader = Reader(rest: bytes.starts(with: mark) ? bytes.dropFirst(mark.count) : bytes[...], names: names)
         guard let value = try? reader.document() else { return nil }
         self = value
     }
 
-    subscript(key: String) -> ResponseJSON? {
+    package subscript(key: String) -> ResponseJSON? {
         if case .object(let fields) = self { fields[key] } else { nil }
     }
 
-    var text: String? {
+    package var text: String? {
         if case .string(let text) = self { text } else { nil }
     }
 }

@@ -33,7 +33,8 @@ struct AlertCard {
             alert: alert, externalURL: detail.externalURL, limit: limits.url, hasSource: titleLink != nil)
         return Message.Attachment(
             color: severity.color(of: alert.status), title: title(of: alert, limit: limits.title), titleLink: titleLink,
-            text: text(of: alert, links, limits: limits, isShortened: isShortened), fields: fields,
+            text: text(of: alert, links, limits: limits, isShortened: isShortened),
+            imageURL: alert.grafana.flatMap { SafeURL($0.imageURL, limit: limits.url) }?.string, fields: fields,
             buttons: links.buttons)
     }
 
@@ -84,17 +85,24 @@ struct AlertCard {
         let place = omitsPlace ? alert.target : nil
         let shown = labels.own(of: alert).filter { $0.value != place || $0.name == "alertname" }
         let annotations = alert.otherAnnotations
-        isShortened = shown.count + annotations.count > limits.fields
-        let pairs = shown.map { (pair: $0, isAnnotation: false) } + annotations.map { (pair: $0, isAnnotation: true) }
-        return pairs.prefix(limits.fields).compactMap { pair, isAnnotation in
-            let value =
-                isAnnotation
-                ? annotation(pair.value, limit: limits.value)
-                : Escape.value(pair.value, in: .attachment, limit: limits.value)
-            let title = Escape.fieldTitle(pair.name, limit: 80)
-            isShortened = isShortened || title.isShortened || value.isShortened
-            return Self.field(title.string, value.string)
+        var values: [Message.Field] = []
+        if let text = alert.grafana?.values {
+            let escaped = Escape.value(text, in: .attachment, limit: limits.value)
+            isShortened = escaped.isShortened
+            values += [Self.field("Values", escaped.string)].compactMap { $0 }
         }
+        isShortened = isShortened || shown.count + annotations.count > limits.fields
+        let pairs = shown.map { (pair: $0, isAnnotation: false) } + annotations.map { (pair: $0, isAnnotation: true) }
+        return values
+            + pairs.prefix(limits.fields).compactMap { pair, isAnnotation in
+                let value =
+                    isAnnotation
+                    ? annotation(pair.value, limit: limits.value)
+                    : Escape.value(pair.value, in: .attachment, limit: limits.value)
+                let title = Escape.fieldTitle(pair.name, limit: 80)
+                isShortened = isShortened || title.isShortened || value.isShortened
+                return Self.field(title.string, value.string)
+            }
     }
 
     /// Nil if Rocket.Chat 8.0 would refuse the message because of the field.
@@ -114,6 +122,7 @@ struct AlertCard {
         guard text.utf16.count <= limit else { return "" }
         var pieces: [String] = []
         if let summary = alert.summary { pieces.append(Escape.text(summary, limit: limit / 4).string) }
+        if let values = alert.grafana?.values { pieces.append(Escape.value(values, in: .text, limit: 120).string) }
         pieces += labels.own(of: alert).map {
             Escape.text($0.name, limit: 60).string + " = " + Escape.value($0.value, in: .text, limit: 120).string
         }

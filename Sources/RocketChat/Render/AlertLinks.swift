@@ -24,21 +24,34 @@ struct AlertLinks {
             let annotations = alert.annotations.pairs.filter {
                 Self.label(ofAnnotation: $0.name, value: $0.value) == label
             }
-            for (index, value) in annotations.map(\.value).distinct.enumerated() {
+            let own = alert.grafana.flatMap { Self.link(label, of: $0) }.map { [$0] } ?? []
+            for (index, value) in (annotations.map(\.value) + own).distinct.enumerated() {
                 add(index == 0 ? label : "\(label) \(index + 1)", value)
             }
         }
         if !hasSource { add("Source", alert.generatorURL) }
         guard alert.status == .firing else { return }
+        // Grafana has no pages of Alertmanager.
+        if let grafana = alert.grafana {
+            add("Silence", grafana.silenceURL)
+            return
+        }
         for page in [AlertmanagerPage.alerts, .newSilence] {
             guard let url = page.url(base: externalURL, labels: alert.labels, limit: limit) else { continue }
             links.append(Link(label: page.label, url: url))
         }
     }
 
-    /// The list of all alerts in Alertmanager; nil if its address is not a safe URL.
-    static func alertsPage(of externalURL: String) -> String? {
-        SafeURL(externalURL, limit: 2_000).map { AlertmanagerPage.root($0.string) + "/#/alerts" }
+    /// Nil if Grafana sent no safe URL for this label.
+    private static func link(_ label: String, of grafana: GrafanaFields) -> String? {
+        let url = label == "Dashboard" ? grafana.dashboardURL : label == "Panel" ? grafana.panelURL : ""
+        return SafeURL(url, limit: .max) == nil ? nil : url
+    }
+
+    /// The list of all alerts in Alertmanager or Grafana; nil if its address is not a safe URL.
+    static func alertsPage(of externalURL: String, isGrafana: Bool = false) -> String? {
+        let page = isGrafana ? "/alerting/list" : "/#/alerts"
+        return SafeURL(externalURL, limit: 2_000).map { AlertmanagerPage.root($0.string) + page }
     }
 
     /// The links that clients support as buttons only.

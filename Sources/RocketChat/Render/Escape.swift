@@ -67,6 +67,11 @@ enum Escape {
         prose(raw, in: .attachment, limit: .max, continuesLine: true).string
     }
 
+    /// A value in a template's text (`TemplateText`), on one line if the part is `text`.
+    static func templated(_ raw: String, in part: MarkupPart, limit: Int, startsLine: Bool) -> Escaped {
+        prose(raw, in: part, limit: limit, continuesLine: !startsLine)
+    }
+
     private static func prose(
         _ raw: String, in part: MarkupPart, limit: Int, continuesLine: Bool = false, marksAllWords: Bool = false
     ) -> Escaped {
@@ -126,12 +131,14 @@ private struct ProseWriter {
         let lines = clean.scalars.split(separator: "\n", omittingEmptySubsequences: false)
         for (number, line) in lines.enumerated() where !output.isFull {
             if number > 0 { output.append(["\n"]) }
-            write(line: line, endsText: number == lines.count - 1 && !clean.isCut)
+            write(
+                line: line, continues: number == 0 && continuesLine, endsText: number == lines.count - 1 && !clean.isCut
+            )
         }
         return output.ended(isCut: clean.isCut)
     }
 
-    private mutating func write(line: ArraySlice<Unicode.Scalar>, endsText: Bool) {
+    private mutating func write(line: ArraySlice<Unicode.Scalar>, continues: Bool, endsText: Bool) {
         // Four spaces would be a block of code, and fewer disappear.
         let indent = line.prefix { $0 == " " }.count
         output.append(Array(repeating: Self.noBreakSpace, count: min(indent, Self.longestIndent)))
@@ -140,7 +147,7 @@ private struct ProseWriter {
         for (number, slice) in words.enumerated() where !output.isFull {
             if let space { output.append([space]) }
             let word = Word(
-                slice, in: part, startsLine: number == 0 && !continuesLine, endsLine: number == words.count - 1)
+                slice, in: part, startsLine: number == 0 && !continues, endsLine: number == words.count - 1)
             space = word.isListNumber ? Self.noBreakSpace : " "
             // The last word needs no space for an ellipsis.
             let reserve = endsText && number == words.count - 1 ? 0 : 1

@@ -61,6 +61,12 @@ struct Headline {
         return lines
     }
 
+    /// What a room must learn whatever form the first line has.
+    var notices: [String] {
+        let banner = banner.words(zone: settings.zone).trimmed
+        return [banner.isEmpty ? nil : banner, truncation, folding].compactMap { $0 }
+    }
+
     private var start: String {
         let icon = digest.severity.icon(isFiring: total.firing > 0, isTruncated: digest.truncatedAlerts > 0)
         return "\(icon) \(digest.severity.word)\(banner.words(zone: settings.zone)) "

@@ -9,6 +9,8 @@ package struct Message: Sendable, Equatable {
     package var emoji: String?
     /// The sender's name; nil uses that of the integration.
     package var alias: String?
+    /// `#room` or `@user`; nil for the hook's own room. The integration must allow another one.
+    package var channel: String?
     /// The ID of the message whose thread shows this message; the room does not (docs/rocketchat.md section 4).
     package var threadID: String?
     /// Requests the message's ID; servers before 7.9 ignore it.
@@ -18,22 +20,27 @@ package struct Message: Sendable, Equatable {
     package struct Attachment: Sendable, Equatable {
         /// `#RRGGBB`.
         package var color: String
+        /// Empty for none.
         package var title: String
         /// A URL with lower-case `http://` or `https://`; the server refuses a message with any other.
         var titleLink: String?
         /// Never empty, because mobile clients parse the title instead of an empty text.
         package var text: String
+        /// A picture below the text; a URL as for the title.
+        var imageURL: String?
         package var fields: [Field] = []
-        /// Buttons for links that no client's markup supports.
+        /// Buttons for links that no client's markup supports, and for commands.
         package var buttons: [Button] = []
         /// Folded to its title. Phones show other attachments above the text.
         package var isCollapsed = false
     }
 
-    /// A link as a button below an attachment.
+    /// A button below an attachment. It opens a URL, or posts a command as the person who presses it.
     package struct Button: Sendable, Equatable {
         package var text: String
-        package var url: String
+        /// Empty if there is a command.
+        package var url = ""
+        package var command: String?
     }
 
     /// A label and its value, shown in an attachment's table.
@@ -61,6 +68,10 @@ extension Message {
             if let alias {
                 writer.key("alias")
                 writer.string(alias)
+            }
+            if let channel {
+                writer.key("channel")
+                writer.string(channel)
             }
             if let threadID {
                 writer.key("tmid")
@@ -94,14 +105,20 @@ extension Message.Attachment {
         writer.object { writer in
             writer.key("color")
             writer.string(color)
-            writer.key("title")
-            writer.string(title)
+            if !title.isEmpty {
+                writer.key("title")
+                writer.string(title)
+            }
             if let titleLink {
                 writer.key("title_link")
                 writer.string(titleLink)
             }
             writer.key("text")
             writer.string(text)
+            if let imageURL {
+                writer.key("image_url")
+                writer.string(imageURL)
+            }
             if !fields.isEmpty {
                 writer.key("fields")
                 writer.array(fields) { $1.write(to: &$0) }
@@ -123,8 +140,15 @@ extension Message.Button {
             writer.string("button")
             writer.key("text")
             writer.string(text)
-            writer.key("url")
-            writer.string(url)
+            if let command {
+                writer.key("msg")
+                writer.string(command)
+                writer.key("msg_in_chat_window")
+                writer.bool(true)
+            } else {
+                writer.key("url")
+                writer.string(url)
+            }
         }
     }
 }

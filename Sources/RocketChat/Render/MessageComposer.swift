@@ -10,11 +10,14 @@ package struct MessageComposer {
     private static let fullLimit = 5
     /// If there are more: the number of alerts shown in full, one of each name.
     private static let leadLimit = 8
+    /// The most alerts that a template can name.
+    private static let templateLimit = 64
     /// The most UTF-16 units of a list, whatever the server accepts: nobody reads more.
     private static let listLimit = 10_000
 
     private let digest: Digest
     private let settings: RenderSettings
+    private let banner: MessageBanner
     private let now: Timestamp
     private let headline: Headline
     private let labels: LabelTable
@@ -27,6 +30,7 @@ package struct MessageComposer {
     ) {
         self.digest = digest
         self.settings = settings
+        self.banner = banner
         self.now = now
         labels = LabelTable(digest: digest, settings: settings)
         ranked = digest.ranked(digest.entries.keys)
@@ -36,12 +40,16 @@ package struct MessageComposer {
     }
 
     /// The message with attachments. It is within the limits of the settings.
-    package func message() -> Message {
+    package func message() -> Message { composed().message }
+
+    /// The message with attachments, and the templates that could not be used for it.
+    package func composed() -> (message: Message, failures: Set<TemplateFailure>) {
         let leading = leading
+        var templates = templatedParts()
         var full = leading.count
         while true {
-            let message = message(leading.prefix(full))
-            if full == 0 || message.json().count <= settings.maxBodyBytes { return message }
+            let message = message(leading.prefix(full), &templates)
+            if full == 0 || message.json().count <= settings.maxBodyBytes { return (message, templates.failures) }
             full /= 2
         }
     }
@@ -99,18 +107,22 @@ package struct MessageComposer {
 
     // MARK: Parts
 
-    private func message(_ leading: ArraySlice<(key: Digest.Key, detail: Digest.Detail)>) -> Message {
+    private func message(
+        _ leading: ArraySlice<(key: Digest.Key, detail: Digest.Detail)>, _ templates: inout TemplatedParts
+    ) -> Message {
         let limits = CardLimits(text: settings.textBudget)
+        let size = settings.maxBodyBytes / (Self.leadLimit + 1)
         var attachments: [Message.Attachment] = []
-        for (_, detail) in leading {
+        for (key, detail) in leading {
             var attachment = card(isOnly: ranked.count == 1 && digest.overflow.isEmpty)
-                .render(detail, limits: limits, size: settings.maxBodyBytes / (Self.leadLimit + 1))
+                .render(detail, limits: limits, size: size)
+            attachment = templates.card(attachment, of: key, size: size)
             // Phones show open attachments above the text.
             attachment.isCollapsed = attachments.count >= Self.fullLimit
             attachments.append(attachment)
         }
         var shown = Set(leading.map(\.key))
-        let link = AlertLinks.alertsPage(of: digest.externalURL)
+        let link = AlertLinks.alertsPage(of: digest.externalURL, isGrafana: digest.isGrafana)
         let limit = min(settings.textBudget, Self.listLimit)
         for list in lists(without: shown) {
             guard let rendered = list.rendered(in: .attachment, limit: limit) else { continue }
@@ -124,15 +136,46 @@ package struct MessageComposer {
             attachments.append(
                 Message.Attachment(color: "#757575", title: rest.title, titleLink: link, text: rest.text))
         }
-        let text = headline.lines(limit: settings.textBudget).joined(separator: "\n")
+        if let duration = settings.silenceButton {
+            let buttons = SilenceButtons(digest: digest, duration: duration)
+            attachments += [buttons.attachment(for: leading.map(\.detail))].compactMap { $0 }
+        }
+        let text =
+            templates.text(notices: headline.notices)
+            ?? headline.lines(limit: settings.textBudget).joined(separator: "\n")
         return Message(text: text, attachments: attachments, emoji: settings.emoji, alias: settings.alias)
     }
 
     private func card(isOnly: Bool) -> AlertCard {
         AlertCard(
             severity: digest.severity, labels: labels, settings: settings, now: now, isOnly: isOnly,
-            omitsSummary: isOnly && headline.showsSummary(limit: settings.textBudget),
-            omitsPlace: isOnly && headline.showsPlace(limit: settings.textBudget))
+            omitsSummary: showsHeadline && isOnly && headline.showsSummary(limit: settings.textBudget),
+            omitsPlace: showsHeadline && isOnly && headline.showsPlace(limit: settings.textBudget))
+    }
+
+    /// Whether the text is the built-in one.
+    private var showsHeadline: Bool { settings.templates[digest.severity].text == nil }
+
+    private func templatedParts() -> TemplatedParts {
+        let templates = settings.templates[digest.severity]
+        let shown: [(Digest.Key, TemplateAlert)] =
+            templates.isEmpty
+            ? []
+            : ranked.compactMap { ranked in
+                guard ranked.entry.state != .flapped, let detail = digest.details[ranked.key] else { return nil }
+                let alert = TemplateAlert(
+                    detail: detail, severity: digest.severity, labels: labels, settings: settings, now: now)
+                return (ranked.key, alert)
+            }
+        return TemplatedParts(
+            templates,
+            TemplateMessage(
+                digest: digest,
+                totals: templates.isEmpty ? Digest.Count() : digest.counts().values.reduce(Digest.Count(), +),
+                alerts: shown.prefix(Self.templateLimit).map(\.1),
+                headline: templates.isEmpty ? "" : headline.lines(limit: settings.textBudget).first ?? "",
+                banner: banner, settings: settings, now: now),
+            alerts: Dictionary(uniqueKeysWithValues: shown), settings: settings)
     }
 }
 

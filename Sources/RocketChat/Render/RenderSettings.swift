@@ -18,11 +18,15 @@ package struct RenderSettings: Sendable, Equatable {
     package var annotations: AnnotationMarkup
     /// The zone of times in messages.
     package var zone: DisplayZone
+    package var templates: TemplateBook
+    /// The length of the silence that a button sets, as `!silence` reads it; nil for no buttons.
+    package var silenceButton: String?
 
     package init(
         textLimit: Int = 5_000, maxBodyBytes: Int = 900_000, shownLabels: [String] = [],
         hiddenLabels: [String] = defaultHiddenLabels, emoji: String? = nil, alias: String? = nil,
-        annotations: AnnotationMarkup = .text, zone: DisplayZone = .utc
+        annotations: AnnotationMarkup = .text, zone: DisplayZone = .utc, templates: TemplateBook = TemplateBook(),
+        silenceButton: String? = nil
     ) {
         expect(textLimit >= 100 && maxBodyBytes >= 4_096, "the render limits are too small")
         // No text comes near it, and nine tenths of it do not overflow.
@@ -34,6 +38,8 @@ package struct RenderSettings: Sendable, Equatable {
         self.alias = alias
         self.annotations = annotations
         self.zone = zone
+        self.templates = templates
+        self.silenceButton = silenceButton
     }
 
     package static let defaultHiddenLabels = ["prometheus", "prometheus_replica", "endpoint", "uid"]

@@ -127,7 +127,7 @@ enum TrustedMarkdown {
     }
 
     /// Whether a reader could take a label for an address, to which its link may not lead.
-    private static func namesAddress(_ label: ArraySlice<Unicode.Scalar>) -> Bool {
+    static func namesAddress(_ label: ArraySlice<Unicode.Scalar>) -> Bool {
         label.contains("/") || label.contains("@")
             || label.indices.contains { index in
                 label[index] == "." && label[(index + 1)...].prefix(2).filter { !$0.isDigit && $0 != " " }.count == 2

@@ -55,7 +55,8 @@ struct Word {
         case "_": return !isInsideName(index)
         case "@":
             let isInAddress = scalar(index - 1)?.isLetterOrDigit == true && next?.isLetterOrDigit == true
-            return scalars.count > 1 && !isInAddress
+            // Behind an address, a second one would be a mention.
+            return scalars.count > 1 && !(isInAddress && scalars.count { $0 == "@" } == 1)
         case "|", "$": return next == scalars[index]
         case "<": return next == "t" && scalar(index + 2) == ":" || scalars.contains("|")
         case ":": return scalars.endsEmoji(at: index)
@@ -191,7 +192,7 @@ extension ArraySlice<Unicode.Scalar> {
             guard count >= emoticon.count, zip(self, emoticon).allSatisfy({ $0.lowercased == $1 }) else { return false }
             let rest = dropFirst(emoticon.count)
             guard let next = rest.first else { return true }
-            return next.isOne(of: ",.!?*_~`") || rest.contains { $0.isOne(of: ".@:/") }
+            return next.isOne(of: ",.!?*_~`") || rest.contains { $0.isOne(of: ".@:/") } || rest.hasEmoticon
         }
     }
 

@@ -1,6 +1,7 @@
 import Glibc
 
 @testable import Alerts
+@testable import ChatOps
 @testable import Journaling
 @testable import Libevent
 @testable import Posting
@@ -12,7 +13,8 @@ import Glibc
 /// Parsers of input from clients, servers and operators. A trap or a failed precondition is a finding.
 enum FuzzTargets {
     static let all: [String: @Sendable ([UInt8]) -> Void] = [
-        "answers": answers, "fields": fields, "matchers": matchers, "packed": packed, "requests": requests,
+        "answers": answers, "commands": commands, "fields": fields, "matchers": matchers, "packed": packed,
+        "requests": requests,
         "settings": settings, "timestamps": timestamps, "webhooks": webhooks,
     ]
 
@@ -139,6 +141,25 @@ enum FuzzTargets {
         _ = ResponseJSON(bytes)
     }
 
+    /// A command as a person types it, and the same bytes as the body of an outgoing webhook and as lists of Alertmanager.
+    @Sendable static func commands(_ bytes: [UInt8]) {
+        let longest = Duration.seconds(604_800)
+        do throws(ChatCommand.Invalid) {
+            let command = try CommandParser(longest: longest).parse(String(decoding: bytes, as: UTF8.self))
+            if case .silence(let silence) = command {
+                precondition((.seconds(60)...longest).contains(silence.duration), "a duration out of range")
+                if case .matchers(let matchers) = silence.selection { precondition(!matchers.isEmpty, "no matcher") }
+            }
+        } catch {
+            precondition(RoomAnswers.refusal(error.description).utf16.count <= 450, "a long answer")
+        }
+        _ = try? OutgoingWebhook(bytes).link()
+        try? AlertmanagerJSON.alerts(in: bytes) { _ in }
+        try? AlertmanagerJSON.silences(in: bytes) { silence in
+            precondition(!silence.id.contains("/"), "an id leaves its path")
+        }
+    }
+
     /// Authorization on the first line, X-Forwarded-For on the others.
     @Sendable static func fields(_ bytes: [UInt8]) {
         let lines = lines(bytes)
@@ -150,7 +171,9 @@ enum FuzzTargets {
             _ = client.source
             precondition(client.address != nil, "a peer's address is lost")
         }
+        _ = FormFields(bytes)["q"]
         for line in lines {
+            _ = FormGuard.isForeign(site: nil, origin: line, host: lines[0])
             _ = IPAddress(line)
             _ = try? IPNetwork(line)
         }

@@ -1,4 +1,4 @@
-/// Encodes a test's `Authorization` field. The sources only decode Base64.
+/// Encodes a test's `Authorization` field, independently of the sources.
 func base64(_ bytes: [UInt8]) -> String {
     let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
     var text = ""

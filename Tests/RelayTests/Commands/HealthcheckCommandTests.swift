@@ -9,7 +9,7 @@ struct HealthcheckCommandTests {
     @Test(arguments: [
         ("0.0.0.0:8093", "http://127.0.0.1:8093/health"), (":9000", "http://127.0.0.1:9000/health"),
         ("[::]:9000", "http://[::1]:9000/health"), ("10.0.0.7:9000", "http://10.0.0.7:9000/health"),
-        ("127.0.0.1:0", "http://127.0.0.1:8093/health"),
+        ("127.0.0.1:0", "http://127.0.0.1:8093/health"), ("*:9000", "http://127.0.0.1:9000/health"),
     ])
     func addressIsTheLocalFormOfTheListenAddress(listen: String, address: String) throws {
         #expect(HealthcheckCommand.address(of: [try #require(SocketAddress(listen))]) == address)

@@ -25,7 +25,7 @@ struct RenderedMessageTests {
         let rendered = [RenderedMessage(room: "critical", message: message)]
         let page = RenderedMessage.print(rendered, as: .html)
         #expect(page.contains("<strong>2 firing</strong>") && page.contains("a_b <code>c</code>"))
-        #expect(page.contains(#"<a href="https://wiki.example.com/a""#) && page.contains("border-color:#D40E0D"))
+        #expect(page.contains(#"<a href="https://wiki.example.com/a""#) && page.contains("fill=\"#D40E0D\""))
         #expect(
             RenderedMessage.print(rendered, as: .text) == """
                 #critical

@@ -101,7 +101,10 @@ private let hook = "https://chat.example.com/hooks/id/token"
     }
 
     @Test func declaredFlagsAreOptions() throws {
-        let wrong = ["listen": "x", "storage.path": "/dev/null", "log.level": "loud", "log.format": "xml"]
+        let wrong = [
+            "listen": "x", "storage.path": "/dev/null", "log.level": "loud", "log.format": "xml",
+            "web.config.file": "/nowhere",
+        ]
         #expect(Set(Setting.all.compactMap(\.flag)) == Set(wrong.keys))
         for setting in Setting.all {
             guard let flag = setting.flag, let value = wrong[flag] else { continue }
@@ -142,6 +145,8 @@ private let hook = "https://chat.example.com/hooks/id/token"
     private func samples() throws -> [String: String] {
         let (certificate, key) = (folder.path + "/c.pem", folder.path + "/k.pem")
         try SelfSigned.make(certificate: certificate, key: key, names: "DNS:localhost")
+        let web = folder.path + "/web.yml"
+        try Data("http_server_config: {http2: false}".utf8).write(to: URL(filePath: web))
         var samples = [
             "RELAY_LISTEN": ":1", "RELAY_STORAGE_PATH": folder.path, "RELAY_AUTH_TOKEN": "a-long-enough-token-0123",
             "RELAY_BASIC_AUTH": "grace:$2y$04$" + String(repeating: "a", count: 53),
@@ -149,13 +154,26 @@ private let hook = "https://chat.example.com/hooks/id/token"
             "RELAY_HIDDEN_LABELS": "a", "RELAY_EMOJI": ":fire:", "RELAY_ALIAS": "Alerts", "RELAY_PROXY": "http://h:1",
             "RELAY_NO_PROXY": "h", "RELAY_CA_FILE": certificate, "RELAY_CLIENT_CERT_FILE": certificate,
             "RELAY_CLIENT_KEY_FILE": key, "RELAY_TLS_CERT_FILE": certificate, "RELAY_TLS_KEY_FILE": key,
-            "RELAY_TLS_CLIENT_CA_FILE": certificate, "RELAY_SEVERITY_DEFAULT": "info", "RELAY_FAILOVER": "false",
+            "RELAY_TLS_CLIENT_CA_FILE": certificate, "RELAY_WEB_CONFIG_FILE": web,
+            "RELAY_HMAC_SECRET": "a-long-enough-secret-0123", "RELAY_HMAC_HEADER": "X-Other",
+            "RELAY_HMAC_TIMESTAMP_HEADER": "X-Time", "RELAY_SEVERITY_DEFAULT": "info", "RELAY_FAILOVER": "false",
             "RELAY_THREADS": "true", "RELAY_ENABLE_RELOAD": "true", "LOG_LEVEL": "debug", "LOG_FORMAT": "json",
-            "RELAY_TIMEZONE": "Europe/Berlin", "RELAY_ANNOTATIONS": "markdown",
+            "RELAY_TIMEZONE": "Europe/Berlin", "RELAY_ANNOTATIONS": "markdown", "RELAY_STATUS_PAGE": "open",
+            "RELAY_MENTIONS_WHEN_REROUTED": "true", "RELAY_CHANNEL_LABEL": "team", "RELAY_CHANNEL_ALLOW": "#a-*",
+            "RELAY_CHATOPS_TOKEN": "a-long-enough-token-0123", "RELAY_CHATOPS_CHANNELS": "a",
+            "RELAY_CHATOPS_USERS": "a",
+            "RELAY_CHATOPS_SITE_URL": "https://h", "RELAY_ALERTMANAGER_URL": "http://h",
+            "RELAY_ALERTMANAGER_USERNAME": "u", "RELAY_ALERTMANAGER_PASSWORD": "p",
+            "RELAY_ALERTMANAGER_BEARER_TOKEN": "t", "RELAY_ALERTMANAGER_CA_FILE": certificate,
+            "RELAY_ALERTMANAGER_CLIENT_CERT_FILE": certificate, "RELAY_ALERTMANAGER_CLIENT_KEY_FILE": key,
+            "RELAY_MAIL_URL": "smtps://h", "RELAY_MAIL_FROM": "a@h", "RELAY_MAIL_TO": "b@h", "RELAY_MAIL_USER": "u",
+            "RELAY_MAIL_PASSWORD": "p", "RELAY_MAIL_STARTTLS": "off", "RELAY_MAIL_CA_FILE": certificate,
         ]
         for name in ["CRITICAL", "WARNING", "INFO", "FALLBACK"] {
             samples["ROCKETCHAT_WEBHOOK_\(name)"] = hook + "2"
             samples["RELAY_SEVERITY_ALIASES_\(name)"] = "boom"
+            samples["RELAY_MENTIONS_\(name)"] = "@here"
+            samples["RELAY_CHANNEL_\(name)"] = "#room"
         }
         for setting in Setting.all {
             guard let ends = setting.ends else { continue }
@@ -167,13 +185,21 @@ private let hook = "https://chat.example.com/hooks/id/token"
 
     @Test func reloadListsChangedSettingThatNeedsRestart() throws {
         let (values, start) = (try samples(), try read([:]))
-        let pairs = ["RELAY_TLS_", "RELAY_CLIENT_"]
+        let pairs = ["RELAY_TLS_", "RELAY_CLIENT_", "RELAY_WEB_", "RELAY_MAIL_", "RELAY_ALERTMANAGER_CLIENT_"]
+        // Settings that are valid with others only.
+        let needed = [
+            "RELAY_CHATOPS_TOKEN": "RELAY_ALERTMANAGER_URL",
+            "RELAY_ALERTMANAGER_USERNAME": "RELAY_ALERTMANAGER_PASSWORD",
+            "RELAY_ALERTMANAGER_PASSWORD": "RELAY_ALERTMANAGER_USERNAME",
+            "RELAY_CHANNEL_LABEL": "RELAY_CHANNEL_ALLOW",
+        ]
         for setting in Setting.all {
             let variable = setting.variable
             let prefix = pairs.first { variable.hasPrefix($0) }
             var environment = prefix.map { prefix in values.filter { $0.key.hasPrefix(prefix) } } ?? [:]
             let value: String = try #require(values[variable], "no sample of \(variable)")
             environment[variable] = value
+            if let other = needed[variable] { environment[other] = values[other] }
             let changed = try read(environment)
             #expect(prefix != nil || !setting.isSame(changed, start), "\(variable) has no effect")
             #expect(
@@ -231,6 +257,20 @@ private let hook = "https://chat.example.com/hooks/id/token"
         let (configuration, problems) = try read(yaml)
         #expect(problems == [])
         #expect(configuration.receivers.first?.matchers.map(\.description) == [#"team="db""#, #"env!="dev""#])
+    }
+
+    @Test func eachMistakeInListOfMatchersIsReported() throws {
+        let yaml = """
+            receivers:
+              - name: database
+                webhook: https://chat.example.com/hooks/c/d
+                matchers: ['team', 'env!="dev"', 'x=~"("', '="b"']
+            """
+        let (configuration, problems) = try read(yaml)
+        #expect(configuration.receivers.isEmpty && problems.count == 3, "\(problems)")
+        for (item, problem) in zip([#""team": "#, #""x=~\"(\"": "#, #""=\"b\"": "#], problems) {
+            #expect(problem.hasPrefix("5:15: receivers[0].matchers: \(item)"), "\(problem)")
+        }
     }
 
     @Test func listItemsKeepCommas() throws {

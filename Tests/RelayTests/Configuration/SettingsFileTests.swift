@@ -35,7 +35,7 @@ import Testing
             .replacing("critical_file: /etc/relay/critical", with: "critical: https://chat.example.com/hooks/a/b")
         let configuration = try read(text).get()
         #expect(configuration.hooks.count == 4)
-        #expect(configuration.receivers.map(\.name) == ["database"])
+        #expect(configuration.receivers.map(\.name) == ["database", "quiet"] && configuration.receivers[1].drops)
         #expect(configuration.receivers.first?.posting.emoji == ":elephant:")
         #expect(configuration.fallbackAfter[.critical] == .seconds(60))
         #expect(configuration.severityAliases == SeverityMap.defaultAliases)

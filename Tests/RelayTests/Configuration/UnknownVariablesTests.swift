@@ -48,6 +48,8 @@ import Testing
         #expect(problems(["RELAY_ENV_X": "x", "ROCKETCHAT_NAME": "/x"]).count == 2)
         // A receiver's settings exist only in the file. No variable has such a name.
         #expect(problems(["RELAY_RECEIVERS_0_WEBHOOK": "https://chat.example.com/hooks/a/b"]).count == 1)
+        let ofFile = problems(["RELAY_TEMPLATES": "x", "RELAY_WATCHDOG": "x"])
+        #expect(ofFile.count == 2 && ofFile.allSatisfy { "\($0)".contains("of the file only") }, "\(ofFile)")
     }
 
     @Test func longNameIsReportedInOneShortLine() {

@@ -11,7 +11,7 @@ import Testing
     private let folder = TemporaryFolder()
 
     private func listener() throws -> ControlListener {
-        try ControlListener(folder: folder.path) { _, _ in DeadLetterReply(output: "done") }
+        try ControlListener(folder: folder.path, services: [])
     }
 
     private func mode(_ path: String) -> mode_t? {

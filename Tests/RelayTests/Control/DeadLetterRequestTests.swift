@@ -26,15 +26,6 @@ struct DeadLetterRequestTests {
         #expect(DeadLetterRequest(verb: verb, body: body) == nil)
     }
 
-    @Test(arguments: [
-        DeadLetterReply(output: "a\nb\n"), DeadLetterReply(output: "", problems: ["one", "two"]),
-        DeadLetterReply(output: "{\"body\":\"\\u001d\"}\n", problems: ["one"]),
-        DeadLetterReply(output: "a\n", problems: ["next 16"], next: ids[0]),
-    ])
-    func repliesRoundTrip(reply: DeadLetterReply) {
-        #expect(DeadLetterReply(wire: reply.wire) == reply)
-    }
-
     @Test func onlyTheOwnerAndRootMayCommand() {
         #expect(ControlListener.mayCommand(1000, of: 1000))
         #expect(ControlListener.mayCommand(0, of: 1000))

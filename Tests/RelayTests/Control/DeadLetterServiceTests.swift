@@ -49,7 +49,7 @@ struct DeadLetterServiceTests {
     @Test func anIDNamedTwiceIsReplayedOnceWithoutAProblem() throws {
         let (desk, dispatched) = try desk(dead: 1)
         let reply = desk.execute(.replay(.some([id(1), id(1)])), asJSON: false)
-        #expect(reply == DeadLetterReply(output: "replayed 1 dead letter\n"))
+        #expect(reply == ControlReply(output: "replayed 1 dead letter\n"))
         #expect(dispatched.withLock { $0.count } == 1)
     }
 
@@ -68,7 +68,7 @@ struct DeadLetterServiceTests {
     @Test func anIDNamedTwiceIsDroppedOnceWithoutAProblem() throws {
         let (desk, _) = try desk(dead: 1)
         #expect(
-            desk.execute(.drop([id(1), id(1)]), asJSON: false) == DeadLetterReply(output: "dropped 1 dead letter\n"))
+            desk.execute(.drop([id(1), id(1)]), asJSON: false) == ControlReply(output: "dropped 1 dead letter\n"))
     }
 
     @Test func validIDsAreProcessedDespiteUnknownOnes() throws {
@@ -78,7 +78,7 @@ struct DeadLetterServiceTests {
         #expect(replay.problems == ["there is no dead letter 144"])
         #expect(dispatched.withLock { $0.map(\.value.severity) } == [.critical])
         let drop = desk.execute(.drop([id(9), id(2)]), asJSON: false)
-        #expect(drop == DeadLetterReply(output: "dropped 1 dead letter\n", problems: ["there is no dead letter 144"]))
+        #expect(drop == ControlReply(output: "dropped 1 dead letter\n", problems: ["there is no dead letter 144"]))
         #expect(desk.execute(.list(after: nil), asJSON: false).output == "no dead letters\n")
     }
 
@@ -99,7 +99,7 @@ struct DeadLetterServiceTests {
             let page = reply.output.split(separator: "\n")
             ids += page.compactMap { $0.split(separator: " ").first }.filter { $0 != "ID" }
             sizes.append(page.count)
-            next = reply.next
+            next = reply.next.flatMap { JournalID($0) }
         } while next != nil
         #expect(sizes == [101, 100, 50])
         #expect(ids == (1...250).map { Substring("\(id(Int64($0)))") })

@@ -34,6 +34,25 @@ import Testing
             ])
     }
 
+    /// A template that fails for every message is logged once.
+    @Test func failedTemplateIsCountedPerMessageAndLoggedOnce() throws {
+        var bench = try AuditBench()
+        for _ in 0..<3 {
+            bench.audit.note(
+                try .of(id) { $0.faults = [RenderFault(part: "text", reason: "tooLong")] }, of: bench.warnings)
+            bench.note(.delivered(bench.warnings, bench.own, [], .full))
+        }
+        #expect(
+            bench.counted().contains(
+                #"relay_template_failures_total{severity="warning",part="text",reason="tooLong"} 3"#))
+        #expect(
+            bench.log.lines.filter { $0.contains("template failed") } == [
+                "warning template failed, built-in form used part=text reason=tooLong severity=warning",
+                "debug template failed, built-in form used part=text reason=tooLong severity=warning",
+                "debug template failed, built-in form used part=text reason=tooLong severity=warning",
+            ])
+    }
+
     @Test func failedPostIsCountedByReason() throws {
         var bench = try AuditBench()
         bench.audit.note(try .of(id, second), of: bench.warnings)

@@ -109,7 +109,7 @@ import Testing
         #expect(
             bench.log.lines == [
                 "error rerouted: the hook does not work severity=warning to=fallback",
-                "notice hook works again, posting to it severity=warning to=warning",
+                "notice returned to its own room: the hook works again severity=warning to=warning",
                 "notice hook recovered hook=\(url)warningID/…",
                 "debug hook throttled hook=\(url)warningID/…",
                 "warning hook failing hook=\(url)fallbackID/…",

@@ -19,6 +19,7 @@ final class ListenerBench {
     let room: RoomServer
     let intake: Intake
     let listener: WebhookListener
+    let status: StatusListener
     let port: UInt16
     private let dispatcher: Dispatcher
     private let server: HTTPServer
@@ -47,9 +48,10 @@ final class ListenerBench {
             metrics: metrics, logger: log.logger)
         let bodyGuard = Self.bodyGuard(in: folder.path, poison: poison)
         intake = Intake(opened, bodyGuard: bodyGuard, dispatcher: dispatcher, metrics: metrics, logger: log.logger)
+        status = StatusListener(dispatcher, intake, zone: .utc, metrics: metrics, logger: log.logger)
         listener = WebhookListener(
             configuration: configuration, router: AlertRouter([], numbers: [:]), bodyGuard: bodyGuard, intake: intake,
-            metrics: metrics, logger: log.logger)
+            status: status, metrics: metrics, logger: log.logger)
         let listener = listener
         server = HTTPServer(limits: configuration.limits) { listener.handle($0) }
         listener.screener.attach(to: server)

@@ -3,6 +3,7 @@ import Glibc
 import Logging
 import Testing
 
+@testable import Alerts
 @testable import Relay
 @testable import Support
 
@@ -64,6 +65,18 @@ import Testing
         let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: String]
         #expect(object == ["msg": "tab\t\"\u{1}", "é": "\\"])
         #expect(line.filter { $0 == "\n" }.count == 1)
+    }
+
+    @Test(arguments: [
+        (Int32(0), "1970-01-01T00:00:01.000Z"), (420_000_000, "1970-01-01T00:00:01.420Z"),
+        (999_999_999, "1970-01-01T00:00:01.999Z"), (7_000_000, "1970-01-01T00:00:01.007Z"),
+    ])
+    func timesHaveTheSameWidth(nanoseconds: Int32, text: String) {
+        #expect(LineLogHandler.timestamp(Timestamp(seconds: 1, nanoseconds: nanoseconds)) == text)
+    }
+
+    @Test func prioritiesAreThoseOfSyslog() {
+        #expect(Logger.Level.allCases.map(JournalStream.prefix) == ["<7>", "<7>", "<6>", "<5>", "<4>", "<3>", "<2>"])
     }
 
     @Test func fullPipeDropsLinesWithoutBlocking() throws {

@@ -40,6 +40,7 @@ final class FakeJournal: OutboundJournal {
         var bodyReads: [Read] = []
         var commits: [[HookRow]] = []
         var settled: [Settled] = []
+        var records: [HistoryRecord] = []
         var nextSequence: Int64 = 1
     }
 
@@ -51,6 +52,8 @@ final class FakeJournal: OutboundJournal {
     var bodyReads: [Read] { calls.withLock { $0.bodyReads } }
     var commits: [[HookRow]] { calls.withLock { $0.commits } }
     var settled: [Settled] { calls.withLock { $0.settled } }
+    /// The history records of the settlements.
+    var records: [HistoryRecord] { calls.withLock { $0.records } }
     var delivered: [JournalID] { settled.filter { $0.settlement == .delivered }.map(\.id) }
 
     // MARK: OutboundJournal
@@ -84,6 +87,11 @@ final class FakeJournal: OutboundJournal {
         let script = script.withLock { $0 }
         script.duringCommit()
         return script.commitResult
+    }
+
+    func settle(_ ids: [JournalID], as settlement: JournalSettlement, history: HistoryRecord?) {
+        for id in ids { settle(id, as: settlement) }
+        if let history { calls.withLock { $0.records.append(history) } }
     }
 
     func settle(_ id: JournalID, as settlement: JournalSettlement) {

@@ -101,7 +101,10 @@ import Testing
         }
 
         func subject(of alerts: [Alert]) -> String { target.subject(of: alerts) }
-        func followUp(_ subjects: [String], count: Int) -> [UInt8] { target.followUp(subjects, count: count) }
+        func followUp(_ subjects: [String], count: Int, channel: String?) -> [UInt8] {
+            target.followUp(subjects, count: count, channel: channel)
+        }
+        func html(of body: [UInt8], in room: String) -> String { target.html(of: body, in: room) }
         func classify(_ result: DeliveryResult, now: Timestamp) -> PostReport { target.classify(result, now: now) }
         func advice(for outcome: DeliveryOutcome) -> String { target.advice(for: outcome) }
     }

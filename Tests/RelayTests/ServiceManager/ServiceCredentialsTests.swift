@@ -4,6 +4,13 @@ import Testing
 
 @Suite
 struct ServiceCredentialsTests {
+    @Test func commandWithoutCredentialsIsAdvisedWhereTheUnitIsInstalled() {
+        let exists: (String) -> Bool = { $0 == "/etc/relay/hooks" }
+        #expect(ServiceCredentials.advice(environment: [:], fileExists: exists).contains("With systemd"))
+        #expect(ServiceCredentials.advice(environment: [:]) { _ in false } == "")
+        #expect(ServiceCredentials.advice(environment: ["CREDENTIALS_DIRECTORY": "/x"], fileExists: exists) == "")
+    }
+
     static let folder = "/run/credentials/relay.service"
 
     @Test func credentialFileProvidesItsSecretSetting() {

@@ -10,6 +10,7 @@ struct ImportTests {
         "CLibcurl": ["Posting/"],
         "CLibevent": ["Libevent/"],
         "CLinux": ["Relay/ServiceManager/"],
+        "CMustache": ["RocketChat/Template/"],
         "CRE2": ["Alerts/"],
         "CRevision": ["Relay/Relay.swift"],
         "CSQLite": ["SQLiteJournal/"],
@@ -23,16 +24,18 @@ struct ImportTests {
         "Foundation", "FoundationInternationalization", "FoundationNetworking", "FoundationXML",
     ]
 
-    /// The files of the relay that may import a target: one makes targets, the other prints their messages.
+    /// The files of the relay that may import a target: one makes targets, one prints their messages, one compiles
+    /// their templates, and one receives commands from their rooms.
     static let targetFiles: Set<String> = [
-        "Relay/Commands/RenderCommand.swift", "Relay/Configuration/PostingSettings.swift",
+        "Relay/ChatOps/ChatOpsEndpoint.swift", "Relay/Commands/RenderCommand.swift",
+        "Relay/Configuration/PostingSettings.swift", "Relay/Configuration/TemplateReader.swift",
     ]
 
     static let lineLimit = 300
     /// Files that are longer for now, with the length that they may not exceed. The list may only shrink.
     static let longFiles: [String: Int] = [
         // The state of one queue: a split would make it visible to the module.
-        "Journaling/JournalWriter.swift": 525
+        "Journaling/JournalWriter.swift": 512
     ]
 
     @Test func everyCModuleIsImportedOnlyWhereItBelongs() throws {
@@ -46,7 +49,9 @@ struct ImportTests {
     }
 
     @Test func targetIsImportedOnlyWhereItIsMade() throws {
-        let files = try SourceFile.all(withExtensions: ["swift"]).filter { $0.importedModules.contains("RocketChat") }
+        let files = try SourceFile.all(withExtensions: ["swift"]).filter {
+            $0.path.hasPrefix("Relay/") && $0.importedModules.contains("RocketChat")
+        }
         #expect(Set(files.map(\.path)) == Self.targetFiles)
     }
 

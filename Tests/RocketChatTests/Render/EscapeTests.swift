@@ -1,4 +1,5 @@
 import ChatMarkup
+import TestSupport
 import Testing
 
 @testable import RocketChat

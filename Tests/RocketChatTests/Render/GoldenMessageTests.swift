@@ -14,7 +14,11 @@ import Testing
 
     @Test func messagesForCapturedBodiesAreUnchanged() throws {
         let names = try FileManager.default.contentsOfDirectory(atPath: Checkout.fixtures.path).sorted()
-            .filter { $0.wholeMatch(of: /\d\d-.*\.am\d+\.json|ipv6-links\.json|upper-case-scheme\.json/) != nil }
+            .filter {
+                $0.wholeMatch(
+                    of: /\d\d-.*\.am\d+\.json|ipv6-links\.json|upper-case-scheme\.json|grafana-.*\.json|time-.*\.json/)
+                    != nil
+            }
         #expect(names.count >= 15)
         let text = names.map(Self.messages(for:)).joined()
         if ProcessInfo.processInfo.environment["WRITE_GOLDEN"] != nil {
@@ -50,6 +54,7 @@ import Testing
             lines.append("| \(attachment.title) [\(attachment.color)]\(attachment.isCollapsed ? " collapsed" : "")")
             lines += attachment.titleLink.map { ["|   -> \($0)"] } ?? []
             lines += attachment.text.split(separator: "\n").map { "|   \($0)" }
+            lines += attachment.imageURL.map { ["|   image: \($0)"] } ?? []
             lines += attachment.fields.map { "|   \($0.title): \($0.value)\($0.isShort ? "" : " (wide)")" }
             lines += attachment.buttons.map { "|   (\($0.text)) \($0.url)" }
         }

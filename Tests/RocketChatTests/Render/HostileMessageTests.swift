@@ -1,4 +1,6 @@
+import ChatMarkup
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Alerts
@@ -31,8 +33,13 @@ import Testing
         var ended = everywhere
         ended.status = .resolved
         ended.endsAt = .start.plus(60)
+        var grafana = plain
+        grafana.grafana = .make(values: value, url: value)
+        var grafanaURL = plain
+        grafanaURL.grafana = .make(values: value, url: "https://g/" + value)
         return [
-            [everywhere], [url], [nameless], [everywhere, everywhere], [plain, everywhere], [everywhere, ended, plain],
+            [grafana], [grafanaURL, grafana], [everywhere], [url], [nameless], [everywhere, everywhere],
+            [plain, everywhere], [everywhere, ended, plain],
         ]
     }
 
@@ -55,10 +62,22 @@ import Testing
         }
         for message in messages {
             expectNothing(in: message.text, as: .messageParser)
+            expectOnlyConfiguredMentions(in: message)
             #expect(!message.text.hasPrefix("[") && message.text.utf16.count <= 4_500)
             for attachment in message.attachments { expectHarmless(attachment) }
             try expectAccepted(message)
         }
+    }
+
+    /// The configured mentions are live, by the grammar and by the search of raw text up to 7.7, and no other is.
+    private func expectOnlyConfiguredMentions(in message: Message) {
+        var message = message
+        message.mention(["@here", "@oncall-db"])
+        for grammar in [TextGrammar.v613, .v77, .v83, .v90] {
+            #expect(MarkupDocument(message.text, as: .text(grammar)).mentions == ["here", "oncall-db"])
+        }
+        let raw = message.text.matches(of: /(^|[\s>])@([0-9A-Za-z._-]+)/).map { String($0.2) }
+        #expect(raw == ["here", "oncall-db"], "\(message.text.prefix(300).debugDescription)")
     }
 
     private func expectHarmless(_ attachment: Message.Attachment) {
@@ -78,7 +97,7 @@ import Testing
     /// Removes the line of links that the relay makes. It may only be the last line.
     private static func withoutOwnLinks(_ text: String) -> String {
         var lines = text.components(separatedBy: "\n")
-        let link = #"\[(Runbook|Dashboard|Source|Alert|Silence)( 2)?\]\(https?://[A-Za-z0-9._:/?#&=%+,;-]+\)"#
+        let link = #"\[(Runbook|Dashboard|Panel|Source|Alert|Silence)( 2)?\]\(https?://[A-Za-z0-9._:/?#&=%+,;-]+\)"#
         guard let last = lines.last,
             last.range(of: "^\(link)( · \(link))*$", options: .regularExpression) != nil
         else { return text }
@@ -98,12 +117,12 @@ import Testing
     private func expectAccepted(_ attachment: [String: Any]) throws {
         #expect(
             Set(attachment.keys).isSubset(of: [
-                "color", "title", "title_link", "text", "fields", "actions", "collapsed",
+                "color", "title", "title_link", "text", "fields", "actions", "collapsed", "image_url",
             ]))
         #expect(attachment["collapsed"] is Bool)
         #expect((attachment["color"] as? String)?.wholeMatch(of: /#[0-9A-F]{6}/) != nil)
         #expect(attachment["text"] as? String != "" && attachment["title"] as? String != "")
-        if let link = attachment["title_link"] {
+        for link in [attachment["title_link"], attachment["image_url"]].compactMap({ $0 }) {
             #expect((link as? String)?.prefixMatch(of: /https?:\/\/[A-Za-z0-9%\[]/) != nil)
         }
         guard let fields = attachment["fields"] else { return }

@@ -37,6 +37,16 @@ extension Alert {
     }
 }
 
+extension GrafanaFields {
+    /// The same URL in every field.
+    static func make(values: String?, url: String) -> GrafanaFields {
+        var fields = GrafanaFields()
+        (fields.silenceURL, fields.dashboardURL, fields.panelURL, fields.imageURL) = (url, url, url, url)
+        fields.values = values
+        return fields
+    }
+}
+
 extension Payload {
     static func make(
         status: AlertStatus? = nil, truncatedAlerts: Int = 0,

@@ -25,10 +25,10 @@ import Testing
         (Timestamp.start as Timestamp?, "Firing since 2026-11-23 17:04 UTC (10 m)"),
         (Timestamp.start.plus(630), "Firing since 2026-11-23 17:14 UTC (0 s)"),
         (Timestamp.start.plus(960), "Firing; its start, 2026-11-23 17:20 UTC, lies in the future"),
-        (nil, "Firing, its start is not known"),
-        (Timestamp(seconds: -62_135_596_800, nanoseconds: 0), "Firing, its start is not known"),
-        (Timestamp(seconds: .max, nanoseconds: 0), "Firing, its start is not known"),
-        (Timestamp(seconds: .min, nanoseconds: 0), "Firing, its start is not known"),
+        (nil, "Firing since an unknown time"),
+        (Timestamp(seconds: -62_135_596_800, nanoseconds: 0), "Firing since an unknown time"),
+        (Timestamp(seconds: .max, nanoseconds: 0), "Firing since an unknown time"),
+        (Timestamp(seconds: .min, nanoseconds: 0), "Firing since an unknown time"),
     ])
     func firingAlertStatesItsStart(start: Timestamp?, words: String) {
         #expect(Alert.make(startsAt: start).history(now: .start.plus(600), zone: .utc) == words)

@@ -1,10 +1,10 @@
 /// Values that would ping, format, link or be refused if Rocket.Chat received them unescaped.
-enum HostileCorpus {
-    static let values: [String] =
+package enum HostileCorpus {
+    package static let values: [String] =
         mentions + links + emphasis + blocks + formulas + emojis + controls + syntax + captured + words + names
 
     /// Names and addresses that a person copies.
-    static let names = [
+    package static let names = [
         "web-1.prod.com", "web-01.example.com:9100", "10.0.0.1", "10.0.0.1:9100", "[::1]:9090", "[2001:db8::5]:9100",
         "2001:db8:cafe::1", "fe80::1%eth0", "localhost:9090", "node-1.eu_west_1.prod", "http_requests_total", "_tmp",
         "__name__", "v1.2.3", "5.0_beta_2", "10.0.1.*", "web-*.prod", "00:1b:44:11:3a:b7", "00:ab:cd:ef:00:01",
@@ -82,7 +82,7 @@ enum HostileCorpus {
     ]
 
     /// Random text of fragments of constructs; the same text for the same seed.
-    static func random(seed: UInt64) -> String {
+    package static func random(seed: UInt64) -> String {
         var state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
         var text = ""
         for _ in 0..<(4 + Int(seed % 23)) {
