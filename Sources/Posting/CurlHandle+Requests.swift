@@ -1,7 +1,7 @@
 import CLibcurl
 import Support
 
-/// The options that every HTTP request has, whatever it is for.
+/// The options that all HTTP requests share.
 extension CurlHandle {
     /// The transfer that the callbacks use. libcurl does not retain it, so it must outlive `perform`.
     func setReceiver(_ transfer: CurlTransfer) {

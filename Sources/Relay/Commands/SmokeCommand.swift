@@ -226,11 +226,6 @@ struct SmokeTest {
 }
 
 extension JSONWriter {
-    fileprivate mutating func member(_ name: String, _ value: String) {
-        key(name)
-        string(value)
-    }
-
     fileprivate mutating func member(_ name: String, _ values: [String: String]) {
         key(name)
         object { json in

@@ -96,14 +96,9 @@ enum DeadLetterText {
             ("reason", letter.reason.rawValue), ("answer", letter.answer ?? ""),
         ]
         let receiver = receivers[letter.destination.receiver].map { [("receiver", $0)] } ?? []
-        for (name, value) in members + receiver {
-            writer.key(name)
-            writer.string(value)
-        }
-        for (name, value) in [("attempts", letter.attempts), ("size", letter.size)] {
-            writer.key(name)
-            writer.integer(value)
-        }
+        for (name, value) in members + receiver { writer.member(name, value) }
+        writer.member("attempts", letter.attempts)
+        writer.member("size", letter.size)
     }
 
     private static func text(_ writer: JSONWriter) -> String {

@@ -74,19 +74,16 @@ extension HistoryEntry {
             writer.member("severity", destination.severity.rawValue)
             if let receiver = receivers[destination.receiver] { writer.member("receiver", receiver) }
             if let room { writer.member("room", room) }
-            writer.key("rerouted")
-            writer.bool(isRerouted)
+            writer.member("rerouted", isRerouted)
             writer.member("acceptedAt", acceptedAt.rfc3339)
             writer.member("endedAt", endedAt.rfc3339)
             writer.member("group", String(group, radix: 16))
-            for (name, number) in [("posts", posts), ("attempts", attempts), ("count", count)] {
-                writer.key(name)
-                writer.integer(number)
-            }
+            writer.member("posts", posts)
+            writer.member("attempts", attempts)
+            writer.member("count", count)
             writer.key("messageIDs")
             writer.array(messageIDs) { $0.string($1) }
-            writer.key("foldedWith")
-            writer.integer(foldedWith)
+            writer.member("foldedWith", foldedWith)
             if let fold { writer.member("fold", fold.description) }
             writer.key("alerts")
             writer.array(alerts) { writer, alert in
@@ -96,16 +93,8 @@ extension HistoryEntry {
                     writer.member("status", (alert.isFiring ? AlertStatus.firing : .resolved).rawValue)
                 }
             }
-            writer.key("omittedAlerts")
-            writer.integer(omittedAlerts)
+            writer.member("omittedAlerts", omittedAlerts)
             if let detail { writer.member("detail", detail) }
         }
-    }
-}
-
-extension JSONWriter {
-    fileprivate mutating func member(_ name: String, _ value: String) {
-        key(name)
-        string(value)
     }
 }

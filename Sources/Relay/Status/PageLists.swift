@@ -3,19 +3,6 @@ import Journaling
 
 /// The lists of the status page: dead letters, and the history with its search.
 struct PageLists {
-    let letters: String
-    let history: String
-
-    init(
-        _ fields: FormFields, _ reader: StatusReader, now: Timestamp, zone: DisplayZone, token: String?
-    ) {
-        let lists = Lists(fields: fields, reader: reader, now: now, zone: zone, token: token)
-        letters = lists.letters
-        history = lists.history
-    }
-}
-
-private struct Lists {
     let fields: FormFields
     let reader: StatusReader
     let now: Timestamp

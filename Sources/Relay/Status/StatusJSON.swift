@@ -86,22 +86,6 @@ enum StatusJSON {
     }
 }
 
-/// Members of an object with their values.
 extension JSONWriter {
-    mutating func member(_ name: String, _ value: String?) {
-        key(name)
-        if let value { string(value) } else { null() }
-    }
-
     mutating func member(_ name: String, _ value: Timestamp?) { member(name, value?.rfc3339) }
-
-    mutating func member(_ name: String, _ value: Int) {
-        key(name)
-        integer(value)
-    }
-
-    mutating func member(_ name: String, _ value: Bool) {
-        key(name)
-        bool(value)
-    }
 }

@@ -1,7 +1,7 @@
 import Alerts
 import Journaling
 
-/// The status page. Reads lists from the journal, so it must not be made on the loop.
+/// The status page. `html` reads lists from the journal, so it must not be called on the loop.
 struct StatusPage {
     private let status: DeliveryStatus
     private let fields: FormFields
@@ -17,7 +17,7 @@ struct StatusPage {
         self.fields = fields
         self.zone = zone
         self.token = token
-        lists = PageLists(fields, reader, now: status.at, zone: zone, token: token)
+        lists = PageLists(fields: fields, reader: reader, now: status.at, zone: zone, token: token)
     }
 
     var html: String {

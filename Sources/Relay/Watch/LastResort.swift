@@ -32,7 +32,7 @@ struct LastResort: Sendable {
     /// The state that survives a restart.
     struct Record: Sendable, Equatable {
         var lastMail: Timestamp?
-        /// A mail told of waiting alerts, and none that rooms work again.
+        /// A mail has reported waiting alerts, and none has reported the recovery yet.
         var isRecoveryOwed = false
     }
 

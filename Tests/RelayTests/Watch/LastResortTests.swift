@@ -81,7 +81,7 @@ import Testing
         var resort = LastResort(limits, at: at(0))
         let first = resort.decide([waiting()], accepted: 0, at: at(300))
         resort.ended(first, isSent: false, accepted: 0, at: at(300))
-        #expect(resort.decide([], accepted: 9, at: at(301)) == .none, "nobody was told of a failure")
+        #expect(resort.decide([], accepted: 9, at: at(301)) == .none, "no mail has reported a failure")
         #expect(resort.decide([waiting()], accepted: 9, at: at(359)) == .none)
         let second = resort.decide([waiting()], accepted: 9, at: at(360))
         #expect(second == .tellWaiting([.critical]))

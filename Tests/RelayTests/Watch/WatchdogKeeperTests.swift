@@ -136,7 +136,7 @@ private final class KeeperBench {
         await bench.stop()
     }
 
-    /// Otherwise the room that was told of the silence shows it for ever.
+    /// Otherwise the room of the alarm shows the silence forever.
     @Test func returnIsToldInTheRoomOfTheAlarm() async throws {
         let bench = try KeeperBench([try watchdog()])
         bench.advance(by: .seconds(725))
