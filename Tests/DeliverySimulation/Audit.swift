@@ -173,17 +173,21 @@ struct Audit {
         }
     }
 
-    /// Rule 7: a refusal in the same form clears the mark, and so does a delivery.
+    /// Rule 7: a refusal in the same form clears the mark. A delivery takes its entries out of it; after crashes a post may
+    /// carry only a part of what an earlier one may have shown.
     private mutating func noteMaybe(_ post: Post) {
         guard post.form != .notice else { return }
+        let others = maybe[post.queue][post.hook].filter { !post.entries.contains($0) }
         switch post.result {
         case .failed(maybeDelivered: true, _):
-            maybe[post.queue][post.hook] = post.entries
+            maybe[post.queue][post.hook] = post.entries + others
             maybeForms[post.queue][post.hook] = post.form
         case .refused
         where post.part == 0 && (post.form == maybeForms[post.queue][post.hook] || post.form == .plain):
             maybe[post.queue][post.hook] = []
-        case .delivered: maybe[post.queue][post.hook] = post.part + 1 < post.parts && !post.isCopy ? post.entries : []
+        case .delivered:
+            let isPartial = post.part + 1 < post.parts && !post.isCopy
+            maybe[post.queue][post.hook] = isPartial ? post.entries + others : others
         default: break
         }
     }
