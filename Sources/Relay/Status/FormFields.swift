@@ -21,6 +21,9 @@ struct FormFields: Sendable, Equatable {
         fields.first { $0.name == name }.flatMap { $0.value.trimmed.isEmpty ? nil : $0.value.trimmed }
     }
 
+    /// The first name that is none of these; nil if there is none.
+    func name(besides known: [String]) -> String? { fields.first { !known.contains($0.name) }?.name }
+
     private static func text(_ encoded: some Collection<UInt8>) -> String {
         let spaced = encoded.map { $0 == UInt8(ascii: "+") ? UInt8(ascii: " ") : $0 }
         return String(decoding: PercentEncoding.decode(spaced).bytes, as: UTF8.self)

@@ -4,6 +4,10 @@ import Support
 
 /// The search of the history, from the fields of a query.
 struct HistoryForm: Sendable {
+    /// The search, and the place in the list.
+    static let names = searchNames + ["limit", "before"]
+    private static let searchNames = ["q", "alert", "room", "since", "status", "outcome"]
+
     let fields: FormFields
 
     /// Throws an explanation for the user.
@@ -42,7 +46,7 @@ struct HistoryForm: Sendable {
 
     /// The query of the next page, with the same search.
     func next(_ cursor: HistoryCursor) -> String {
-        let kept = ["q", "alert", "room", "since", "status", "outcome"].compactMap { name in
+        let kept = Self.searchNames.compactMap { name in
             fields[name].map { "\(name)=\(FormFields.encoded($0))" }
         }
         return (kept + ["before=\(cursor)"]).joined(separator: "&")

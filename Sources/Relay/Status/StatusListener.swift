@@ -125,7 +125,14 @@ final class StatusListener {
         }
     }
 
+    /// A misspelt parameter would change what a script sees without a word.
+    private nonisolated static func unknown(_ fields: FormFields, besides names: [String]) -> HTTPResponse? {
+        guard let name = fields.name(besides: names) else { return nil }
+        return .error(400, "unknown parameter \(name.prefix(40)); known are \(names.joined(separator: ", "))")
+    }
+
     private nonisolated static func history(_ fields: FormFields, _ reader: StatusReader) -> HTTPResponse {
+        if let refusal = unknown(fields, besides: HistoryForm.names) { return refusal }
         let query: HistoryQuery
         do throws(ControlError) {
             query = try HistoryForm(fields: fields).query(limit: 100, now: .now())
@@ -140,6 +147,7 @@ final class StatusListener {
     }
 
     private nonisolated static func letters(_ fields: FormFields, _ reader: StatusReader) -> HTTPResponse {
+        if let refusal = unknown(fields, besides: ["after"]) { return refusal }
         let after = fields["after"]
         guard after == nil || after.flatMap({ JournalID($0) }) != nil else {
             return .error(400, "after is not the id of a dead letter")

@@ -176,7 +176,8 @@ struct Headline {
     private var folding: String? {
         guard digest.notifications > 1 else { return nil }
         let groups = digest.groupCount == 1 ? "" : " (\(digest.groupCount) groups)"
-        return "\(digest.notifications) notifications folded into one message\(groups), to keep to the room's limit"
+        return "\(digest.notifications) notifications folded into one message\(groups): "
+            + "they came faster than the room accepts messages"
     }
 }
 

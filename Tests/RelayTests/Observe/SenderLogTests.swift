@@ -76,14 +76,21 @@ import Testing
     /// libevent's timers can fire early after a long iteration of the loop.
     @Test(.timeLimit(.minutes(1))) @LoopActor func countIsLoggedDespiteAnEarlyTimer() async throws {
         let lines = CollectedLog()
-        let clock = Locked(ContinuousClock.now)
+        let clock = Locked((now: ContinuousClock.now, reads: 0))
         let log = SenderLog(
             lines.logger, limiter: LogLimiter(limit: 1, total: 10, per: .milliseconds(20)),
-            now: { clock.withLock { $0 } })
+            now: {
+                clock.withLock {
+                    $0.reads += 1
+                    return $0.now
+                }
+            })
         for _ in 0..<3 { log.warning("webhook refused", from: ClientAddress(nil)) }
-        try await Task.sleep(for: .milliseconds(200))
+        let reads = clock.withLock { $0.reads }
+        // The timer reads the clock when it fires, and again to be set.
+        while clock.withLock({ $0.reads < reads + 4 }) { try await Task.sleep(for: .milliseconds(5)) }
         #expect(lines.texts.count == 1, "its window has not ended")
-        clock.withLock { $0 += .milliseconds(20) }
+        clock.withLock { $0.now += .milliseconds(20) }
         while lines.texts.count < 2 { try await Task.sleep(for: .milliseconds(5)) }
         #expect(lines.texts.last == "log lines suppressed count=2 from=unknown")
     }

@@ -115,6 +115,14 @@ import Testing
         await bench.stop()
     }
 
+    @Test(arguments: ["history?outcom=expired", "history?q=a&after=1", "history?&=", "dead-letters?before=1.2"])
+    func unknownParametersAreRefused(path: String) async throws {
+        let bench = try bench(.open)
+        let answer = await get("/api/v1/\(path)", bench)
+        #expect(answer?.status == 400 && answer?.body.contains("unknown parameter") == true)
+        await bench.stop()
+    }
+
     // MARK: The page
 
     @Test func everyResponseForbidsForeignContent() async throws {

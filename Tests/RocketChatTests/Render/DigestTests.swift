@@ -50,7 +50,7 @@ import Testing
                 🔴 CRITICAL 2 firing: DiskFull, HostDown in `prod-eu`; \
                 1 resolved: HostDown on `web-1:9100` in `prod-eu`
                 All 3 alerts have cluster = `prod-eu` · job = `node`
-                3 notifications folded into one message (3 groups), to keep to the room's limit
+                3 notifications folded into one message (3 groups): they came faster than the room accepts messages
                 """)
         #expect(
             message.attachments.map(\.title) == [
@@ -73,7 +73,9 @@ import Testing
     @Test func repeatsOfTheSameFiringAreOne() {
         let message = message([group(1, [alert(1)]), group(1, [alert(1)]), group(1, [alert(1)])])
         #expect(message.text.hasPrefix("🔴 CRITICAL firing for 10 m: HostDown on `web-1:9100`"))
-        #expect(message.text.hasSuffix("\n3 notifications folded into one message, to keep to the room's limit"))
+        #expect(
+            message.text.hasSuffix(
+                "\n3 notifications folded into one message: they came faster than the room accepts messages"))
         #expect(message.attachments.count == 1)
     }
 
