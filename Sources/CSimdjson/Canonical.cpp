@@ -24,28 +24,21 @@ class Writer {
 public:
     Writer(webhook_sink sink, void *context) : sink(sink), context(context) {}
 
-    void number(uint64_t value, int bytes) {
-        if (buffer.size() - used < 8) { flush(); }
-        for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8) {
-            buffer[used++] = static_cast<uint8_t>(value >> shift);
-        }
+    template <typename Unsigned> void number(Unsigned value) {
+        if (buffer.size() - used < sizeof value) { flush(); }
+        append(value);
     }
 
     void string(webhook_string text) {
-        number(text.size, 4);
-        if (text.size > buffer.size() - used) { flush(); }
-        if (text.size > buffer.size()) {
-            sink(context, reinterpret_cast<const uint8_t *>(text.start), text.size);
-        } else if (text.size > 0) {
-            std::memcpy(buffer.data() + used, text.start, text.size);
-            used += text.size;
-        }
+        if (buffer.size() - used < sizeof(uint32_t) + text.size) { return long_string(text); }
+        append(static_cast<uint32_t>(text.size));
+        append(text);
     }
 
     void status(bool resolved) { string(view(resolved ? "resolved" : "firing")); }
 
     void pairs(const webhook_payload &payload, webhook_pairs range) {
-        number(range.count, 4);
+        number(static_cast<uint32_t>(range.count));
         for (size_t index = range.first; index < range.first + range.count; index++) {
             string(payload.pairs[index].name);
             string(payload.pairs[index].value);
@@ -70,6 +63,27 @@ private:
     void *context;
     std::array<uint8_t, 8192> buffer;
     size_t used = 0;
+
+    void append(uint64_t value) { append_swapped(__builtin_bswap64(value)); }
+    void append(uint32_t value) { append_swapped(__builtin_bswap32(value)); }
+
+    template <typename Unsigned> void append_swapped(Unsigned swapped) {
+        std::memcpy(buffer.data() + used, &swapped, sizeof swapped);
+        used += sizeof swapped;
+    }
+
+    void append(webhook_string text) {
+        if (text.size > 0) { std::memcpy(buffer.data() + used, text.start, text.size); }
+        used += text.size;
+    }
+
+    /// A string that does not fit into the rest of the buffer.
+    void long_string(webhook_string text) {
+        number(static_cast<uint32_t>(text.size));
+        flush();
+        if (text.size <= buffer.size()) { return append(text); }
+        sink(context, reinterpret_cast<const uint8_t *>(text.start), text.size);
+    }
 };
 
 /// Orders alerts by fingerprint. Alerts with equal fingerprints, which Alertmanager never sends, are ordered by their
@@ -114,8 +128,8 @@ void webhook_parser::canonicalize(bool group_only, webhook_sink sink, void *cont
     writer.string(payload.group_key);
     if (!group_only) {
         writer.status(payload.resolved);
-        writer.number(static_cast<uint64_t>(payload.truncated_alerts), 8);
-        writer.number(payload.alert_count, 4);
+        writer.number(static_cast<uint64_t>(payload.truncated_alerts));
+        writer.number(static_cast<uint32_t>(payload.alert_count));
         order.resize(payload.alert_count);
         std::iota(order.begin(), order.end(), 0);
         Order less{payload};

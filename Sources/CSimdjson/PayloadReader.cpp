@@ -4,6 +4,7 @@
 #include <numeric>
 #include <optional>
 
+#include "FieldNames.hpp"
 #include "Fields.hpp"
 
 // The body's fields and their defaults (docs/alertmanager.md, "Body"). A field that is null counts as absent, as
@@ -12,16 +13,6 @@
 // needs a small multiple of its size.
 
 namespace {
-
-constexpr std::array<std::string_view, 15> payload_fields = {
-    "version", "receiver", "status", "groupKey", "truncatedAlerts", "groupLabels", "commonLabels",
-    "commonAnnotations", "externalURL", "alerts", "notification_reason", "title", "message", "state", "orgId"};
-enum { version, receiver, status, group_key, truncated_alerts, group_labels, common_labels,
-       common_annotations, external_url, alerts, notification_reason, title, message, state, org_id };
-
-constexpr std::array<std::string_view, 7> alert_fields = {
-    "status", "labels", "annotations", "startsAt", "endsAt", "generatorURL", "fingerprint"};
-enum { alert_status, labels, annotations, starts_at, ends_at, generator_url, fingerprint };
 
 [[noreturn]] void refuse(webhook_fault fault, const Place &place, const std::string &what) {
     std::string where = place.written();

@@ -4,7 +4,9 @@
 
 #include <new>
 
-#include "FaultLocator.hpp"
+#include <simdjson.h>
+
+#include "JSONReader.hpp"
 #include "Unescape.hpp"
 
 namespace {
@@ -19,14 +21,24 @@ template <typename Element> void release(std::vector<Element> &vector) { std::ve
 void webhook_parser::parse(const uint8_t *bytes, size_t count) {
     body = bytes;
     size = count;
+    clear();
+    if (size == 0) { throw Refusal{WEBHOOK_EMPTY, "the body is empty"}; }
+    bool is_utf8 = simdjson::validate_utf8(reinterpret_cast<const char *>(bytes), size);
+    if (is_utf8 && read_usual_payload(*this)) { return; }
+    clear();
+    JSONReader reader(body, size, is_utf8);
+    reader.document([&] { reader.value(1); });
+    longest = reader.longest;
+    read_payload(*this);
+}
+
+void webhook_parser::clear() {
     payload = {};
+    longest = {};
     pairs.clear();
     alerts.clear();
     raw_alerts.clear();
     unescaped_size = 0;
-    if (size == 0) { throw Refusal{WEBHOOK_EMPTY, "the body is empty"}; }
-    longest = check_json(body, size);
-    read_payload(*this);
 }
 
 std::string_view webhook_parser::unescape(std::string_view raw) {

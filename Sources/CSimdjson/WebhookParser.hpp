@@ -44,6 +44,8 @@ struct webhook_parser {
     void trim();
 
 private:
+    void clear();
+
     /// The unescaped strings, one after the other. Together they are at most as long as the body, so that the buffer is
     /// never reallocated.
     std::unique_ptr<char[]> unescaped;
@@ -60,5 +62,9 @@ inline std::string_view text_of(webhook_string string) { return {string.start, s
 /// Reads the fields of the parser's body, which must be valid JSON, into its payload. Throws Refusal
 /// (PayloadReader.cpp).
 void read_payload(webhook_parser &parser);
+
+/// Validates the parser's body, which must be valid UTF-8, and reads its fields in one pass (UsualPayload.cpp). Returns
+/// false if the body is not as Alertmanager and Grafana send it; then `read_payload` must judge it.
+bool read_usual_payload(webhook_parser &parser);
 
 #endif

@@ -34,21 +34,22 @@ import Testing
         #expect(parts.count == batch.alerts && parts.allSatisfy(whole.alerts.contains))
         return true
     }
+}
 
-    private static let interesting: [UInt8] =
-        Array("\"\\{}[]:,0-9eEtfnu \n".utf8) + [0, 0x7F, 0x80, 0xC0, 0xED, 0xF4, 0xFF]
+private let interesting: [UInt8] =
+    Array("\"\\{}[]:,0-9eEtfnu \n".utf8) + [0, 0x7F, 0x80, 0xC0, 0xED, 0xF4, 0xFF]
 
-    private func mutate(_ body: inout [UInt8], using random: inout SeededGenerator) {
-        let position = Int.random(in: 0..<body.count, using: &random)
-        let length = Int.random(in: 1...20, using: &random)
-        let range = position..<min(body.count, position + length)
-        switch Int.random(in: 0..<6, using: &random) {
-        case 0: body[position] = Self.interesting.randomElement(using: &random) ?? 0
-        case 1: body[position] ^= 1 << UInt8.random(in: 0..<8, using: &random)
-        case 2: body.insert(Self.interesting.randomElement(using: &random) ?? 0, at: position)
-        case 3 where range.count < body.count: body.removeSubrange(range)
-        case 4: body.insert(contentsOf: Array(body[range]), at: Int.random(in: 0...body.count, using: &random))
-        default: body.removeLast(min(body.count - 1, length))
-        }
+/// Changes, inserts or removes some bytes.
+func mutate(_ body: inout [UInt8], using random: inout SeededGenerator) {
+    let position = Int.random(in: 0..<body.count, using: &random)
+    let length = Int.random(in: 1...20, using: &random)
+    let range = position..<min(body.count, position + length)
+    switch Int.random(in: 0..<6, using: &random) {
+    case 0: body[position] = interesting.randomElement(using: &random) ?? 0
+    case 1: body[position] ^= 1 << UInt8.random(in: 0..<8, using: &random)
+    case 2: body.insert(interesting.randomElement(using: &random) ?? 0, at: position)
+    case 3 where range.count < body.count: body.removeSubrange(range)
+    case 4: body.insert(contentsOf: Array(body[range]), at: Int.random(in: 0...body.count, using: &random))
+    default: body.removeLast(min(body.count - 1, length))
     }
 }
