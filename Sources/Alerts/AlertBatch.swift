@@ -53,10 +53,31 @@ package struct AlertBatch: Sendable, Equatable {
 /// The identity of a payload: SHA-256 over the length-prefixed receiver, groupKey, status, truncatedAlerts and the
 /// alerts sorted by fingerprint.
 package struct DedupeKey: Sendable, Hashable {
-    /// 32 bytes.
-    package var bytes: [UInt8]
+    // The digest as big-endian numbers. An array would need an allocation for each webhook.
+    private var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
 
+    /// - Parameter bytes: 32 bytes. Missing ones count as zero.
     package init(bytes: [UInt8]) {
-        self.bytes = bytes
+        self = bytes.withUnsafeBytes { DedupeKey(bytes: $0) }
     }
+
+    init(bytes: UnsafeRawBufferPointer) {
+        withUnsafeMutableBytes(of: &words) { words in
+            words.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes.prefix(words.count)))
+        }
+        words = (words.0.bigEndian, words.1.bigEndian, words.2.bigEndian, words.3.bigEndian)
+    }
+
+    /// 32 bytes.
+    package var bytes: [UInt8] {
+        let sent = (words.0.bigEndian, words.1.bigEndian, words.2.bigEndian, words.3.bigEndian)
+        return withUnsafeBytes(of: sent) { Array($0) }
+    }
+
+    /// The first 16 bytes as big-endian numbers.
+    package var prefix: (UInt64, UInt64) { (words.0, words.1) }
+
+    package static func == (left: DedupeKey, right: DedupeKey) -> Bool { left.words == right.words }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(words.0) }
 }

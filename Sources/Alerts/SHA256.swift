@@ -46,11 +46,16 @@ package final class SHA256 {
 
     /// Ends the digest and returns it: 32 bytes.
     package func finish() -> [UInt8] {
-        [UInt8](unsafeUninitializedCapacity: Self.size) { digest, count in
+        finish { Array($0) }
+    }
+
+    /// Ends the digest and passes its 32 bytes to `body`.
+    func finish<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        withUnsafeTemporaryAllocation(byteCount: Self.size, alignment: 1) { digest in
             guard EVP_DigestFinal_ex(context, digest.baseAddress, nil) == 1 else {
                 bug("libcrypto failed to digest")
             }
-            count = Self.size
+            return body(UnsafeRawBufferPointer(digest))
         }
     }
 }

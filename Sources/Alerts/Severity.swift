@@ -128,11 +128,11 @@ struct SeverityCounts {
     /// The counts that are not zero, most urgent first, firing before resolved.
     var counts: [AlertBatch.Count] {
         var counts: [AlertBatch.Count] = []
+        counts.reserveCapacity(2 * Severity.allCases.count)
         for severity in Severity.allCases {
-            for (status, alerts) in [(AlertStatus.firing, firing), (.resolved, resolved)] {
-                let alerts = alerts[Int(severity.rank)]
-                if alerts > 0 { counts.append(.init(severity: severity, status: status, alerts: alerts)) }
-            }
+            let (firing, resolved) = (firing[Int(severity.rank)], resolved[Int(severity.rank)])
+            if firing > 0 { counts.append(.init(severity: severity, status: .firing, alerts: firing)) }
+            if resolved > 0 { counts.append(.init(severity: severity, status: .resolved, alerts: resolved)) }
         }
         return counts
     }
@@ -148,4 +148,7 @@ extension Severity {
         case .fallback: 3
         }
     }
+
+    /// Without this, Swift hashes the raw value, a string.
+    package func hash(into hasher: inout Hasher) { hasher.combine(rank) }
 }

@@ -124,6 +124,8 @@ extension Timestamp {
         }
     }
 
+    // Inlined, because each time of each alert is checked when a webhook arrives.
+    @inline(__always)
     private static func number(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> Int? {
         var result = 0
         for position in range {
@@ -133,6 +135,7 @@ extension Timestamp {
         return result
     }
 
+    @inline(__always)
     private static func digit(_ byte: UInt8) -> Int? {
         byte >= 0x30 && byte <= 0x39 ? Int(byte - 0x30) : nil
     }

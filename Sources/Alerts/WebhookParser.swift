@@ -46,7 +46,7 @@ package final class WebhookParser {
         var batch = try body.withUnsafeBufferPointer { (bytes) throws(ParseError) -> AlertBatch in
             let payload = try read(bytes)
             var signals = WatchdogSignals()
-            let counts = classify(payload, &signals)
+            let counts = classify(payload, &signals, into: &ranks)
             var batch = try split(payload, counts, size: bytes.count, acceptedAt: acceptedAt)
             batch.oddities = PayloadOddity.counts(in: payload)
             batch.watchdogs = signals.signals
@@ -81,15 +81,20 @@ package final class WebhookParser {
         webhook_parser_trim(parser)
     }
 
-    /// Stores the severity ranks and counts the alerts.
-    private func classify(_ payload: webhook_payload, _ signals: inout WatchdogSignals) -> SeverityCounts {
+    /// Sets `ranks` to the severity ranks and counts the alerts.
+    private func classify(
+        _ payload: webhook_payload, _ signals: inout WatchdogSignals, into ranks: inout [UInt8]
+    ) -> SeverityCounts {
         var counts = SeverityCounts()
         ranks.removeAll(keepingCapacity: true)
+        ranks.reserveCapacity(payload.alert_count)
         for alert in payload.alertViews {
-            let labels = LabelViews(payload: payload, labels: alert.labels)
-            if !watchdogs.isEmpty, watchdogs.note(labels, isResolved: alert.resolved, in: &signals) {
-                ranks.append(Self.watched)
-                continue
+            if !watchdogs.isEmpty {
+                let labels = LabelViews(payload: payload, labels: alert.labels)
+                if watchdogs.note(labels, isResolved: alert.resolved, in: &signals) {
+                    ranks.append(Self.watched)
+                    continue
+                }
             }
             let severity = severities.severity(of: alert.severity.bytes)
             ranks.append(severity.rank)
@@ -102,14 +107,19 @@ package final class WebhookParser {
     private func split(
         _ payload: webhook_payload, _ counts: SeverityCounts, size: Int, acceptedAt: Timestamp
     ) throws(ParseError) -> AlertBatch {
-        let (key, group) = try identity()
+        let key = try digest(groupOnly: false)
+        let group = try digest(groupOnly: true).prefix.0
         var dropped: [String: Int] = [:]
-        let parts = router.isEmpty ? parts(counts) : parts(payload, &dropped)
-        let bodies = try bodies(parts, size: size)
-        let notifications = zip(parts, bodies).map { part, body in
-            Notification(
-                severity: part.destination.severity, receiver: part.destination.receiver, group: group,
-                acceptedAt: acceptedAt, body: body, isResolved: part.isResolved && payload.truncated_alerts == 0)
+        var parts = router.isEmpty ? parts(payload, counts) : parts(payload, &dropped)
+        try measure(&parts, size: size)
+        var notifications: [Notification] = []
+        notifications.reserveCapacity(parts.count)
+        for part in parts {
+            let body = part.original.map { notifications[$0].body } ?? body(of: part)
+            notifications.append(
+                Notification(
+                    severity: part.destination.severity, receiver: part.destination.receiver, group: group,
+                    acceptedAt: acceptedAt, body: body, isResolved: part.isResolved && payload.truncated_alerts == 0))
         }
         var batch = AlertBatch(
             dedupeKey: key, reason: AlertBatch.Reason(payload.notification_reason.text),
@@ -118,14 +128,8 @@ package final class WebhookParser {
         return batch
     }
 
-    /// The dedupe key and the group hash of the current body.
-    private func identity() throws(ParseError) -> (DedupeKey, group: UInt64) {
-        let key = try digest(groupOnly: false)
-        let group = try digest(groupOnly: true)
-        return (DedupeKey(bytes: key), group[..<8].reduce(0) { $0 << 8 | UInt64($1) })
-    }
-
-    private func digest(groupOnly: Bool) throws(ParseError) -> [UInt8] {
+    /// The dedupe key of the current body, or the digest that identifies its group.
+    private func digest(groupOnly: Bool) throws(ParseError) -> DedupeKey {
         sha256.begin()
         let isComplete = webhook_parser_canonical(
             parser, groupOnly,
@@ -134,7 +138,7 @@ package final class WebhookParser {
                 let sha256 = Unmanaged<SHA256>.fromOpaque(context).takeUnretainedValue()
                 sha256.update(UnsafeRawBufferPointer(start: bytes, count: size))
             }, Unmanaged.passUnretained(sha256).toOpaque())
-        let digest = sha256.finish()
+        let digest = sha256.finish { DedupeKey(bytes: $0) }
         guard isComplete else { throw .outOfMemory }
         return digest
     }
@@ -142,18 +146,31 @@ package final class WebhookParser {
     /// The alerts for one destination.
     private struct Part {
         var destination: Destination
-        var alerts: AlertSelection
+        /// One mark for each alert of the body: those that equal `mark` belong to the part.
+        var marks: [UInt8]
+        var mark: UInt8
         /// Whether all its alerts are resolved.
         var isResolved: Bool
+        /// Whether all alerts of the body belong to it.
+        var isWhole: Bool
+        /// The index of the first part with the same alerts, if it is another one.
+        var original: Int?
+        /// The size of its body.
+        var size = 0
     }
 
     /// Splits the alerts by severity.
-    private func parts(_ counts: SeverityCounts) -> [Part] {
-        Severity.allCases.filter { counts.alerts(of: $0) > 0 }.map {
-            Part(
-                destination: Destination(severity: $0), alerts: AlertSelection(marks: ranks, mark: $0.rank),
-                isResolved: !counts.isFiring($0))
+    private func parts(_ payload: webhook_payload, _ counts: SeverityCounts) -> [Part] {
+        var parts: [Part] = []
+        parts.reserveCapacity(Severity.allCases.count)
+        for severity in Severity.allCases where counts.alerts(of: severity) > 0 {
+            parts.append(
+                Part(
+                    destination: Destination(severity: severity), marks: ranks, mark: severity.rank,
+                    isResolved: !counts.isFiring(severity), isWhole: counts.alerts(of: severity) == payload.alert_count)
+            )
         }
+        return parts
     }
 
     /// Splits the alerts by receiver and severity. An alert can have several receivers.
@@ -178,63 +195,40 @@ package final class WebhookParser {
             let destination = Destination(receiver: receiver, severity: severities[slot % severities.count])
             parts.append(
                 Part(
-                    destination: destination, alerts: AlertSelection(marks: marks, mark: 1), isResolved: !isFiring[slot]
-                ))
+                    destination: destination, marks: marks, mark: 1, isResolved: !isFiring[slot],
+                    isWhole: marks.allSatisfy { $0 == 1 }))
         }
-        return parts.sorted { $0.destination < $1.destination }
+        parts.sort { $0.destination < $1.destination }
+        var first: [[UInt8]: Int] = [:]
+        for index in parts.indices {
+            parts[index].original = first[parts[index].marks]
+            if parts[index].original == nil { first[parts[index].marks] = index }
+        }
+        return parts
     }
 
-    /// The alerts of a body whose mark equals `mark`.
-    private struct AlertSelection: Hashable {
-        /// One mark for each alert.
-        var marks: [UInt8]
-        var mark: UInt8
-
-        /// Whether it contains all alerts.
-        var isWhole: Bool { marks.allSatisfy { $0 == mark } }
-    }
-
-    /// The body of each part; empty for the whole body. Parts with the same alerts have the same array.
-    private func bodies(_ parts: [Part], size: Int) throws(ParseError) -> [[UInt8]] {
-        let originals = originals(of: parts)
-        var sizes: [Int] = []
+    /// Computes the sizes of the bodies. Fails if they together exceed `partsLimit`.
+    private func measure(_ parts: inout [Part], size: Int) throws(ParseError) {
         var total = 0
-        for (part, original) in zip(parts, originals) {
-            let partSize = original < sizes.count ? sizes[original] : self.size(of: part.alerts, whole: size)
+        for index in parts.indices {
+            let part = parts[index]
+            let partSize =
+                part.original.map { parts[$0].size }
+                ?? (part.isWhole ? size : webhook_parser_subset(parser, part.marks, part.mark, nil))
             guard partSize > 0 else { throw .outOfMemory }
-            sizes.append(partSize)
+            parts[index].size = partSize
             total += partSize
             guard total <= Self.partsLimit(size) else {
                 throw .tooManyCopies(parts.count, limit: Self.partsLimit(size))
             }
         }
-        var bodies: [[UInt8]] = []
-        for (index, part) in parts.enumerated() {
-            let original = originals[index]
-            bodies.append(original < index ? bodies[original] : body(of: part.alerts, size: sizes[index]))
-        }
-        return bodies
     }
 
-    /// For each part, the index of the first part with the same alerts.
-    private func originals(of parts: [Part]) -> [Int] {
-        // Parts by severity have no alerts in common.
-        if router.isEmpty { return Array(parts.indices) }
-        var first: [AlertSelection: Int] = [:]
-        return parts.enumerated().map { index, part in
-            first[part.alerts] = first[part.alerts] ?? index
-            return first[part.alerts] ?? index
-        }
-    }
-
-    private func size(of selection: AlertSelection, whole: Int) -> Int {
-        selection.isWhole ? whole : webhook_parser_subset(parser, selection.marks, selection.mark, nil)
-    }
-
-    private func body(of selection: AlertSelection, size: Int) -> [UInt8] {
-        if selection.isWhole { return [] }
-        return [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
-            count = webhook_parser_subset(parser, selection.marks, selection.mark, buffer.baseAddress)
+    /// The body of a part; empty for the whole body.
+    private func body(of part: Part) -> [UInt8] {
+        if part.isWhole { return [] }
+        return [UInt8](unsafeUninitializedCapacity: part.size) { buffer, count in
+            count = webhook_parser_subset(parser, part.marks, part.mark, buffer.baseAddress)
         }
     }
 }

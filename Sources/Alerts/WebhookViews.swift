@@ -1,4 +1,5 @@
 package import CSimdjson
+import Glibc
 import Support
 
 // Swift access to the views of CSimdjson. Views are valid until the next call of the parser, so none is stored here.
@@ -53,7 +54,14 @@ extension webhook_string {
     }
 
     /// Whether it is given, but is no RFC 3339 time.
-    var isOddTime: Bool { bytes.map { Timestamp(rfc3339: $0) == nil } ?? false }
+    var isOddTime: Bool {
+        guard let start else { return false }
+        // Each firing alert ends at Go's zero time.
+        let isUnset = size == Self.unset.utf8CodeUnitCount && memcmp(start, Self.unset.utf8Start, size) == 0
+        return !isUnset && Timestamp(rfc3339: UnsafeRawBufferPointer(start: start, count: size)) == nil
+    }
+
+    private static let unset: StaticString = "0001-01-01T00:00:00Z"
 }
 
 extension AlertStatus {

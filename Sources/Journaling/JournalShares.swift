@@ -68,7 +68,7 @@ extension AlertBatch {
     /// The severity whose share applies to the whole webhook, so that an info alert does not get a critical one
     /// refused. A webhook without alerts needs no space and counts as critical.
     var mostUrgent: Severity {
-        notifications.map(\.severity).max { $0.shareTenths < $1.shareTenths } ?? .critical
+        notifications.lazy.map(\.severity).max { $0.shareTenths < $1.shareTenths } ?? .critical
     }
 
     /// The maximum size of the rows in the journal in bytes. A row of more than half a page has its own page, and a

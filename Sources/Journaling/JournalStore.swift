@@ -251,7 +251,7 @@ package struct ShortDedupeKey: Sendable, Hashable {
     private var low: UInt64
 
     init(_ key: DedupeKey, isRepeat: Bool) {
-        self.init(bytes: key.bytes)
+        (high, low) = key.prefix
         if isRepeat { self = asRepeat }
     }
 

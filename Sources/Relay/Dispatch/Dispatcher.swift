@@ -49,11 +49,12 @@ final class Dispatcher {
 
     /// Queues durable notifications. Only the journal creates `Journaled` values.
     func dispatch(_ notifications: [Journaled<Notification>]) {
-        for notification in notifications {
-            guard let queue = map.queue(notification.value.destination) else {
+        // By index, because a loop over the elements copies each notification.
+        for index in notifications.indices {
+            guard let queue = map.queue(notifications[index].value.destination) else {
                 bug("the destination has no queue")
             }
-            apply(.available(queue, through: EntryID(notification.id)))
+            apply(.available(queue, through: EntryID(notifications[index].id)))
         }
     }
 
