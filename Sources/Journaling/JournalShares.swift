@@ -68,7 +68,12 @@ extension AlertBatch {
     /// The severity whose share applies to the whole webhook, so that an info alert does not get a critical one
     /// refused. A webhook without alerts needs no space and counts as critical.
     var mostUrgent: Severity {
-        notifications.lazy.map(\.severity).max { $0.shareTenths < $1.shareTenths } ?? .critical
+        var found: Severity?
+        // By index, because a loop over the elements copies each notification.
+        for index in notifications.indices where notifications[index].severity.shareTenths > (found?.shareTenths ?? 0) {
+            found = notifications[index].severity
+        }
+        return found ?? .critical
     }
 
     /// The maximum size of the rows in the journal in bytes. A row of more than half a page has its own page, and a
