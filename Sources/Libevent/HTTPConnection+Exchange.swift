@@ -1,4 +1,5 @@
 import CLibevent
+import Glibc
 
 /// Handling of a request that evhttp has received: its exchange, its reply, and the start of the next request.
 extension HTTPConnection {
@@ -29,18 +30,55 @@ extension HTTPConnection {
         return exchange
     }
 
-    /// Called when evhttp has begun to write a reply. Disables reading until the reply is written.
+    /// Writes a reply and ends its request. evhttp then waits for the next request, or closes the connection if the
+    /// request's output fields say so.
     ///
-    /// evhttp would otherwise read on and drop the reply of a client that has shut down its side, which RFC 9112
-    /// section 9.6 permits. Requests must also not accumulate behind a reply that the client does not read.
-    func replyQueued(bytes: Int) {
-        since = table.clock.now
-        inbox.charge(bytes)
-        bufferevent_disable(bufferEvent, Int16(EV_READ))
+    /// Writes to the socket at once, which saves the wait until it is writable. libevent writes what does not fit. After
+    /// an error it also tries to write, and reports the error to evhttp.
+    func reply(_ head: [UInt8], _ body: [UInt8], to request: HTTPExchange.Request) {
+        head.withUnsafeBytes { head in
+            body.withUnsafeBytes { body in
+                let sent = tls == nil ? send(head, body) : 0
+                let rest = head.count + body.count - sent
+                if rest == 0 { return }
+                since = table.clock.now
+                inbox.charge(rest)
+                removeReadCallback()
+                write(head.dropFirst(sent))
+                write(body.dropFirst(max(0, sent - head.count)))
+                bufferevent_enable(bufferEvent, Int16(EV_WRITE))
+            }
+        }
+        evhttp_send_reply_end(request)
+    }
+
+    /// Writes both parts to the socket with one system call. Returns the number of written bytes; 0 also for an error.
+    private func send(_ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer) -> Int {
+        // writev does not change the bytes; its API has no const.
+        var parts = (
+            iovec(iov_base: UnsafeMutableRawPointer(mutating: head.baseAddress), iov_len: head.count),
+            iovec(iov_base: UnsafeMutableRawPointer(mutating: body.baseAddress), iov_len: body.count)
+        )
+        let descriptor = descriptor
+        return withUnsafeBytes(of: &parts) {
+            max(0, writev(descriptor, $0.assumingMemoryBound(to: iovec.self).baseAddress, 2))
+        }
+    }
+
+    private func write(_ rest: Slice<UnsafeRawBufferPointer>) {
+        let rest = UnsafeRawBufferPointer(rebasing: rest)
+        bufferevent_write(bufferEvent, rest.baseAddress, rest.count)
+    }
+
+    /// evhttp must not be called for bytes that arrive while it writes. It sets its callbacks again after the reply.
+    private func removeReadCallback() {
+        var callbacks = BufferEventCallbacks(of: bufferEvent)
+        callbacks.read = nil
+        callbacks.set(on: bufferEvent)
     }
 
     private func replyWritten() {
-        // Removes bytes of a pipelined request from the input before evhttp reads it again.
+        // Removes the body and bytes of a pipelined request from the input before evhttp reads it again.
         inbox.finishRequest()
         since = table.clock.now
         tls?.rest()

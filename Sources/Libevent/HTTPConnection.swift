@@ -5,9 +5,9 @@ import Glibc
 ///
 /// evhttp 2.1.12 reads bodies before they can be refused, reads without bound while a client reads no replies,
 /// truncates values at a NUL, parses the body of HEAD or TRACE as a request, and answers some errors itself. The gate
-/// therefore passes only bodies to evhttp. It removes the input before evhttp is called, parses and screens each head,
-/// and buffers the body under the memory budget. Then evhttp receives one complete request with a head that the gate
-/// wrote. The next request waits until the reply is written.
+/// therefore passes no bytes of clients to evhttp. It removes the input before evhttp is called, parses and screens each
+/// head, and buffers the body under the memory budget. Then evhttp receives one request with a head that the gate wrote
+/// and no body. The next request waits until the reply is written.
 ///
 /// evhttp reports a connection's end only once a request has reached the handler. This object therefore holds its own
 /// reference to the bufferevent, which keeps memory and descriptor valid. It learns of the end by the close callback,
@@ -205,7 +205,7 @@ final class HTTPConnection {
     /// Ignores one empty line before a request (RFC 9112 section 2.2).
     private func skipEmptyLine() throws(HTTPRefusal) {
         if hasSkippedEmptyLine || line > 0 { return }
-        let isEmptyLine = try inbox.withBytes(upTo: 2) { $0.elementsEqual([.carriageReturn, .lineFeed]) }
+        let isEmptyLine = try inbox.withBytes(upTo: 2) { $0.starts(with: "\r\n") }
         guard isEmptyLine else { return }
         hasSkippedEmptyLine = true
         inbox.drop(2)
@@ -246,7 +246,9 @@ final class HTTPConnection {
         switch request?.framing.body {
         case .length(let length):
             if inbox.count < length { return askForBody() }
-            if !isContinuePending { handOver(length) { inbox.putBack(bodyOf: length) } }
+            if isContinuePending { return }
+            inbox.beginRequest(bodySize: length)
+            handOver()
         case .chunked:
             let body = chunkedBody ?? HTTPChunkedBody(bodyLimit: bodyLimit, limits: limits)
             chunkedBody = body
@@ -254,9 +256,11 @@ final class HTTPConnection {
             if !body.isComplete { return askForBody() }
             if isContinuePending { return }
             chunkedBody = nil
-            handOver(body.length) { inbox.putBack(body) }
+            inbox.beginRequest(body)
+            handOver()
         case .some(.none), nil:
-            handOver(0) { inbox.putBack(bodyOf: 0) }
+            inbox.beginRequest(bodySize: 0)
+            handOver()
         }
     }
 
@@ -283,15 +287,13 @@ final class HTTPConnection {
 
     // MARK: evhttp
 
-    /// Passes one complete request to evhttp: the body behind a head that the gate wrote. evhttp never sees the method
-    /// or the header fields, nor decides whether to keep the connection.
-    private func handOver(_ length: Int, putBack: () -> Void) {
+    /// Passes a request to evhttp. It never sees the client's method, fields or body, nor decides whether to keep the
+    /// connection. It reads no body of HEAD, so that the body stays in the input.
+    private func handOver() {
         // Set first: adding to the input calls `bytesArrived`.
         phase = .handedOver
         restoreCallbacks()
-        putBack()
-        inbox.prepend(
-            length == 0 ? "GET / HTTP/1.1\r\n\r\n" : "POST / HTTP/1.1\r\nContent-Length: \(length)\r\n\r\n")
+        inbox.prepend("HEAD / HTTP/1.1\r\n\r\n")
         // During a read, libevent calls evhttp next anyway.
         if !isInReadCallback { bufferevent_trigger(bufferEvent, Int16(EV_READ), 0) }
     }

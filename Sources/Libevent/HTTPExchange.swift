@@ -59,25 +59,16 @@ public final class HTTPExchange {
     /// The values of all header fields with this name, in the order of the request.
     public func headers(_ name: String) -> [String] { fields.all(name) }
 
-    public var bodySize: Int {
-        expect(isAwaitingReply, "the request is already answered")
-        return evbuffer_get_length(evhttp_request_get_input_buffer(request))
-    }
-
+    /// The body; empty once it is consumed or the client is known to have disconnected.
     public func body() -> [UInt8] {
-        let size = bodySize
-        // An empty array's storage is shared by all threads, and this initializer would write its count.
-        guard size > 0 else { return [] }
-        let buffer = evhttp_request_get_input_buffer(request)
-        return [UInt8](unsafeUninitializedCapacity: size) { bytes, count in
-            count = max(0, Int(evbuffer_copyout(buffer, bytes.baseAddress, size)))
-        }
+        expect(isAwaitingReply, "the request is already answered")
+        return connection?.inbox.body() ?? []
     }
 
     /// Returns the body as `body` does, and frees the server's copy.
     public func consumeBody() -> [UInt8] {
         let body = body()
-        evbuffer_drain(evhttp_request_get_input_buffer(request), body.count)
+        connection?.inbox.removeBody()
         return body
     }
 
@@ -98,32 +89,23 @@ public final class HTTPExchange {
     /// Sends the reply. If the client has disconnected, only frees the request.
     ///
     /// - precondition: the exchange awaits its reply.
-    public func reply(status: Int, headers: [(name: String, value: String)] = [], body: some Collection<UInt8>) {
+    public func reply(status: Int, headers: [(name: String, value: String)] = [], body: [UInt8]) {
         expect(isAwaitingReply, "the request is already answered")
-        // Without a connection, because its client has disconnected, evhttp_send_reply only frees the request and no
-        // callback follows.
-        let (connection, hasConnection) = (connection, evhttp_request_get_connection(request) != nil)
-        let fields = evhttp_request_get_output_headers(request)
-        server.date.add(to: fields)
-        for header in headers { evhttp_add_header(fields, header.name, header.value) }
-        // Also for HEAD, whose reply has no body (RFC 9110 §9.3.2).
-        evhttp_add_header(fields, "Content-Length", String(body.count))
-        // evhttp sees every request as a persistent HTTP/1.1 request.
-        if !keepsAlive || server.mustClose(connection) {
-            evhttp_add_header(fields, "Connection", "close")
-        } else if isHTTP10 {
-            evhttp_add_header(fields, "Connection", "keep-alive")
-        }
-        let buffer = evbuffer_new()
-        defer { evbuffer_free(buffer) }
-        if head.method != .head {
-            _ =
-                body.withContiguousStorageIfAvailable { evbuffer_add(buffer, $0.baseAddress, $0.count) }
-                ?? Array(body).withUnsafeBufferPointer { evbuffer_add(buffer, $0.baseAddress, $0.count) }
-        }
         state = .replied
-        evhttp_send_reply(request, Int32(status), nil, buffer)
-        if hasConnection { connection?.replyQueued(bytes: body.count) } else { connectionDidFinish() }
+        guard let connection else {
+            // Without a connection evhttp only frees the request, and no callback follows.
+            evhttp_send_reply_end(request)
+            return connectionDidFinish()
+        }
+        var persistence: HTTPReplyHead.Persistence = isHTTP10 ? .keepAlive : .implied
+        if !keepsAlive || server.mustClose(connection) {
+            persistence = .close
+            // evhttp sees every request as a persistent HTTP/1.1 request. It writes no fields, but obeys this one.
+            evhttp_add_header(evhttp_request_get_output_headers(request), "Connection", "close")
+        }
+        // The length also for HEAD, whose reply has no body (RFC 9110 section 9.3.2).
+        let head = server.replyHead.make(status: status, headers, length: body.count, persistence)
+        connection.reply(head, self.head.method == .head ? [] : body, to: request)
     }
 
     /// Called when the reply is written or the connection has ended.

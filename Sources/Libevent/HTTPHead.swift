@@ -1,4 +1,4 @@
-import Support
+import Glibc
 
 /// The head of one request, validated against RFC 9110 and RFC 9112 before any other component sees its bytes.
 ///
@@ -25,19 +25,13 @@ struct HTTPHead: Equatable {
     /// - Parameter line: the start of the first incomplete line of the last call; 0 at first.
     /// - Throws: a refusal if a line ends in a bare LF.
     static func end(in bytes: UnsafeBufferPointer<UInt8>, line: inout Int) throws(HTTPRefusal) -> Int? {
-        var index = line
-        while index < bytes.count {
-            guard bytes[index] == .lineFeed else {
-                index += 1
-                continue
-            }
+        while let index = bytes.index(of: .lineFeed, from: line) {
             guard index > line, bytes[index - 1] == .carriageReturn else {
                 throw .malformed("a line ends in a bare LF (RFC 9112 section 2.2)")
             }
             let isEmpty = index == line + 1
             line = index + 1
             if isEmpty { return line }
-            index += 1
         }
         return nil
     }
@@ -46,10 +40,11 @@ struct HTTPHead: Equatable {
     init(parsing bytes: UnsafeBufferPointer<UInt8>, fieldLimit: Int) throws(HTTPRefusal) {
         var lines = Lines(bytes: bytes)
         let first = try lines.next() ?? 0..<0
-        let methodEnd = first.first { bytes[$0] == .space } ?? first.upperBound
+        // The next space may be in a later line: then this line has none.
+        let methodEnd = min(bytes.index(of: .space, from: 0) ?? first.upperBound, first.upperBound)
         method = try Self.method(bytes, first.lowerBound..<methodEnd)
         let targetStart = min(methodEnd + 1, first.upperBound)
-        let targetEnd = (targetStart..<first.upperBound).first { bytes[$0] == .space } ?? first.upperBound
+        let targetEnd = min(bytes.index(of: .space, from: targetStart) ?? first.upperBound, first.upperBound)
         isHTTP10 = try Self.isHTTP10(bytes, min(targetEnd + 1, first.upperBound)..<first.upperBound)
         target = try HTTPTarget.pathAndQuery(of: bytes, targetStart..<targetEnd, method)
         keepsAlive = !isHTTP10
@@ -90,7 +85,7 @@ struct HTTPHead: Equatable {
             throw .malformed("the request line does not begin with a method (RFC 9112 section 3)")
         }
         let name = UnsafeBufferPointer(rebasing: bytes[range])
-        guard let method = HTTPMethod.allCases.first(where: { name.elementsEqual($0.rawValue.utf8) }) else {
+        guard name.count <= 7, let method = HTTPMethod(rawValue: String(decoding: name, as: UTF8.self)) else {
             throw HTTPRefusal(.method, status: 501, "this method is not known")
         }
         if method == .connect { throw HTTPRefusal(.method, status: 405, "CONNECT is not served") }
@@ -101,8 +96,8 @@ struct HTTPHead: Equatable {
         _ bytes: UnsafeBufferPointer<UInt8>, _ range: Range<Int>
     ) throws(HTTPRefusal) -> Bool {
         let version = UnsafeBufferPointer(rebasing: bytes[range])
-        guard version.count == 8, version.prefix(5).elementsEqual("HTTP/".utf8), version[5].isDigit,
-            version[6] == UInt8(ascii: "."), version[7].isDigit
+        guard version.count == 8, version.starts(with: "HTTP/"), version[5].isDigit, version[6] == UInt8(ascii: "."),
+            version[7].isDigit
         else { throw .malformed("the request line is not \"METHOD target HTTP/1.1\" (RFC 9112 section 3)") }
         switch version[5] {
         case UInt8(ascii: "1"): return version[7] == UInt8(ascii: "0")
@@ -119,7 +114,7 @@ struct HTTPHead: Equatable {
 
         /// The next line without its CRLF; nil for the empty line, which must be the last.
         mutating func next() throws(HTTPRefusal) -> Range<Int>? {
-            guard let end = bytes[start...].firstIndex(of: .carriageReturn), end + 1 < bytes.count,
+            guard let end = bytes.index(of: .carriageReturn, from: start), end + 1 < bytes.count,
                 bytes[end + 1] == .lineFeed, end > start || end + 2 == bytes.count
             else { throw .malformed("a line holds a bare CR (RFC 9112 section 2.2)") }
             if end == start { return nil }
@@ -234,6 +229,20 @@ extension UnsafeBufferPointer<UInt8> {
             if self[index].asciiLowercased != word.utf8Start[index] { return false }
         }
         return true
+    }
+
+    /// Whether the bytes begin with this text, in the same case.
+    func starts(with text: StaticString) -> Bool {
+        guard let baseAddress, count >= text.utf8CodeUnitCount else { return false }
+        return memcmp(baseAddress, text.utf8Start, text.utf8CodeUnitCount) == 0
+    }
+
+    /// The index of the first such byte at or after `start`; nil if there is none.
+    func index(of byte: UInt8, from start: Int) -> Int? {
+        guard start < count, let base = UnsafeRawPointer(baseAddress),
+            let found = memchr(base + start, Int32(byte), count - start)
+        else { return nil }
+        return UnsafeRawPointer(found) - base
     }
 
     var trimmingBlanks: UnsafeBufferPointer<UInt8> {

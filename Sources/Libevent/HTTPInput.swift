@@ -1,9 +1,10 @@
 import CLibevent
 
-/// Received bytes of one connection that evhttp does not have yet, charged to the server's memory budget.
+/// Received bytes of one connection, charged to the server's memory budget.
 ///
 /// Usually a request arrives complete and its bytes stay in the bufferevent's input. Bytes of an incomplete request are
-/// staged, because evhttp must not see them when libevent calls it next.
+/// staged, because evhttp must not see them when libevent calls it next. The body of a request stays where it is until
+/// its handler reads it or the request ends.
 @LoopActor
 final class HTTPInput {
     private let bufferEvent: OpaquePointer
@@ -12,6 +13,10 @@ final class HTTPInput {
     private var stage: OpaquePointer?
     private var charged = 0
     private var ticket: UInt64?
+    /// The body of the request that evhttp has, as far as its handler has not removed it; at the front of the bytes.
+    private(set) var bodySize = 0
+    /// The same for a chunked body, which has a buffer of its own.
+    private var decoded: HTTPChunkedBody?
     /// The start of the wait for memory; nil if the connection does not wait.
     private(set) var waitingSince: ContinuousClock.Instant?
 
@@ -69,54 +74,57 @@ final class HTTPInput {
         stopWaiting()
         if let stage { evbuffer_free(stage) }
         stage = nil
+        (decoded, bodySize) = (nil, 0)
         evbuffer_drain(input, evbuffer_get_length(input))
         discharge(charged)
     }
 
-    // MARK: Handing over
+    // MARK: Requests
 
-    /// Puts a request's body at the front of the input for evhttp. Pipelined bytes behind it are staged.
-    func putBack(bodyOf length: Int) {
+    /// Begins a request whose body is the next `size` bytes.
+    func beginRequest(bodySize size: Int) {
         stopWaiting()
-        guard let stage else { return putBackInput(length) }
-        move(length, from: stage)
+        bodySize = size
+        // Staged bytes are charged already.
+        if stage == nil { charge(evbuffer_get_length(input)) }
     }
 
-    /// Puts a decoded body at the front of the input for evhttp.
-    func putBack(_ decoded: HTTPChunkedBody) {
+    /// Begins a request with a chunked body.
+    func beginRequest(_ body: HTTPChunkedBody) {
         stopWaiting()
-        move(decoded.length, from: decoded.buffer)
+        (decoded, bodySize) = (body, body.length)
     }
 
-    private func move(_ length: Int, from buffer: OpaquePointer?) {
-        if evbuffer_get_length(buffer) == length {
-            evbuffer_prepend_buffer(input, buffer)
-        } else {
-            let body = evbuffer_new()
-            evbuffer_remove_buffer(buffer, body, length)
-            evbuffer_prepend_buffer(input, body)
-            evbuffer_free(body)
+    /// Puts a head for evhttp before the input.
+    func prepend(_ head: StaticString) {
+        evbuffer_prepend(input, head.utf8Start, head.utf8CodeUnitCount)
+    }
+
+    private var bodyBuffer: OpaquePointer? { decoded?.buffer ?? stage ?? input }
+
+    /// The body of the request that evhttp has; empty if its handler has removed it.
+    func body() -> [UInt8] {
+        // An empty array's storage is shared by all threads, and this initializer would write its count.
+        guard bodySize > 0 else { return [] }
+        let buffer = bodyBuffer
+        if evbuffer_get_contiguous_space(buffer) >= bodySize {
+            // Most bodies. This initializer takes a third of the other's instructions.
+            return Array(UnsafeBufferPointer(start: evbuffer_pullup(buffer, bodySize), count: bodySize))
+        }
+        return [UInt8](unsafeUninitializedCapacity: bodySize) { bytes, count in
+            count = max(0, Int(evbuffer_copyout(buffer, bytes.baseAddress, bodySize)))
         }
     }
 
-    private func putBackInput(_ length: Int) {
-        let input = input
-        guard evbuffer_get_length(input) > length else { return charge(length) }
-        let body = evbuffer_new()
-        evbuffer_remove_buffer(input, body, length)
-        stageInput()
-        charge(length)
-        evbuffer_prepend_buffer(input, body)
-        evbuffer_free(body)
-    }
-
-    /// Puts the gate's head before the body.
-    func prepend(_ head: String) {
-        evbuffer_prepend(input, head, head.utf8.count)
+    /// Frees the body, which remains charged until the request ends.
+    func removeBody() {
+        if bodySize > 0 { evbuffer_drain(bodyBuffer, bodySize) }
+        (decoded, bodySize) = (nil, 0)
     }
 
     /// Ends the request: only bytes staged for the next request remain charged.
     func finishRequest() {
+        removeBody()
         if evbuffer_get_length(input) > 0 { stageInput() }
         let rest = stagedCount
         discharge(charged - rest)

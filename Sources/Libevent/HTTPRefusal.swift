@@ -61,28 +61,9 @@ public struct HTTPReply: Sendable {
     ///
     /// - Parameter toHEAD: whether to omit the body (RFC 9110 section 9.3.2).
     func bytes(toHEAD: Bool) -> [UInt8] {
-        var head = "HTTP/1.1 \(status) \(Self.phrase(status))\r\n"
+        var head = "HTTP/1.1 \(status) \(HTTPReplyHead.phrase(status))\r\n"
         for header in headers { head += "\(header.name): \(header.value)\r\n" }
         head += "Content-Length: \(body.count)\r\nConnection: close\r\n\r\n"
         return Array(head.utf8) + (toHEAD ? [] : body)
-    }
-
-    /// RFC 9110 section 15.
-    private static func phrase(_ status: Int) -> String {
-        switch status {
-        case 400: "Bad Request"
-        case 401: "Unauthorized"
-        case 403: "Forbidden"
-        case 404: "Not Found"
-        case 405: "Method Not Allowed"
-        case 408: "Request Timeout"
-        case 413: "Content Too Large"
-        case 415: "Unsupported Media Type"
-        case 417: "Expectation Failed"
-        case 501: "Not Implemented"
-        case 503: "Service Unavailable"
-        case 505: "HTTP Version Not Supported"
-        default: "Error"
-        }
     }
 }

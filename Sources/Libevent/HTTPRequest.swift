@@ -1,5 +1,3 @@
-import Glibc
-
 /// A request without its body, shared by the connection, the arrival and the exchange.
 final class HTTPRequest {
     var framing: HTTPHead
@@ -44,9 +42,13 @@ struct HTTPFields: Sendable {
         bytes.withUnsafeBufferPointer { bytes in
             var name = name
             name.withUTF8 { name in
-                var index = Self.endOfLine(bytes, from: 0)
+                // The head is validated: each line ends in a line feed.
+                func endOfLine(from index: Int) -> Int {
+                    bytes.index(of: .lineFeed, from: index).map { $0 + 1 } ?? bytes.count
+                }
+                var index = endOfLine(from: 0)
                 while index < bytes.count {
-                    let end = Self.endOfLine(bytes, from: index)
+                    let end = endOfLine(from: index)
                     defer { index = end }
                     guard end - index > name.count + 2, bytes[index + name.count] == UInt8(ascii: ":"),
                         zip(bytes[index...], name).allSatisfy({ $0.asciiLowercased == $1.asciiLowercased })
@@ -56,13 +58,5 @@ struct HTTPFields: Sendable {
                 }
             }
         }
-    }
-
-    /// The index after the LF that ends the line at `index`.
-    private static func endOfLine(_ bytes: UnsafeBufferPointer<UInt8>, from index: Int) -> Int {
-        guard index < bytes.count, let start = UnsafeRawPointer(bytes.baseAddress),
-            let end = memchr(start + index, Int32(UInt8.lineFeed), bytes.count - index)
-        else { return bytes.count }
-        return UnsafeRawPointer(end) - start + 1
     }
 }

@@ -40,8 +40,7 @@ public final class HTTPServer {
     private let handler: Handler
     private var listeners: [HTTPListener] = []
     private var onIdle: (@LoopActor () -> Void)?
-    /// Adds the `Date` of replies.
-    var date = HTTPDate()
+    var replyHead = HTTPReplyHead()
 
     /// Exchanges whose reply is not finished.
     public private(set) var unfinished = 0
@@ -87,9 +86,8 @@ public final class HTTPServer {
         table = HTTPConnectionTable(limits: limits)
         // The gate enforces the limits and deadlines, and evhttp sees only heads that the gate wrote.
         evhttp_set_max_headers_size(http, 1024)
-        evhttp_set_max_body_size(http, limits.bodySize)
         evhttp_set_timeout(http, -1)
-        evhttp_set_allowed_methods(http, UInt16(EVHTTP_REQ_GET.rawValue | EVHTTP_REQ_POST.rawValue))
+        evhttp_set_allowed_methods(http, UInt16(EVHTTP_REQ_HEAD.rawValue))
         // Unretained: `deinit` frees the evhttp and with it these callbacks.
         let context = Unmanaged.passUnretained(self).toOpaque()
         evhttp_set_bevcb(

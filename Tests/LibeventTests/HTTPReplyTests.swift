@@ -46,6 +46,66 @@ struct HTTPReplyTests {
         await echo.stop()
     }
 
+    /// Each request ends its head by `Connection`, if it has that field.
+    @Test(arguments: [
+        ("GET / HTTP/1.1\r\nHost: t\r\n", ""), ("HEAD / HTTP/1.1\r\nHost: t\r\n", ""),
+        ("GET / HTTP/1.0\r\nConnection: keep-alive\r\n", "Connection: keep-alive\r\n"),
+        ("GET / HTTP/1.0\r\n", "Connection: close\r\n"),
+        ("POST / HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: 0\r\n", "Connection: close\r\n"),
+    ])
+    @LoopActor func headOfAReplyHasExactlyTheseFields(request: String, connection: String) async throws {
+        let server = HTTPServer(limits: HTTPLimits()) { exchange in
+            // A line break or NUL in a value would add fields, or end the head.
+            let fields = [
+                ("X-A", "b"), ("X-Split", "c\r\nSet-Cookie: d"), ("X-Feed", "e\nf"), ("X-Nul", "g\0h"),
+                ("X-Last", "é\t~"),
+            ]
+            exchange.reply(status: 404, headers: fields, body: Array("gone".utf8))
+        }
+        let port = try server.listen(on: SocketAddress(host: "127.0.0.1", port: 0)).port
+        let text = await offLoop {
+            let client = Client(port: port)
+            client.send(request + "\r\n")
+            client.finishSending()
+            return client.rest()
+        }
+        let lines = text.components(separatedBy: "\r\n")
+        #expect(lines[0] == "HTTP/1.1 404 Not Found")
+        #expect(lines.count > 1 && lines[1].hasPrefix("Date: "))
+        let body = request.hasPrefix("HEAD") ? "" : "gone"
+        #expect(
+            lines.dropFirst(2).joined(separator: "\r\n")
+                == "X-A: b\r\nX-Last: é\t~\r\nContent-Length: 4\r\n\(connection)\r\n\(body)")
+        server.stopListening()
+        await withCheckedContinuation { done in server.whenIdle { done.resume() } }
+    }
+
+    /// Bodies in each of the gate's buffers: within one read, beyond it, chunked. Each is followed by another request.
+    @Test(arguments: [0, 1, 3000, 4096, 20_000, 300_000], [true, false])
+    @LoopActor func handlerMayLeaveOrConsumeABody(size: Int, consumes: Bool) async throws {
+        let body = String(repeating: "0123456789", count: size / 10 + 1).prefix(size)
+        let echo = try EchoServer()
+        echo.consumes = consumes
+        let port = echo.port
+        let bodies = await offLoop {
+            let client = Client(port: port)
+            let hex = String(size, radix: 16)
+            for _ in 1...2 {
+                client.send(
+                    "POST /l HTTP/1.1\r\nHost: t\r\nContent-Length: \(size)\r\n\r\n\(body)"
+                        + "GET /g HTTP/1.1\r\nHost: t\r\n\r\n"
+                        + "POST /c HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n"
+                        + (size > 0 ? "\(hex)\r\n\(body)\r\n" : "") + "0\r\n\r\n")
+            }
+            return (1...6).map { _ in client.answer()?.body }
+        }
+        let expected = ["POST /l \(size)", "GET /g 0", "POST /c \(size)"]
+        #expect(bodies == expected + expected)
+        #expect(echo.bodies.filter { !$0.isEmpty }.allSatisfy { $0 == Array(body.utf8) })
+        #expect(echo.server.memoryUsed == 0)
+        await echo.stop()
+    }
+
     @Test @LoopActor func repeatedFieldsAreReturnedInOrder() async throws {
         let echo = try EchoServer()
         echo.holds = true
@@ -81,7 +141,7 @@ struct HTTPReplyTests {
         limits.replyTimeout = .milliseconds(300)
         let echo = try EchoServer(limits: limits)
         echo.holds = true
-        echo.server.onReplyOverdue = { $0.reply(status: 503, body: "late".utf8) }
+        echo.server.onReplyOverdue = { $0.reply(status: 503, body: Array("late".utf8)) }
         let port = echo.port
         let answer = await offLoop {
             let client = Client(port: port)

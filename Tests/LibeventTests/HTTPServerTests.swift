@@ -11,6 +11,10 @@ final class EchoServer {
     var holds = false
     /// The paths of the requests that reached the handler.
     var paths: [String] = []
+    /// Whether the handler removes the bodies of requests from the server's memory.
+    var consumes = false
+    /// The bodies of the answered requests.
+    private(set) var bodies: [[UInt8]] = []
     /// Size of each reply in bytes; nil for a description of the request.
     var replySize: Int?
 
@@ -32,8 +36,10 @@ final class EchoServer {
 
     func answer(_ exchange: HTTPExchange) {
         if let replySize { return exchange.reply(status: 200, body: [UInt8](repeating: 0x78, count: replySize)) }
-        let text = "\(exchange.head.method.rawValue) \(exchange.head.path) \(exchange.body().count)"
-        exchange.reply(status: 200, headers: [("Content-Type", "text/plain")], body: text.utf8)
+        let body = consumes ? exchange.consumeBody() : exchange.body()
+        bodies.append(body)
+        let text = "\(exchange.head.method.rawValue) \(exchange.head.path) \(body.count)"
+        exchange.reply(status: 200, headers: [("Content-Type", "text/plain")], body: Array(text.utf8))
     }
 
     func answerHeld() {

@@ -97,6 +97,13 @@ public final class Client {
         return Answer(status: status, headers: headers, body: body)
     }
 
+    /// Reads until the server closes its side.
+    public func rest() -> String {
+        while fill() {}
+        defer { received = [] }
+        return String(decoding: received, as: UTF8.self)
+    }
+
     private func read(until end: String) -> String? {
         let end = Array(end.utf8)
         while true {

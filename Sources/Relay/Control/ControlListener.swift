@@ -72,9 +72,8 @@ final class ControlListener {
         }
     }
 
-    /// Without a Content-Type evhttp would send text/html.
     private static func reply(_ exchange: HTTPExchange, _ status: Int, _ text: String) {
         exchange.reply(
-            status: status, headers: [("Content-Type", "text/plain; charset=utf-8")], body: text.utf8)
+            status: status, headers: [("Content-Type", "text/plain; charset=utf-8")], body: Array(text.utf8))
     }
 }

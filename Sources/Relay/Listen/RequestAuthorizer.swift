@@ -67,9 +67,9 @@ final class RequestAuthorizer {
     /// - Parameter request: not used after this returns.
     func admit(_ request: some RequestHead, then done: @escaping @LoopActor @Sendable (Denial?) -> Void) {
         if let denial = networkDenial(of: request) { return done(denial) }
-        // Without tokens and users `authentication` admits every request, which must not apply if bodies are signed.
-        guard signatures.secrets.isEmpty || !authentication.admitsAnybody else {
-            return done(refusal(for: .refused, challenges: webhookChallenges))
+        if authentication.admitsAnybody {
+            // If bodies are signed, requests without a signature must not pass.
+            return done(signatures.secrets.isEmpty ? nil : refusal(for: .refused, challenges: webhookChallenges))
         }
         // The address is computed only if the credentials do not decide: most webhooks have a valid token or need none.
         authentication.authenticate(
@@ -120,7 +120,9 @@ final class RequestAuthorizer {
     // MARK: Signatures
 
     /// The signature of a webhook. One that has the signature's field is judged by it alone.
-    func claim(of request: some RequestHead) -> SignatureClaim { SignatureClaim(request, signatures, now: .now()) }
+    func claim(of request: some RequestHead) -> SignatureClaim {
+        signatures.secrets.isEmpty ? .none : SignatureClaim(request, signatures, now: .now())
+    }
 
     /// Calls `done` with nil if a webhook whose signature is not verified yet may send its body, else as
     /// `denySignature` does.

@@ -71,7 +71,8 @@ final class RequestScreener {
 
     /// The route of a request; nil if there is none, or the status page is off.
     func route(of head: HTTPRequestHead) -> Route? {
-        Route(path: head.path).flatMap { $0.isOfStatusPage && !authorizer.hasStatusPage ? nil : $0 }
+        guard let route = Route(path: head.path), !route.isOfStatusPage || authorizer.hasStatusPage else { return nil }
+        return route
     }
 
     /// Whether an admitted request comes from a proven operator.
