@@ -30,9 +30,9 @@ final class EventLoop: SerialExecutor, @unchecked Sendable {
         LibeventLog.install()
         let configuration = event_config_new()
         defer { event_config_free(configuration) }
-        // evhttp enables and disables reading and writing four times per request. The change list passes only the net
-        // change of each loop iteration to the kernel. It requires that no two events watch dup'ed descriptors of one
-        // file, which holds here.
+        // evhttp enables and disables reading and writing several times per request. The change list passes only the
+        // net change of each loop iteration to the kernel (see also `SocketRegistration`). It requires that no two
+        // events watch dup'ed descriptors of one file, which holds here.
         let flags = EVENT_BASE_FLAG_NOLOCK.rawValue | EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST.rawValue
         event_config_set_flag(configuration, Int32(flags))
         guard let base = event_base_new_with_config(configuration) else {

@@ -11,6 +11,7 @@ extension HTTPConnection {
         self.request = nil
         let exchange = makeExchange(request)
         tls?.rest()
+        registration.renew()
         requests += 1
         self.exchange = exchange
         // Unretained: the table retains this object until the close callback or a later sweep removes it.

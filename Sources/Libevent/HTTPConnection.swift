@@ -41,8 +41,7 @@ final class HTTPConnection {
 
     let bufferEvent: OpaquePointer
     private var inputCallback: OpaquePointer?
-    unowned let table: HTTPConnectionTable
-    private var limits: HTTPLimits { table.limits }
+    let table: HTTPConnectionTable
     var tls: TLSSession?
 
     // Written only by this type's files.
@@ -72,16 +71,16 @@ final class HTTPConnection {
     private var isContinuePending = false
     /// evhttp's callbacks while the gate's callbacks replace them.
     var evhttpCallbacks: BufferEventCallbacks?
+    let registration: SocketRegistration
     /// Bytes dropped since the connection was refused.
     private(set) var dropped = 0
     /// The request whose reply is awaited or being written.
     var exchange: HTTPExchange?
 
     init(bufferEvent: OpaquePointer, table: HTTPConnectionTable, tls: TLSSession?) {
-        self.bufferEvent = bufferEvent
-        self.table = table
-        self.tls = tls
+        (self.bufferEvent, self.table, self.tls) = (bufferEvent, table, tls)
         inbox = HTTPInput(bufferEvent, memory: table.memory)
+        registration = SocketRegistration(of: bufferEvent)
         since = table.clock.now
         bufferevent_incref(bufferEvent)
         // Pipelined input beyond this stays in the kernel.
@@ -106,6 +105,7 @@ final class HTTPConnection {
     func detach() {
         guard let inputCallback else { return }
         self.inputCallback = nil
+        registration.end()
         evbuffer_remove_cb_entry(bufferevent_get_input(bufferEvent), inputCallback)
         bufferevent_disable(bufferEvent, Int16(EV_READ | EV_WRITE))
     }
@@ -134,6 +134,7 @@ final class HTTPConnection {
 
     /// Called by libevent during its read, before evhttp's callback.
     private func bytesArrived() {
+        registration.hasRead = true
         if tls != nil { handshakeFinished() }
         switch phase {
         case .handedOver, .ended: return
@@ -174,27 +175,28 @@ final class HTTPConnection {
     }
 
     private func pauseIfExhausted() {
-        let waits = inbox.waitIfExhausted(isTrusted: isTrusted, now: table.clock.now) { [weak self] in
+        guard inbox.isWaitingForMemory || table.memory.isExhausted(forTrusted: isTrusted) else { return }
+        bufferevent_disable(bufferEvent, Int16(EV_READ))
+        inbox.waitForMemory(isTrusted: isTrusted, now: table.clock.now) { [weak self] in
             guard let self, phase == .head || phase == .body else { return }
             bufferevent_enable(bufferEvent, Int16(EV_READ))
             pauseIfExhausted()
         }
-        if waits { bufferevent_disable(bufferEvent, Int16(EV_READ)) }
     }
 
     private func readHead() throws(HTTPRefusal) {
         try skipEmptyLine()
         guard phase == .head else { return }
-        let length = try inbox.withBytes(upTo: limits.headerSize) { (bytes) throws(HTTPRefusal) -> Int? in
+        let length = try inbox.withBytes(upTo: table.limits.headerSize) { (bytes) throws(HTTPRefusal) -> Int? in
             if let first = bytes.first, !first.isToken, first != .carriageReturn {
                 throw .malformed("this is no HTTP/1.1 request")
             }
             guard let end = try HTTPHead.end(in: bytes, line: &line) else {
-                if bytes.count >= limits.headerSize { throw .malformed("the request's header is too large") }
+                if bytes.count >= table.limits.headerSize { throw .malformed("the request's header is too large") }
                 return nil
             }
             let head = UnsafeBufferPointer(rebasing: bytes[..<end])
-            request = try HTTPRequest(parsing: head, fieldLimit: limits.headerFields)
+            request = try HTTPRequest(parsing: head, fieldLimit: table.limits.headerFields)
             return end
         }
         guard let length else { return }
@@ -217,8 +219,8 @@ final class HTTPConnection {
     private func screen() throws(HTTPRefusal) {
         phase = .screening
         guard let request else { return }
-        if case .length(let length) = request.framing.body, length > limits.bodySize {
-            throw .bodyAbove(limits.bodySize)
+        if case .length(let length) = request.framing.body, length > table.limits.bodySize {
+            throw .bodyAbove(table.limits.bodySize)
         }
         isScreeningNow = true
         table.screen(IncomingRequest(request, on: self))
@@ -230,7 +232,7 @@ final class HTTPConnection {
     /// Called when the program accepts the request.
     func admit(bodyLimit: Int) {
         guard phase == .screening, let request else { return }
-        self.bodyLimit = min(bodyLimit, limits.bodySize)
+        self.bodyLimit = min(bodyLimit, table.limits.bodySize)
         if case .length(let length) = request.framing.body, length > self.bodyLimit {
             return refuse(.bodyAbove(self.bodyLimit))
         }
@@ -250,7 +252,7 @@ final class HTTPConnection {
             inbox.beginRequest(bodySize: length)
             handOver()
         case .chunked:
-            let body = chunkedBody ?? HTTPChunkedBody(bodyLimit: bodyLimit, limits: limits)
+            let body = chunkedBody ?? HTTPChunkedBody(bodyLimit: bodyLimit, limits: table.limits)
             chunkedBody = body
             try inbox.decode(into: body)
             if !body.isComplete { return askForBody() }
@@ -284,8 +286,6 @@ final class HTTPConnection {
         restoreCallbacks()
         if phase == .body { advance() }
     }
-
-    // MARK: evhttp
 
     /// Passes a request to evhttp. It never sees the client's method, fields or body, nor decides whether to keep the
     /// connection. It reads no body of HEAD, so that the body stays in the input.

@@ -77,7 +77,7 @@ final class HTTPConnectionTable {
         if session != nil { handshakes.add(connection) }
         updateCrowded()
         scheduleSweep()
-        if newcomers.isEmpty { LoopActor.post { [weak self] in self?.countNewcomers() } }
+        if newcomers.isEmpty { LoopActor.post { [self] in countNewcomers() } }
         newcomers.append(connection)
         // libevent accepts until the backlog is empty. Fast arrivals would otherwise starve the open connections.
         if newcomers.count == Self.acceptsPerIteration { onAcceptLimit?(true) }
@@ -175,6 +175,7 @@ final class HTTPConnectionTable {
         connections = [:]
         newcomers = []
         resuming = []
+        (sweeper, resumption) = (nil, nil)
     }
 
     private func updateCrowded() {

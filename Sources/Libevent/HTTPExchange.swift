@@ -21,8 +21,8 @@ public final class HTTPExchange {
     private var state = State.awaitingReply
     let request: Request
     private unowned let server: HTTPServer
-    /// Nil once the connection is released.
-    private weak var gate: HTTPConnection?
+    /// Nil once the connection has ended or the reply is written.
+    private var gate: HTTPConnection?
     public let head: HTTPRequestHead
     private let fields: HTTPFields
     /// The program admitted the request before it could judge its sender.
@@ -110,6 +110,7 @@ public final class HTTPExchange {
 
     /// Called when the reply is written or the connection has ended.
     func connectionDidFinish() {
+        gate = nil
         switch state {
         case .awaitingReply: break  // Detached by evhttp: `reply` must still be called, and frees the request.
         case .replied:

@@ -157,20 +157,15 @@ final class HTTPInput {
         memory.release(bytes)
     }
 
-    /// Waits if the budget is exhausted: `resume` is called once when reading may continue.
-    ///
-    /// - Returns: whether the connection waits.
-    func waitIfExhausted(
-        isTrusted: Bool, now: ContinuousClock.Instant, resume: @escaping @LoopActor () -> Void
-    ) -> Bool {
-        guard ticket == nil, memory.isExhausted(forTrusted: isTrusted) else { return ticket != nil }
+    /// Calls `resume` once when reading may continue. Does nothing if the connection waits already.
+    func waitForMemory(isTrusted: Bool, now: ContinuousClock.Instant, resume: @escaping @LoopActor () -> Void) {
+        guard ticket == nil else { return }
         waitingSince = now
         ticket = memory.wait(isTrusted: isTrusted) { [weak self] in
             guard let self, ticket != nil else { return }
             (ticket, waitingSince) = (nil, nil)
             resume()
         }
-        return true
     }
 
     func stopWaiting() {

@@ -15,6 +15,17 @@ struct HTTPReplyHead {
         case close
     }
 
+    /// The parameters and the result of the last call: most replies are to webhooks and differ in their dates only.
+    private struct Last {
+        var second: time_t
+        var status: Int
+        var headers: [(name: String, value: String)]
+        var length: Int
+        var persistence: Persistence
+        var head: [UInt8]
+    }
+
+    private var last: Last?
     private var second: time_t?
     /// The `Date` field (RFC 9110 section 6.6.1) of that second. Formatting it takes 3,000 instructions.
     private var date: [UInt8] = []
@@ -25,14 +36,28 @@ struct HTTPReplyHead {
     mutating func make(
         status: Int, _ headers: [(name: String, value: String)], length: Int, _ persistence: Persistence
     ) -> [UInt8] {
+        let now = time(nil)
+        if let last, last.second == now, last.status == status, last.length == length,
+            last.persistence == persistence, last.headers.elementsEqual(headers, by: ==)
+        {
+            return last.head
+        }
+        let head = write(status: status, headers, length: length, persistence, at: now)
+        last = Last(
+            second: now, status: status, headers: headers, length: length, persistence: persistence, head: head)
+        return head
+    }
+
+    private mutating func write(
+        status: Int, _ headers: [(name: String, value: String)], length: Int, _ persistence: Persistence, at now: time_t
+    ) -> [UInt8] {
         var head: [UInt8] = []
-        head.reserveCapacity(240)
         head.append("HTTP/1.1 ")
         head.append(decimal: status)
         head.append(.space)
         head.append(contentsOf: Self.phrase(status).utf8)
         head.append("\r\n")
-        head += dateField(at: time(nil))
+        head += dateField(at: now)
         for header in headers where header.value.utf8.allSatisfy(\.isInFieldValue) {
             head.append(contentsOf: header.name.utf8)
             head.append(": ")

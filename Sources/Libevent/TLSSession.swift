@@ -5,7 +5,7 @@ import CLibevent
 /// evhttp sees no data of an unfinished handshake or record, while each of its bytes restarts the idle timeout. Bytes
 /// received since the connection was last at rest belong to an unfinished handshake or record.
 @LoopActor
-struct TLSSession {
+final class TLSSession {
     /// Owned by the bufferevent.
     private let ssl: OpaquePointer
     /// The byte count when the connection was last at rest; nil while its handshake is unfinished.
@@ -40,13 +40,13 @@ struct TLSSession {
     var hasFailedHandshake: Bool { bytesOfHandshake == nil && bytesRead > 0 }
 
     /// Marks all bytes received so far as complete records.
-    mutating func rest() {
+    func rest() {
         bytesAtRest = bytesRead
         unfinishedSince = nil
     }
 
     /// When the unfinished handshake or record began; nil if there is none. As precise as the interval between calls.
-    mutating func unfinishedSince(_ now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
+    func unfinishedSince(_ now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
         if bytesAtRest == nil, let bytesOfHandshake { (bytesAtRest, unfinishedSince) = (bytesOfHandshake, nil) }
         if let bytesAtRest, unfinishedSince == nil, bytesRead != bytesAtRest { unfinishedSince = now }
         return unfinishedSince

@@ -83,6 +83,32 @@ struct HTTPGateTests {
         await echo.stop()
     }
 
+    /// The bytes of each next request are unread while the previous one awaits its reply.
+    @Test @LoopActor func requestsSentDuringAnotherAreServedAfterIt() async throws {
+        let echo = try EchoServer()
+        echo.holds = true
+        let client = Client(port: echo.port)
+        client.send("GET /0 HTTP/1.1\r\nHost: t\r\n\r\n")
+        for number in 0..<4 {
+            #expect(await echo.waits { $0.held.first?.head.path == "/\(number)" })
+            let body = String(repeating: "x", count: number * 3000)
+            client.send("POST /\(number + 1) HTTP/1.1\r\nHost: t\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+            // Several turns of the loop, in which the socket is readable.
+            await pause(.milliseconds(2))
+            #expect(echo.held.count == 1)
+            echo.answerHeld()
+        }
+        #expect(await echo.waits { $0.held.first?.head.path == "/4" })
+        client.finishSending()
+        await pause(.milliseconds(2))
+        echo.answerHeld()
+        // On the loop: the replies are already written.
+        let bodies = (0..<5).map { _ in client.answer()?.body }
+        #expect(bodies == ["GET /0 0", "POST /1 0", "POST /2 3000", "POST /3 6000", "POST /4 9000"])
+        #expect(await echo.waits { $0.server.connectionCount == 0 && $0.server.memoryUsed == 0 })
+        await echo.stop()
+    }
+
     @Test @LoopActor func acceptingIsLimitedPerLoopIteration() async throws {
         var limits = HTTPLimits()
         // On a busy machine, the first connections would time out before the last is accepted.
