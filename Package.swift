@@ -68,6 +68,9 @@ let package = Package(
             name: "CZlib", pkgConfig: "zlib",
             providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
         .systemLibrary(
+            name: "CLibdeflate", pkgConfig: "libdeflate",
+            providers: [.apt(["libdeflate-dev"]), .brew(["libdeflate"])]),
+        .systemLibrary(
             name: "CCrypt", pkgConfig: "libxcrypt",
             providers: [.apt(["libcrypt-dev"])]),
         .systemLibrary(
@@ -112,7 +115,7 @@ let package = Package(
             name: "Alerts", dependencies: ["CCrypto", "CRE2", "CSimdjson", "Support"], swiftSettings: strict),
         .target(name: "Journaling", dependencies: ["Alerts", "Support"], swiftSettings: specialized),
         .target(
-            name: "SQLiteJournal", dependencies: ["Alerts", "CSQLite", "CZlib", "Journaling", "Support"],
+            name: "SQLiteJournal", dependencies: ["Alerts", "CLibdeflate", "CSQLite", "Journaling", "Support"],
             swiftSettings: strict),
         .target(
             name: "Posting", dependencies: ["Alerts", "CLibcurl", "DeliveryCore", "Support"], swiftSettings: strict),

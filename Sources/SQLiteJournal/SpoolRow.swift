@@ -1,5 +1,5 @@
 import Alerts
-import CZlib
+import CLibdeflate
 import Journaling
 
 /// The row of a notification, without its body.
@@ -126,8 +126,9 @@ enum RowChecksum {
     static func of(
         id: Int64, group: Int64, acceptedAt: Int64, flags: SpoolRow.Flags, body: UnsafeRawBufferPointer
     ) -> Int64 {
-        let columns = [flags.rawValue.littleEndian, id.littleEndian, group.littleEndian, acceptedAt.littleEndian]
-        let seed = columns.withUnsafeBytes { bytes in
+        // A tuple, which unlike an array needs no memory of its own.
+        let columns = (flags.rawValue.littleEndian, id.littleEndian, group.littleEndian, acceptedAt.littleEndian)
+        let seed = withUnsafeBytes(of: columns) { bytes in
             update(0, UnsafeRawBufferPointer(rebasing: flags.isEmpty ? bytes[8...] : bytes[...]))
         }
         return Int64(update(seed, body)) | flags.rawValue << 32
@@ -151,9 +152,9 @@ enum RowChecksum {
         Int64(update(0, bytes))
     }
 
-    private static func update(_ checksum: UInt, _ bytes: UnsafeRawBufferPointer) -> UInt {
-        // zlib returns the initial checksum if the pointer is nil.
+    private static func update(_ checksum: UInt32, _ bytes: UnsafeRawBufferPointer) -> UInt32 {
+        // libdeflate returns the initial checksum if the pointer is nil.
         guard !bytes.isEmpty else { return checksum }
-        return crc32_z(checksum, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
+        return libdeflate_crc32(checksum, bytes.baseAddress, bytes.count)
     }
 }

@@ -8,6 +8,7 @@ struct ImportTests {
         "CCrypt": ["Relay/Authenticate/"],
         "CCrypto": ["Alerts/", "Relay/Authenticate/"],
         "CLibcurl": ["Posting/"],
+        "CLibdeflate": ["SQLiteJournal/"],
         "CLibevent": ["Libevent/"],
         "CLinux": ["Relay/ServiceManager/"],
         "CMustache": ["RocketChat/Template/"],
@@ -16,7 +17,7 @@ struct ImportTests {
         "CSQLite": ["SQLiteJournal/"],
         "CSimdjson": ["Alerts/", "Relay/Listen/"],
         "CYaml": ["Relay/Configuration/"],
-        "CZlib": ["Relay/Listen/", "SQLiteJournal/"],
+        "CZlib": ["Relay/Listen/"],
     ]
 
     /// Each of these brings all of Foundation and ICU into the program; FoundationEssentials does not.
