@@ -128,7 +128,8 @@ struct DedupeIndex {
     }
 
     private mutating func compact() {
-        guard head > 1024, head > order.count / 2 else { return }
+        // Often, because pages that the array once used stay resident.
+        guard head > 1024, head > order.count / 8 else { return }
         order.removeFirst(head)
         head = 0
     }

@@ -239,9 +239,9 @@ package struct SeenKey: Sendable, Equatable {
     }
 
     /// - Parameter bytes: The column `key` of a row.
-    package init(id: Int64, bytes: [UInt8], at: Timestamp) {
-        let group = bytes.count == 24 ? bytes[16...].reduce(0) { $0 << 8 | UInt64($1) } : nil
-        self.init(id: id, group: group, key: ShortDedupeKey(bytes: bytes), at: at)
+    package init(id: Int64, bytes: UnsafeRawBufferPointer, at: Timestamp) {
+        let group: UInt64? = bytes.count == 24 ? bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self) : nil
+        self.init(id: id, group: group.map(UInt64.init(bigEndian:)), key: ShortDedupeKey(bytes: bytes), at: at)
     }
 }
 
@@ -264,6 +264,18 @@ package struct ShortDedupeKey: Sendable, Hashable {
 
     /// Uses the first 16 bytes. Missing bytes count as zero.
     init(bytes: some Sequence<UInt8>) {
+        let first = bytes.withContiguousStorageIfAvailable { bytes -> (UInt64, UInt64)? in
+            let raw = UnsafeRawBufferPointer(bytes)
+            guard raw.count >= 16 else { return nil }
+            return (
+                UInt64(bigEndian: raw.loadUnaligned(as: UInt64.self)),
+                UInt64(bigEndian: raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+            )
+        }
+        if let words = first ?? nil {
+            (high, low) = words
+            return
+        }
         var words: [UInt64] = [0, 0]
         for (index, byte) in bytes.prefix(16).enumerated() {
             words[index / 8] |= UInt64(byte) << (56 - index % 8 * 8)
@@ -277,6 +289,6 @@ package struct ShortDedupeKey: Sendable, Hashable {
 
 extension UInt64 {
     fileprivate var bigEndianBytes: [UInt8] {
-        stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: self >> $0) }
+        withUnsafeBytes(of: bigEndian) { [UInt8]($0) }
     }
 }

@@ -49,10 +49,12 @@ extension SQLiteJournalStore {
         (hasWrittenHistory, isInHistory) = (false, false)
         do throws(JournalStoreError) {
             return try withStatements { (statements) throws(SQLiteError) in
-                try limitPages(isBounded: isBounded, statements.connection)
-                let value = try statements.connection.transaction { () throws(SQLiteError) in try body(statements) }
-                if statements.connection.logFrames > 0 { writeWitness(.logged, statements.connection) }
-                try updateUsage(statements)
+                let connection = statements.connection
+                try limitPages(isBounded: isBounded, connection)
+                let frames = connection.logFrames
+                let value = try connection.transaction { () throws(SQLiteError) in try body(statements) }
+                if connection.logFrames > 0 { writeWitness(.logged, connection) }
+                try updateUsage(statements, writtenFrames: connection.logFrames - frames)
                 return value
             }
         } catch {
@@ -150,29 +152,6 @@ extension SQLiteJournalStore {
         deadLetterCounts[destination, default: 0] += 1
         try addDeath(
             of: newID ?? id, history, attempts: attempts, detail: answer ?? reason.rawValue, at: now, statements)
-    }
-
-    /// Updates `usedBytes` from the pages in use, without empty receiver tables. The log and the ballast are not
-    /// included.
-    func updateUsage(_ statements: SpoolStatements) throws(SQLiteError) {
-        let pages = try (statements.pageCount.integer() ?? 0) - (statements.freePages.integer() ?? 0)
-        usedBytes = max(0, pages - receiverPages) * SpoolSettings.pageSize
-    }
-
-    /// The pages of empty receiver tables: per receiver, a root page for each severity and about 1 KiB of
-    /// sqlite_schema.
-    private var receiverPages: Int64 {
-        let count = Int64(receivers.count)
-        return 4 * count + count / 8
-    }
-
-    /// Sets SQLite's page limit, for appends only. A full journal must still be able to commit settlements, or it could
-    /// not drain, and to register receivers, or it could not start with a new one.
-    func limitPages(isBounded: Bool, _ connection: SQLiteConnection) throws(SQLiteError) {
-        let limit = isBounded ? settings.pages + receiverPages : SpoolSettings.unlimitedPages
-        guard limit != pageLimit else { return }
-        try connection.execute("PRAGMA max_page_count = \(limit)")
-        pageLimit = limit
     }
 }
 

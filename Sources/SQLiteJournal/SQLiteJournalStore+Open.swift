@@ -236,7 +236,7 @@ extension SQLiteJournalStore {
         writeWitness(.idle, connection)
         witness?.sync()
         self.statements = statements
-        try updateUsage(statements)
+        try measureUsage(statements)
         databaseFile = SpoolFile(folder.database)
         logFile = SpoolFile(folder.log)
         let existing = SpoolFile(folder.ballast)?.size ?? 0

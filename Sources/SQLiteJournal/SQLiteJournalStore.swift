@@ -1,5 +1,4 @@
 package import Alerts
-import CSQLite
 import Glibc
 package import Journaling
 import Support
@@ -60,12 +59,14 @@ package final class SQLiteJournalStore: JournalStore {
     /// The highest number in `hookWrites`.
     var lastHookWrite = 0
     var usedBytes: Int64 = 0
+    /// The number of frames that were written since `usedBytes` was measured.
+    var unmeasuredFrames = 0
     /// The current `max_page_count`; nil before it is set.
     var pageLimit: Int64?
     /// The size of the current transaction's bodies in bytes.
     var attemptedBytes: Int64 = 0
     /// The number of inspections since the last use of the database, at most 2.
-    private var idleInspections = 0
+    var idleInspections = 0
 
     /// - precondition: `limitBytes` is at least 1 MiB.
     package convenience init(_ settings: SpoolSettings) {
@@ -210,12 +211,13 @@ extension SQLiteJournalStore {
         let statement = try connection.prepare(
             "SELECT id, at, key FROM seen WHERE id BETWEEN 1 AND \(Int64(1) << 60) ORDER BY id DESC LIMIT 262144")
         try statement.query { (row) throws(SQLiteError) in
-            keys.append(
-                SeenKey(
-                    id: row.integer(0), bytes: row.blob(2), at: Timestamp(nanosecondsSince1970: row.integer(1))))
+            let (id, at) = (row.integer(0), Timestamp(nanosecondsSince1970: row.integer(1)))
+            keys.append(row.withBlob(2) { SeenKey(id: id, bytes: $0, at: at) })
             return true
         }
-        return keys.reversed()
+        // In place, because there may be many.
+        keys.reverse()
+        return keys
     }
 
     /// Reports acknowledged notifications that are missing although the files seem intact.
@@ -228,71 +230,5 @@ extension SQLiteJournalStore {
         let missing = expected.witness.pending - counted()
         guard missing > 0 else { return [] }
         return [SpoolReport(missing: missing, text: SpoolReport.missing(missing))]
-    }
-}
-
-extension SQLiteJournalStore {
-    package func inspect() throws(JournalStoreError) -> StorageSpace {
-        try checkFiles()
-        // Bounds how old the witness is after a power failure.
-        witness?.sync()
-        if isLowOnSpace, checkpointGrowth > 0 { try emptyLog() }
-        releaseIdleMemory()
-        return !isLowOnSpace && ballast.allocate() ? .ample : .low
-    }
-
-    /// Releases SQLite's page cache once the database is idle. With 100 receivers the start alone fills it with the first
-    /// page of 400 tables.
-    private func releaseIdleMemory() {
-        guard idleInspections < 2 else { return }
-        idleInspections += 1
-        guard idleInspections == 2, let statements else { return }
-        statements.connection.releaseMemory()
-        malloc_trim(0)
-    }
-
-    private var isLowOnSpace: Bool {
-        // The ballast counts as free space, so that allocating it does not change the result.
-        let free = folder.freeBytes ?? 0
-        return free + (ballast.isAllocated ? ballast.size : 0) < 2 * ballast.size + checkpointGrowth
-    }
-
-    /// The number of bytes by which a checkpoint can enlarge the database. The start after a kill needs that space for
-    /// its checkpoint.
-    private var checkpointGrowth: Int64 { Int64(statements?.connection.logFrames ?? 0) * SpoolSettings.pageSize }
-
-    /// Whether the disk has space for an append, the checkpoint after it, and the ballast.
-    func hasSpace(for bytes: Int64) -> Bool {
-        guard let free = folder.freeBytes else { return true }
-        // The bodies are written to the log and to the database.
-        return free >= ballast.size + checkpointGrowth + 2 * bytes
-    }
-
-    package func releaseBallast() throws(JournalStoreError) {
-        ballast.release()
-        try emptyLog()
-    }
-
-    private func emptyLog() throws(JournalStoreError) {
-        do throws(JournalStoreError) {
-            try withStatements { (statements) throws(SQLiteError) in
-                invalidateWitness(.idle)
-                try statements.connection.checkpoint(truncating: true)
-                noteCheckpoint()
-            }
-        } catch {
-            // The disk is still full. The next inspection or settlement retries.
-            guard case .full = error else { throw error }
-        }
-    }
-
-    /// Fails if a file was deleted or replaced: commits to it would be lost when the process ends.
-    private func checkFiles() throws(JournalStoreError) {
-        guard let databaseFile, databaseFile.isSame(as: SpoolFile(folder.database)) else {
-            throw .broken("\(folder.database) was removed or replaced while in use")
-        }
-        guard let logFile, logFile.isSame(as: SpoolFile(folder.log)) else {
-            throw .broken("\(folder.log) was removed or replaced while in use")
-        }
     }
 }

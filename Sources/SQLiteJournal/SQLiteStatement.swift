@@ -31,6 +31,19 @@ final class SQLiteStatement {
         return self
     }
 
+    /// Binds two integers without existential boxes, as the next function.
+    func bind(_ first: Int64, _ second: Int64) throws(SQLiteError) -> SQLiteStatement {
+        let codes = sqlite3_bind_int64(handle, 1, first) | sqlite3_bind_int64(handle, 2, second)
+        guard codes == SQLITE_OK else { throw connection.lastError(sql) }
+        return self
+    }
+
+    /// Binds one integer without an existential box. Each settlement uses it.
+    func bind(_ first: Int64) throws(SQLiteError) -> SQLiteStatement {
+        guard sqlite3_bind_int64(handle, 1, first) == SQLITE_OK else { throw connection.lastError(sql) }
+        return self
+    }
+
     /// Binds four integers without existential boxes. Each accepted webhook uses it.
     func bind(
         _ first: Int64, _ second: Int64, _ third: Int64, _ fourth: Int64

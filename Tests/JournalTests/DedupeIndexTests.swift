@@ -115,7 +115,7 @@ import Testing
     }
 
     @Test func aRowOfAnEarlierVersionFindsNoDuplicateAndIsCounted() {
-        let old = SeenKey(id: 5, bytes: key(5).bytes, at: .sample)
+        let old = key(5).bytes.withUnsafeBytes { SeenKey(id: 5, bytes: $0, at: .sample) }
         #expect(old.group == nil)
         var index = DedupeIndex(window: .seconds(60), capacity: 100, seen: [old], lastID: 5)
         #expect(index.count == 1 && !isLast(5, in: index))
@@ -126,7 +126,7 @@ import Testing
     @Test func aRowHoldsKeyAndGroup() {
         let seen = SeenKey(id: 3, group: 0x0102_0304_0506_0708, key: key(9), at: .sample)
         #expect(seen.bytes.count == 24)
-        #expect(SeenKey(id: 3, bytes: seen.bytes, at: .sample) == seen)
+        #expect(seen.bytes.withUnsafeBytes { SeenKey(id: 3, bytes: $0, at: .sample) } == seen)
     }
 
     /// Two cluster members send each state of a group in order, one later than the other, and some states twice.
