@@ -26,7 +26,7 @@ struct entry {
     char body[];
 };
 
-enum { frames_per_checkpoint = 2000, entries_per_commit = 128 };
+enum { frames_per_checkpoint = 500, entries_per_commit = 128 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t arrived = PTHREAD_COND_INITIALIZER;

@@ -109,8 +109,9 @@ package struct SpoolSettings: Sendable {
     }
 
     static let pageSize: Int64 = 8192
-    /// The log is checkpointed at 16 MB, which takes 3-9 ms. Larger logs take longer (docs/decisions/0002).
-    static let framesPerCheckpoint = 2000
+    /// The log is checkpointed at 4 MB (docs/decisions/0002). Webhooks wait for a checkpoint, which is longer for a larger
+    /// log.
+    static let framesPerCheckpoint = 500
 
     /// `limitBytes` in pages.
     var pages: Int64 { limitBytes / Self.pageSize }
