@@ -1,5 +1,6 @@
 #include <malloc.h>
 #include <sqlite3.h>
+#include <sys/vfs.h>
 
 /// Binds a text that SQLite copies before it returns. SQLITE_TRANSIENT is a cast that Swift cannot import.
 static inline int relay_sqlite3_bind_text_copy(sqlite3_stmt *statement, int index, const char *text, int length) {

@@ -80,6 +80,7 @@ extension SQLiteJournalStore {
         // SQLite creates the log with its first read of the database.
         let hasLog = SpoolFile.exists(folder.log)
         if log.hasUnreadCommit { throw .damaged("the spool's log is damaged") }
+        let isSealed = isSealed
         let connection = try check { () throws(SQLiteError) in try connect(to: folder.database) }
         let version = try check { () throws(SQLiteError) in Int(try connection.integer("PRAGMA user_version") ?? 0) }
         try refuseUnknown(version, on: connection)
@@ -113,7 +114,7 @@ extension SQLiteJournalStore {
         }
         // Checking and counting read all pages.
         let isSmall = found.map { $0.size < settings.checkedWhenClosedBytes } ?? true
-        if let found, isSmall || !wasClosed && found.size < settings.checkedBytes {
+        if let found, isSmall || !wasClosed && !isSealed && found.size < settings.checkedBytes {
             try checkAll(connection)
         }
         session = max(known ?? 0, witnessed?.session ?? 0) + 1

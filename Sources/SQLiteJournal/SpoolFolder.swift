@@ -89,7 +89,8 @@ package struct SpoolSettings: Sendable {
     /// The maximum size of the ballast in bytes; 0 for no ballast. It is also limited to an eighth of `limitBytes` and
     /// of the free space at the start.
     private var ballastBytes: Int64 = 32 << 20
-    /// Databases from this size in bytes on are not checked after an unclean shutdown, because it would take minutes.
+    /// Databases from this size in bytes on are not checked after an unclean shutdown, because it would take minutes. Nor
+    /// are sealed ones from `checkedWhenClosedBytes` on (docs/decisions/0047).
     var checkedBytes: Int64 = 1 << 30
 
     /// Databases from this size in bytes on are not checked after a clean shutdown. Damage is rare then; the check of a

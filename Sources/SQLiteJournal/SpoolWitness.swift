@@ -93,6 +93,8 @@ struct SpoolWitness: Equatable {
 /// one of them.
 final class SpoolWitnessFile {
     private static let slotDistance = 4096
+    /// Behind the slots, in a block of its own. Files of earlier versions end before it.
+    private static let sealOffset = off_t(2 * slotDistance)
 
     private let descriptor: Int32
     private var number: Int64 = 0
@@ -146,6 +148,19 @@ final class SpoolWitnessFile {
         }
         if isWritten { last = witness }
         return isWritten
+    }
+
+    /// The seal of the database; nil if there is none. Read at the start only, before the database is changed.
+    var seal: SpoolSeal? {
+        var bytes = [UInt8](repeating: 0, count: SpoolSeal.encodedSize)
+        guard pread(descriptor, &bytes, bytes.count, Self.sealOffset) == bytes.count else { return nil }
+        return SpoolSeal(encoded: bytes)
+    }
+
+    /// Replaces the seal. It needs no sync, because it is not valid after a power failure.
+    func write(_ seal: SpoolSeal?) {
+        let bytes = seal?.encoded ?? [UInt8](repeating: 0, count: SpoolSeal.encodedSize)
+        _ = pwrite(descriptor, bytes, bytes.count, Self.sealOffset)
     }
 
     /// Syncs the file if it was written since the last sync. Returns false if that fails.
@@ -244,10 +259,18 @@ extension SQLiteJournalStore {
                 deadLetters: deadLetterCounts.values.reduce(0) { $0 + Int64($1) }))
     }
 
-    /// Called after a checkpoint, because the log restarts with the next commit.
+    /// Called after a checkpoint, which has synced the database. The log restarts with the next commit.
     func noteCheckpoint() {
         areSaltsKnown = false
         databaseBytes = SpoolFile(folder.database)?.size ?? databaseBytes
+        witness?.write(SpoolSeal(path: folder.database))
+    }
+
+    /// Whether the database file is as the last checkpoint left it, in the same boot of the machine. Must be called before
+    /// the file is opened, which sets its mode.
+    var isSealed: Bool {
+        guard let witness, !witness.hasDamagedSlot, let seal = witness.seal else { return false }
+        return seal == SpoolSeal(path: folder.database)
     }
 }
 

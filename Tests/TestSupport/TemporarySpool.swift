@@ -23,8 +23,13 @@
             (try? FileManager.default.contentsOfDirectory(atPath: path).sorted()) ?? []
         }
 
-        package func store(limit: Int64 = 1 << 30, ballast: Int64 = 0) -> SQLiteJournalStore {
-            SQLiteJournalStore(SpoolSettings(folder: path, limitBytes: limit, ballastBytes: ballast))
+        /// - Parameter checkedWhenClosed: The size from which on a database is checked only after an unclean shutdown.
+        package func store(
+            limit: Int64 = 1 << 30, ballast: Int64 = 0, checkedWhenClosed: Int64 = 64 << 20
+        ) -> SQLiteJournalStore {
+            SQLiteJournalStore(
+                SpoolSettings(
+                    folder: path, limitBytes: limit, ballastBytes: ballast, checkedWhenClosedBytes: checkedWhenClosed))
         }
 
         /// Runs SQL on the closed spool, without the journal's code.
