@@ -37,9 +37,9 @@ struct DedupeIndex {
         nextID = lastID + 1
         deletedThrough = (seen.first?.id ?? nextID) - 1
         guard window > .zero else { return }
-        for key in seen {
-            add(key)
-        }
+        // Shares the memory of the list, which can have 15 MB.
+        order = seen
+        for key in seen { setLastState(key) }
     }
 
     var count: Int { order.count - head }

@@ -72,20 +72,29 @@ struct JournalInbox<Ticket: Sendable> {
     mutating func dequeue() -> Batch {
         var count = 0
         var size = 0
-        for request in requests.prefix(settings.requestsPerCommit) {
-            guard count == 0 || size + request.bytes <= settings.bytesPerCommit else { break }
+        while count < min(requests.count, settings.requestsPerCommit) {
+            let next = requests[count].bytes
+            guard count == 0 || size + next <= settings.bytesPerCommit else { break }
             count += 1
-            size += request.bytes
+            size += next
         }
         var settled = min(settlements.count, settings.settlementsPerCommit)
         while settled > 0, settlements[settled - 1].isContinued { settled += 1 }
-        defer {
-            requests.removeFirst(count)
-            bytes -= size
-            settlements.removeFirst(settled)
-        }
+        bytes -= size
         return Batch(
-            requests: Array(requests.prefix(count)), settlements: Array(settlements.prefix(settled)))
+            requests: Self.takeFirst(count, of: &requests), settlements: Self.takeFirst(settled, of: &settlements))
+    }
+
+    /// Removes and returns the first elements. Usually all of them, which copies none: slices of a generic type are not
+    /// specialized, and took a tenth of the journal thread's instructions.
+    private static func takeFirst<Element>(_ count: Int, of elements: inout [Element]) -> [Element] {
+        guard count < elements.count else {
+            defer { elements = [] }
+            return elements
+        }
+        let first = Array(elements[..<count])
+        elements.removeSubrange(..<count)
+        return first
     }
 
     /// Removes and returns all settlements, for a transaction without appends.
