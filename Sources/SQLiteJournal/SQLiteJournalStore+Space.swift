@@ -99,11 +99,12 @@ extension SQLiteJournalStore {
     }
 
     /// Sets SQLite's page limit, for appends only. A full journal must still be able to commit settlements, or it could
-    /// not drain, and to register receivers, or it could not start with a new one. Below half of the limit it stays set,
-    /// because SQLite parses a pragma at each use.
+    /// not drain, and to register receivers, or it could not start with a new one. While half of 64 MiB or more is free,
+    /// the limit stays set, because SQLite parses a pragma at each use. Receivers need at most 1,100 pages.
     func limitPages(isBounded: Bool, _ connection: SQLiteConnection) throws(SQLiteError) {
         let limit = isBounded ? settings.pages + receiverPages : SpoolSettings.unlimitedPages
-        guard limit != pageLimit, isBounded || pageLimit == nil || usedBytes > settings.limitBytes / 2 else { return }
+        let isFarOff = settings.limitBytes >= 64 << 20 && usedBytes <= settings.limitBytes / 2
+        guard limit != pageLimit, isBounded || pageLimit == nil || !isFarOff else { return }
         try connection.execute("PRAGMA max_page_count = \(limit)")
         pageLimit = limit
     }

@@ -44,6 +44,17 @@ import Testing
         try next.close(at: .sample)
     }
 
+    /// The limit of appends does not apply, or a reload with many receivers would fail.
+    @Test(arguments: [1 << 20, 64 << 20] as [Int64])
+    func receiversMayExceedTheLimitOfAppends(limit: Int64) throws {
+        let store = spool.store(limit: limit)
+        _ = try store.open(at: .sample)
+        let row = JournalSamples.append(1, JournalSamples.notification())
+        try store.commit(JournalTransaction(appends: [[row]], at: .sample))
+        #expect(try store.register((1...255).map { "team\($0)" }, forgettingOthers: false).count == 255)
+        try store.close(at: .sample)
+    }
+
     /// 100 receivers have 400 tables, most of them always empty.
     @Test func tablesWithoutRowsKeepNoStatements() throws {
         let store = spool.store()
