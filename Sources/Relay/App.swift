@@ -36,6 +36,7 @@ final class App {
     private var registrationRetry: LoopEvent?
     private let notifier: ServiceNotifier
     private var watchdog: LoopEvent?
+    private var pageDrop: LoopEvent?
     private var drain: Drain?
     private var isDraining: Bool { drain != nil }
 
@@ -122,7 +123,8 @@ final class App {
         watchdog = notifier.watchdogInterval.map { interval in
             LoopEvent.timer(after: interval / 3, repeats: true) { [unowned self] in reportAlive() }
         }
-        CodePages.release()
+        // Later: the first requests must not wait for pages, and the journal releases its cache after two seconds.
+        pageDrop = LoopEvent.timer(after: .seconds(3)) { ReadOnlyPages.drop() }
     }
 
     /// The watchdog ping passes the loop and the journal queue. If either hangs, no ping is sent and the service

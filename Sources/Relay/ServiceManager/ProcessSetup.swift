@@ -80,38 +80,11 @@ struct DescriptorLimit: Equatable {
     }
 }
 
-/// The code pages of the program and its libraries.
-enum CodePages {
-    /// Drops all code pages (MADV_DONTNEED) so that only pages used while serving stay resident. Parsing the command
-    /// line and the configuration touches megabytes that serving never needs.
+/// The pages of the program and its libraries that hold a file's bytes unchanged: code, symbol tables, constants.
+enum ReadOnlyPages {
+    /// Drops all of them (MADV_DONTNEED) so that only pages used while serving stay resident. Linking, parsing the
+    /// command line and reading the configuration touch megabytes that serving never needs.
     ///
-    /// The pages are unmodified file pages; the kernel maps them again from the page cache on access.
-    static func release() {
-        guard let maps = fopen("/proc/self/maps", "re") else { return }
-        // Read everything first: the dropped pages include the code that reads.
-        var ranges: [(start: UInt, end: UInt)] = []
-        var line: UnsafeMutablePointer<CChar>?
-        var size = 0
-        while getline(&line, &size, maps) > 0 {
-            if let line, let range = codeRange(String(cString: line)) { ranges.append(range) }
-        }
-        free(line)
-        fclose(maps)
-        for range in ranges {
-            guard let start = UnsafeMutableRawPointer(bitPattern: range.start) else { continue }
-            madvise(start, Int(range.end - range.start), MADV_DONTNEED)
-        }
-    }
-
-    /// Returns the address range of a line in `/proc/self/maps` (proc(5)) if it maps a file as executable and not
-    /// writable. Relocated data, which no file holds, is never executable.
-    static func codeRange(_ line: String) -> (start: UInt, end: UInt)? {
-        let fields = line.split(maxSplits: 5, whereSeparator: { $0 == " " || $0 == "\n" })
-        guard fields.count == 6, fields[1] == "r-xp", fields[5].drop(while: { $0 == " " }).hasPrefix("/") else {
-            return nil
-        }
-        let ends = fields[0].split(separator: "-").map { UInt($0, radix: 16) }
-        guard ends.count == 2, let start = ends[0], let end = ends[1], start < end else { return nil }
-        return (start, end)
-    }
+    /// The kernel maps a dropped page again from the page cache when it is accessed.
+    static func drop() { relay_drop_read_only_pages() }
 }
