@@ -10,6 +10,10 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .enableUpcomingFeature("InferIsolatedConformances"),
     .treatAllWarnings(as: .error),
+    // By default the runtime makes the metadata of a generic type from its name at the first use, and searches all
+    // conformances of the program (docs/decisions/0049).
+    .unsafeFlags(
+        ["-Xfrontend", "-disable-concrete-type-metadata-mangled-name-accessors"], .when(configuration: .release)),
 ]
 
 /// For the module whose objects all belong to the loop: release builds omit two checks that debug builds make, and with

@@ -27,6 +27,12 @@ struct RelayCommand: ParsableCommand {
     static func main() {
         ProcessGuard.begin()
         do {
+            // As services and containers start it. Reading the declarations of all commands would take 3 ms.
+            if CommandLine.arguments.count == 1 || CommandLine.arguments.dropFirst() == ["serve"] {
+                return try ServeCommand.serve { () throws(ConfigurationError) in
+                    try ConfigurationOptions.withoutFlags()
+                }
+            }
             var command = try parseAsRoot()
             try command.run()
         } catch {

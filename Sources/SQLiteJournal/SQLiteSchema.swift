@@ -10,10 +10,6 @@ struct SQLiteSchema {
     /// The migration at index n leads from version n to n + 1. Released migrations must not change.
     var migrations: [String]
 
-    init(migrations: [String]) {
-        self.migrations = migrations
-    }
-
     static let current = SQLiteSchema(migrations: [initial, receivers, checksums, hooks, laterStates, history])
 
     var version: Int { migrations.count }
@@ -45,13 +41,15 @@ struct SQLiteSchema {
         }
     }
 
-    /// Migrates the database from `version` to this version. Each migration has its own transaction.
+    /// Migrates the database from `version`. Each migration has its own transaction, but a new database is made in one.
     func migrate(_ connection: SQLiteConnection, from version: Int) throws(SQLiteError) {
-        for step in version..<max(version, self.version) {
+        let steps = version..<max(version, self.version)
+        for batch in version == 0 ? [steps] : steps.map({ $0..<$0 + 1 }) {
             try connection.transaction { () throws(SQLiteError) in
-                try connection.execute(migrations[step])
-                try connection.execute("PRAGMA user_version = \(step + 1)")
-                if step + 1 >= Self.checksumVersion { try writeVersion(step + 1, to: connection) }
+                for step in batch {
+                    try connection.execute("\(migrations[step]); PRAGMA user_version = \(step + 1)")
+                    if step + 1 >= Self.checksumVersion { try writeVersion(step + 1, to: connection) }
+                }
             }
         }
     }

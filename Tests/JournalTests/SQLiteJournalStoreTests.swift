@@ -138,6 +138,14 @@ import Testing
         #expect(try spool.pending(store) == [1, 2, 3])
     }
 
+    @Test func aNewSpoolIsMadeInOneTransaction() throws {
+        try FileManager.default.createDirectory(atPath: spool.path, withIntermediateDirectories: true)
+        let broken = SQLiteSchema(migrations: SQLiteSchema.current.migrations + ["CREATE TABLE meta (id INTEGER)"])
+        let connection = try SQLiteConnection(path: spool.database)
+        #expect(throws: SQLiteError.self) { try broken.migrate(connection, from: 0) }
+        #expect(try connection.integer("SELECT count(*) FROM sqlite_master") == 0)
+    }
+
     @Test(arguments: ["spool.db", "spool.db-wal"])
     func aFileRemovedInUseIsNoticed(name: String) throws {
         let store = spool.store()

@@ -99,10 +99,21 @@ struct ConfigurationOptions: ParsableArguments {
             readsSecrets: readsSecrets)
     }
 
+    /// Reads the configuration as without any flag.
+    static func withoutFlags() throws(ConfigurationError) -> RelayConfiguration {
+        var reader = reader(file: nil, flags: [:])
+        return try reader.read()
+    }
+
     /// Reads the configuration. Prints every problem on stderr and exits with 2 if it is invalid.
     func read() throws -> RelayConfiguration {
-        do {
-            return try configuration()
+        try Self.reporting { () throws(ConfigurationError) in try configuration() }
+    }
+
+    /// Calls `read`. Prints every problem on stderr and exits with 2 if the configuration is invalid.
+    static func reporting(_ read: () throws(ConfigurationError) -> RelayConfiguration) throws -> RelayConfiguration {
+        do throws(ConfigurationError) {
+            return try read()
         } catch {
             for problem in error.problems { StandardStreams.complain("\(problem)") }
             throw ExitCode(2)

@@ -19,10 +19,18 @@ struct ServeCommand: ParsableCommand {
     @OptionGroup var options: ConfigurationOptions
 
     func run() throws {
+        let options = options
+        try Self.serve { () throws(ConfigurationError) in try options.configuration() }
+    }
+
+    /// Serves until a signal ends it. Never returns after the start.
+    ///
+    /// - Parameter read: reads the configuration, at the start and at each reload.
+    static func serve(_ read: @escaping @Sendable () throws(ConfigurationError) -> RelayConfiguration) throws {
         // First, before threads exist: access to the environment is not synchronized.
         ServiceCredentials.take()
         ProcessGuard.ignoreMeaninglessSignals()
-        let configuration = try options.read()
+        let configuration = try ConfigurationOptions.reporting(read)
         configuration.timezone.apply()
         let metrics = Metrics()
         let sink = LogSink { metrics.logLinesDropped[].increment() }
@@ -36,10 +44,11 @@ struct ServeCommand: ParsableCommand {
         }
         Self.exitOnSignals()
         MemoryPolicy.apply()
+        // Opening waits for the disk, meanwhile libevent is probed.
+        let opening = JournalOpening(configuration, observer: JournalMetrics(metrics: metrics, logger: logger))
         try Self.probe(logger)
-        let options = options
         let sources = ConfigurationSources(
-            read: { () throws(ConfigurationError) in try options.configuration() },
+            read: read,
             apply: { new in
                 threshold.level = new.logLevel
                 Self.describe(new, to: logger)
@@ -48,7 +57,8 @@ struct ServeCommand: ParsableCommand {
         LoopActor.post {
             do {
                 let app = try App(
-                    configuration: configuration, sources: sources, metrics: metrics, logger: logger, finish: finish)
+                    configuration: configuration, sources: sources, opening: opening, metrics: metrics, logger: logger,
+                    finish: finish)
                 Self.running = app
                 try app.start()
             } catch {
@@ -56,6 +66,8 @@ struct ServeCommand: ParsableCommand {
                 finish((error as? JournalOpenError)?.needsOperator == true ? ExitCode.needsOperator.rawValue : 1)
             }
         }
+        // libcrypto reads its configuration at first use. This thread has time.
+        _ = SHA256()
         end.wait()
         sink.flush(timeout: .milliseconds(500))
         // Exit without cleanup: a hanging post or callback must not delay or disturb the exit.

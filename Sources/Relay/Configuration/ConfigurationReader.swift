@@ -56,8 +56,10 @@ struct ConfigurationReader {
         var variables: [String: String] = [:]
         var entry = environ
         while let pointer = entry.pointee {
-            let parts = String(cString: pointer).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            if parts.count == 2 { variables[String(parts[0])] = String(parts[1]) }
+            let text = String(cString: pointer)
+            if let end = text.utf8.firstIndex(of: UInt8(ascii: "=")) {
+                variables[String(text[..<end])] = String(text[text.utf8.index(after: end)...])
+            }
             entry += 1
         }
         return variables

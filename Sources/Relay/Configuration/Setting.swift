@@ -24,8 +24,9 @@ struct Setting<Group: SettingGroup>: Sendable {
     private(set) var shape = SettingShape.single
     /// Nil if the value is not a number.
     private(set) var ends: SettingEnds?
-    /// The default as the table shows it.
-    let defaultText: String
+    /// The default as the table shows it. Made when it is needed, because a start does not need it.
+    var defaultText: String { makeDefaultText() }
+    private let makeDefaultText: @Sendable () -> String
     let sentence: String
 
     /// Whether two groups have the same value. Always true for a value that several settings make together.
@@ -76,17 +77,18 @@ struct Setting<Group: SettingGroup>: Sendable {
     }
 
     private init(
-        _ name: SettingName, default defaultText: String, _ sentence: String,
+        _ name: SettingName, default text: @escaping @autoclosure @Sendable () -> String, _ sentence: String,
         isSame: @escaping @Sendable (Group, Group) -> Bool, read: @escaping Step
     ) {
-        (self.name, self.defaultText, self.sentence) = (name, defaultText, sentence)
+        (self.name, makeDefaultText, self.sentence) = (name, text, sentence)
         (self.isSame, self.read) = (isSame, read)
     }
 
     /// The same setting as one of a larger group.
     func within<Outer>(_ path: any WritableKeyPath<Outer, Group> & Sendable) -> Setting<Outer> {
         var setting = Setting<Outer>(
-            name, default: defaultText, sentence, isSame: { [isSame] in isSame($0[keyPath: path], $1[keyPath: path]) },
+            name, default: makeDefaultText(), sentence,
+            isSame: { [isSame] in isSame($0[keyPath: path], $1[keyPath: path]) },
             read: { [read] reader, outer, scope in read(&reader, &outer[keyPath: path], scope) })
         (setting.flag, setting.secrecy, setting.rejectsEmpty) = (flag, secrecy, rejectsEmpty)
         (setting.needsRestart, setting.shape, setting.ends) = (needsRestart, shape, ends)
@@ -134,7 +136,9 @@ struct SettingName: Sendable, Hashable {
 
     /// - Parameter variable: nil if it is `RELAY_` and the key.
     init(key: String, variable: String?) {
-        self.variable = variable ?? "RELAY_" + key.uppercased().replacing(".", with: "_")
+        // By bytes, because a start makes a hundred names.
+        let letters = key.uppercased().utf8.map { $0 == UInt8(ascii: ".") ? UInt8(ascii: "_") : $0 }
+        self.variable = variable ?? "RELAY_" + String(decoding: letters, as: UTF8.self)
         self.key = key
     }
 
