@@ -1,7 +1,7 @@
 # .ci/setup installs the system packages of each target. It is quick if all are installed.
 
 SHELL := /bin/bash
-SCRIPTS := .ci/setup .ci/run .ci/demo .ci/serve .ci/check-release .ci/check-deploy .ci/deb .ci/image .ci/check-sandbox .ci/build-release .ci/check-hardening .ci/check-reproducible systemd/deb/postinst systemd/deb/prerm systemd/deb/postrm docker/make-secrets .ci/local-servers.bash Benchmarks/run Benchmarks/storm Benchmarks/instructions .ci/fuzz
+SCRIPTS := .ci/setup .ci/run .ci/demo .ci/serve .ci/check-release .ci/check-deploy .ci/deb .ci/image .ci/check-sandbox .ci/build-release .ci/check-hardening .ci/check-reproducible systemd/deb/postinst systemd/deb/prerm systemd/deb/postrm docker/make-secrets .ci/local-servers.bash Benchmarks/run Benchmarks/storm Benchmarks/figures Benchmarks/instructions .ci/fuzz
 SWIFT_SOURCES := Package.swift Sources Tests
 # There are no XCTest tests, and XCTest would report that after all other tests have passed.
 SWIFT_TEST := swift test --disable-xctest
@@ -107,7 +107,7 @@ abuse: setup-test release ## Attack the release build in every way, ABUSE_SECOND
 	swift build --build-tests
 	ABUSE_SECONDS=$${ABUSE_SECONDS:-20} ABUSE_RELAY=$(CURDIR)/.build/release/relay $(SWIFT_TEST) --skip-build --filter AbuseTests
 
-bench: setup-test release ## Measure webhooks a second beside other servers, and write docs/BENCHMARKS.md
+bench: setup-test release ## Measure speed beside other servers, start, memory and latency; write docs/BENCHMARKS.md
 	@Benchmarks/run
 
 storm: setup-test release ## Measure a storm of 10,000 alerts against a room that takes 10 posts a minute

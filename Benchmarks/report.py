@@ -1,11 +1,15 @@
 """Writes BENCHMARKS.md and its plots from the results of Benchmarks/run.
 
-    report.py RESULTS NOTES FOLDER
+    report.py RESULTS NOTES FIGURES FOLDER
 
 RESULTS has a line for each run, with tabs: round, server, requests/s, answers other than 2xx, socket errors, p50 and p99
-in ms, CPU microseconds per request.
+in ms, CPU microseconds per request. FIGURES has a line for each other figure, with tabs: name, value, how it was
+measured. Files beside it whose names end in .output have the output of other scripts, with the command in the first line.
+
+The sections "What remains, and why" and "What did not help" are written by hand, in Benchmarks/remaining.md.
 """
 
+import glob
 import os
 import platform
 import statistics
@@ -75,6 +79,21 @@ def plot(path, title, values, unit):
         file.write("\n".join(parts) + "\n</svg>\n")
 
 
+def others(figures):
+    """The figures without a load of webhooks, and the output of other scripts."""
+    text = []
+    with open(figures, encoding="utf-8") as file:
+        rows = [line.rstrip("\n").split("\t") for line in file if line.count("\t") == 2]
+    if rows:
+        text += ["## Start, memory, time to the room\n", "`Benchmarks/figures` measures these.\n",
+                 table(["figure", "value", "how"], rows)]
+    for path in sorted(glob.glob(os.path.join(os.path.dirname(figures), "*.output"))):
+        with open(path, encoding="utf-8") as file:
+            called, _, output = file.read().partition("\n")
+        text += [f"## `{called}`\n", f"```text\n{output.strip()}\n```\n"]
+    return text
+
+
 def machine():
     model = command("sh", "-c", "sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1")
     system = command("sh", "-c", ". /etc/os-release; echo \"$PRETTY_NAME\"")
@@ -99,7 +118,7 @@ def versions(program):
 
 
 def main():
-    results, notes, folder = sys.argv[1:4]
+    results, notes, figures, folder = sys.argv[1:5]
     servers = read(results)
     os.makedirs(f"{folder}/benchmarks", exist_ok=True)
     medians = {name: [statistics.median(column) for column in zip(*runs)] for name, runs in servers.items()}
@@ -133,9 +152,15 @@ def main():
     if ratios:
         text += ["The relay's requests/s, divided by the other server's of the same round:\n",
                  table(["server", "median", "each round"], ratios)]
-    text += ["## Servers\n", table(["server", "is"], [[name, DESCRIPTIONS.get(name, "")] for name in servers])]
+    if "relay" in medians:
+        _, _, _, p50, p99, _ = medians["relay"]
+        remarks.insert(0, f"the relay's p99 is {p99 / p50:.1f} times its p50, with checkpoints within the runs")
     if remarks:
-        text += ["## Also\n", "\n".join(f"- {remark}" for remark in remarks) + "\n"]
+        text += ["\n".join(f"- {remark}" for remark in remarks) + "\n"]
+    text += ["## Servers\n", table(["server", "is"], [[name, DESCRIPTIONS.get(name, "")] for name in servers])]
+    text += others(figures)
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "remaining.md"), encoding="utf-8") as file:
+        text.append(file.read())
     text += ["## Machine\n", table(["", ""], machine()),
              "## Versions\n", table(["program", "version"], versions(environment["BENCH_PROGRAM"]))]
     with open(f"{folder}/BENCHMARKS.md", "w", encoding="utf-8") as file:
