@@ -6,7 +6,7 @@
  * Posts COUNT webhooks at a steady rate over one kept-alive connection, from the file BODY with a number after each
  * "HighCPUUsage". The room finds the numbers in the messages. Prints, in ms, p50 and p99 of three times: from sending
  * the webhook to its 200, from its 200 to the message's last byte at the room, and from sending to the message. The
- * first tenth is not counted. Fails if a message does not come.
+ * first tenth is not counted. Then prints how many webhooks no message names after ten seconds.
  *
  * With --disk prints p50 and p99 of writing 8 KiB to a new file of 8 MiB and fdatasync: what a commit needs at least. */
 #define _GNU_SOURCE
@@ -170,11 +170,15 @@ int main(int count, char **words) {
         accepted[number] = now();
     }
     size_t skipped = total / 10, counted = total - skipped;
-    double *times[3];
+    double *times[3], deadline = now() + 10e3;
+    size_t missing = 0;
     for (int kind = 0; kind < 3; kind++) times[kind] = calloc(counted, sizeof(double));
     for (size_t number = skipped, index = 0; number < total; number++, index++) {
-        for (double end = now() + 10e3; delivered[number] == 0; usleep(1000)) {
-            if (now() > end) return fprintf(stderr, "latency: message %zu did not come\n", number), 1;
+        // Where the relay falls behind, it folds webhooks, and a message of many has counts in place of some names.
+        while (delivered[number] == 0 && now() < deadline) usleep(1000);
+        if (delivered[number] == 0) {
+            missing++;
+            delivered[number] = deadline;
         }
         times[0][index] = accepted[number] - sent[number];
         times[1][index] = delivered[number] - accepted[number];
@@ -183,6 +187,6 @@ int main(int count, char **words) {
     print("accept", times[0], counted);
     print("deliver", times[1], counted);
     print("whole", times[2], counted);
-    puts("");
+    printf("missing=%zu\n", missing);
     return 0;
 }
