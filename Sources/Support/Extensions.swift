@@ -35,3 +35,15 @@ extension Unicode.Scalar {
     /// ASCII only.
     package var isLetterOrDigit: Bool { isLetter || isDigit }
 }
+
+extension String {
+    /// Makes a text of scalars. `String.UnicodeScalarView` grows by one scalar after the other, which takes longer.
+    package init(scalars: [Unicode.Scalar]) {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(scalars.count)
+        for scalar in scalars {
+            if scalar.isASCII { bytes.append(UInt8(ascii: scalar)) } else { bytes.append(contentsOf: scalar.utf8) }
+        }
+        self.init(decoding: bytes, as: UTF8.self)
+    }
+}

@@ -8,7 +8,6 @@ package struct SanitizedText {
     /// A bracket repeated more often is cut to an ellipsis: 5,000 `[` cost the server 6-10 s (docs/rocketchat.md
     /// section 3.3).
     private static let longestRun = 12
-    private static let brackets: Set<Unicode.Scalar> = ["(", ")", "[", "]", "{", "}", "<", ">"]
 
     private let keepsLines: Bool
     private var run = 0
@@ -38,6 +37,11 @@ package struct SanitizedText {
         switch scalar {
         case "\n", "\r", "\u{0B}", "\u{0C}", "\u{85}", "\u{2028}", "\u{2029}":
             appendLineBreak(after: last == "\r" && scalar == "\n")
+        // Most texts have no others than the next two. Properties of Unicode take ten times as long.
+        case "!"..."~":
+            keep(scalar)
+        case " ", "\t":
+            if !scalars.isEmpty { keep(" ") }
         case _ where scalar.properties.isWhitespace || scalar == "\u{2800}":
             if !scalars.isEmpty { keep(" ") }
         case _ where scalar.isInvisible(after: scalars.last):
@@ -61,8 +65,15 @@ package struct SanitizedText {
         run = scalar == repeated ? run + 1 : 1
         repeated = scalar
         if scalar == " ", run > 1, !keepsLines { return }
-        guard Self.brackets.contains(scalar), run > Self.longestRun else { return scalars.append(scalar) }
+        guard run > Self.longestRun, Self.isBracket(scalar) else { return scalars.append(scalar) }
         if run == Self.longestRun + 1 { scalars.append("…") }
+    }
+
+    private static func isBracket(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar {
+        case "(", ")", "[", "]", "{", "}", "<", ">": true
+        default: false
+        }
     }
 }
 

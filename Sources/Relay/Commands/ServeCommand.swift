@@ -46,7 +46,13 @@ struct ServeCommand: ParsableCommand {
         MemoryPolicy.apply()
         // Opening waits for the disk, meanwhile libevent is probed.
         let opening = JournalOpening(configuration, observer: JournalMetrics(metrics: metrics, logger: logger))
-        try Self.probe(logger)
+        do {
+            try Self.probe(logger)
+        } catch {
+            // The exit must not run while SQLite works on another thread.
+            _ = try? opening.wait()
+            throw error
+        }
         let sources = ConfigurationSources(
             read: read,
             apply: { new in

@@ -40,7 +40,7 @@ enum Escape {
         let value = clean.scalars[...]
         let code = InlineCode(part: part)
         if !clean.isCut, !value.isEmpty, code.isOnePiece(value) {
-            let escaped = String(String.UnicodeScalarView(code.escaped(value)))
+            let escaped = String(scalars: code.escaped(value))
             if escaped.utf16.count <= limit { return Escaped(string: escaped, isShortened: false) }
         }
         var writer = ProseWriter(part: part, limit: limit, marksAllWords: true)
@@ -182,7 +182,7 @@ private struct ProseWriter {
 
 /// Scalars up to a limit of UTF-16 units, with space for an ellipsis.
 private struct BoundedText {
-    private var scalars = String.UnicodeScalarView()
+    private var scalars: [Unicode.Scalar] = []
     private var units = 0
     private let limit: Int
     /// Whether a piece did not fit; no further piece is added.
@@ -208,10 +208,10 @@ private struct BoundedText {
     }
 
     func ended(isCut: Bool) -> Escaped {
-        guard isFull || isCut else { return Escaped(string: String(scalars), isShortened: false) }
+        guard isFull || isCut else { return Escaped(string: String(scalars: scalars), isShortened: false) }
         var scalars = scalars
         while let last = scalars.last, last == " " || last == "\n" || last == "\u{A0}" { scalars.removeLast() }
         scalars.append("…")
-        return Escaped(string: String(scalars), isShortened: true)
+        return Escaped(string: String(scalars: scalars), isShortened: true)
     }
 }

@@ -64,7 +64,7 @@ struct SafeURL: Sendable, Equatable {
         encoded(bytes, keeping: [])
     }
 
-    private static let kept = Set(":/?#&=%+,;".utf8)
+    private static let kept = Array(":/?#&=%+,;".utf8)
 
     /// Whether the bytes are an IPv6 address in brackets with an optional port.
     private static func isLiteralAddress(_ bytes: ArraySlice<UInt8>) -> Bool {
@@ -81,7 +81,7 @@ struct SafeURL: Sendable, Equatable {
         return bytes.allSatisfy { isPlain($0) || $0 == UInt8(ascii: ":") || $0 >= 0x80 }
     }
 
-    private static func encoded(_ bytes: [UInt8], keeping kept: Set<UInt8>) -> String {
+    private static func encoded(_ bytes: [UInt8], keeping kept: [UInt8]) -> String {
         var output: [UInt8] = []
         for (index, byte) in bytes.enumerated() {
             let isStray = byte == UInt8(ascii: "%") && !isEscape(bytes[(index + 1)...])

@@ -164,7 +164,10 @@ struct InlineCode {
 // MARK: Shapes of words
 
 extension Unicode.Scalar {
-    fileprivate var lowercased: Unicode.Scalar { properties.lowercaseMapping.unicodeScalars.first ?? self }
+    fileprivate var lowercased: Unicode.Scalar {
+        guard isASCII else { return properties.lowercaseMapping.unicodeScalars.first ?? self }
+        return ("A"..."Z").contains(self) ? Unicode.Scalar(UInt8(ascii: self) | 0x20) : self
+    }
     fileprivate func isOne(of marks: String) -> Bool { marks.unicodeScalars.contains(self) }
 }
 

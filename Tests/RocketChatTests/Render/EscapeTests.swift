@@ -182,6 +182,22 @@ import Testing
         #expect(run == "`" + String(repeating: "[", count: 12) + "…`")
     }
 
+    /// Each scalar up to U+02FF and some others, by their properties in Unicode.
+    @Test func scalarsAreKeptByTheirProperties() {
+        let others: [Unicode.Scalar] = ["\u{200B}", "\u{2003}", "\u{FFFD}", "\u{1F600}", "\u{E0041}"]
+        for scalar in (0...0x2FF).compactMap(Unicode.Scalar.init(_:)) + others {
+            let properties = scalar.properties
+            let kept: [Unicode.Scalar] =
+                properties.isWhitespace
+                ? [" "]
+                : properties.isDefaultIgnorableCodePoint
+                    ? [] : [properties.generalCategory == .control ? "\u{FFFD}" : scalar]
+            let clean = SanitizedText(String(scalars: ["a", scalar, "b"]), keepsLines: false, limit: 9)
+            #expect(clean.scalars == ["a"] + kept + ["b"], "\(scalar.value)")
+            #expect(Array(String(scalars: ["a", scalar, "b"]).unicodeScalars) == ["a", scalar, "b"])
+        }
+    }
+
     @Test(arguments: ["", " ", "\n\t", "\u{200B}", "\u{FEFF} \u{2060}", "\u{202E}", "\u{3164}\u{AD}"])
     func invisibleTextIsBlank(value: String) {
         #expect(SanitizedText.isBlank(value))
