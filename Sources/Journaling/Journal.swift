@@ -162,7 +162,6 @@ package final class Journal<Ticket: Sendable>: Sendable {
     }
 }
 
-/// What an append led to.
 /// The result of a committed append.
 package struct AppendOutcome: Sendable, Equatable {
     /// The stored notifications in the order of the batch; empty for a duplicate.

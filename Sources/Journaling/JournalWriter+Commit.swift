@@ -1,0 +1,149 @@
+import Alerts
+import Dispatch
+import Support
+
+extension JournalWriter {
+    func writeBatch() {
+        let batch = inbox.withLock { $0.dequeue() }
+        unsettled += batch.settlements
+        switch state {
+        case .open:
+            commit(admit(batch.requests))
+        case .full(let reason):
+            refuse(batch.requests.map(\.ticket), .full(reason))
+            commitSettlements()
+        case .failed, .closed:
+            unsettled.removeAll()
+            refuse(batch.requests.map(\.ticket), state.refusal ?? .closed)
+        }
+    }
+
+    /// Returns the requests that fit into their severities' shares, and refuses the others.
+    private func admit(_ requests: [JournalInbox<Ticket>.Request]) -> [JournalInbox<Ticket>.Request] {
+        let usage = store.usage
+        var used = usage.neededBytes
+        var admitted: [JournalInbox<Ticket>.Request] = []
+        admitted.reserveCapacity(requests.count)
+        for request in requests {
+            let severity = request.batch.mostUrgent
+            switch shares.admit(request.batch, used: used, usage) {
+            case .admitted:
+                used += request.batch.journalBytes
+                admitted.append(request)
+            case let verdict:
+                refuse([request.ticket], severity == .critical ? .full(.journalLimit) : .reserved(severity))
+                // The requests admitted before it are still committed.
+                if severity == .critical, verdict == .exhausted { change(to: .full(.journalLimit)) }
+            }
+        }
+        publishShares()
+        return admitted
+    }
+
+    func commit(_ requests: [JournalInbox<Ticket>.Request]) {
+        guard !requests.isEmpty || !unsettled.isEmpty else { return }
+        let firstSequence = nextSequence
+        let plan = JournalPlan(
+            requests: requests, settlements: unsettled, sequence: &nextSequence, dedupe: &dedupe, at: callbacks.now())
+        do throws(JournalStoreError) {
+            try commit(plan)
+        } catch {
+            dedupe.removeNewest(plan.transaction.seen.count)
+            nextSequence = firstSequence
+            refuse(plan.outcomes.map(\.ticket), handle(error))
+            commitSettlements()
+        }
+        maintain()
+    }
+
+    func commit(_ plan: JournalPlan<Ticket>) throws(JournalStoreError) {
+        let start = ContinuousClock.now
+        let journaled = plan.transaction.isEmpty ? [] : try store.journal(plan.transaction)
+        let duration = ContinuousClock.now - start
+        if let through = plan.transaction.forgetSeenThrough {
+            dedupe.deletedRows(through: through)
+        }
+        unsettled.removeAll()
+        let duplicates = plan.duplicates.count
+        refreshSnapshot(duplicates: duplicates)
+        if !plan.outcomes.isEmpty {
+            callbacks.acknowledge(plan.acknowledgements(journaled))
+        }
+        for batch in plan.duplicates { self.duplicates.note(batch, at: plan.transaction.at) }
+        callbacks.observer?.journalCommitted(
+            JournalCommit(
+                duration: duration, requests: plan.outcomes.count, notifications: journaled.reduce(0) { $0 + $1.count },
+                bytes: plan.transaction.bytes, settlements: plan.transaction.settlements.count, duplicates: duplicates))
+    }
+
+    /// Commits all settlements and the hook records, without waiting appends. Does nothing if there are none.
+    func commitNow(_ hooks: [HookRow]) -> Result<Void, JournalRefusal> {
+        dispatchPrecondition(condition: .onQueue(queue))
+        guard isUsable else { return .failure(state.refusal ?? .closed) }
+        unsettled += inbox.withLock { $0.dequeueSettlements() }
+        guard !unsettled.isEmpty || !hooks.isEmpty else { return .success(()) }
+        var result = commitSettled(hooks)
+        if case .failure(.full) = result {
+            // The error has released the ballast, and settling in parts has freed pages.
+            commitSettlements()
+            if isUsable { result = commitSettled(hooks) }
+        }
+        reopenIfCapacity()
+        maintain()
+        // A post must not start if its outcome cannot be stored.
+        return isUsable ? result : .failure(state.refusal ?? .closed)
+    }
+
+    private func commitSettled(_ hooks: [HookRow]) -> Result<Void, JournalRefusal> {
+        let transaction = JournalTransaction(settlements: unsettled, hooks: hooks, at: callbacks.now())
+        guard !transaction.isEmpty else { return .success(()) }
+        let start = ContinuousClock.now
+        do throws(JournalStoreError) {
+            try store.commit(transaction)
+        } catch {
+            return .failure(handle(error))
+        }
+        let duration = ContinuousClock.now - start
+        unsettled.removeAll()
+        refreshSnapshot()
+        callbacks.observer?.journalCommitted(
+            JournalCommit(
+                duration: duration, requests: 0, notifications: 0, bytes: 0,
+                settlements: transaction.settlements.count, duplicates: 0))
+        return .success(())
+    }
+
+    /// Commits settlements without appends while the journal is full. Deletions come first: they need the least space
+    /// and free pages for dead letters.
+    func commitSettlements() {
+        let isFinal = { (settled: JournalTransaction.Settled) in settled.settlement.isFinal }
+        let parts = [unsettled.filter(isFinal), unsettled.filter { !isFinal($0) }]
+        for part in parts where !part.isEmpty {
+            guard case .full = state else { return }
+            do throws(JournalStoreError) {
+                try store.commit(JournalTransaction(settlements: part, at: callbacks.now()))
+                unsettled.removeAll { isFinal($0) == isFinal(part[0]) }
+                refreshSnapshot()
+            } catch {
+                _ = handle(error)
+            }
+        }
+        reopenIfCapacity()
+        maintain()
+    }
+
+    func maintain() {
+        guard isUsable else { return }
+        do throws(JournalStoreError) {
+            try store.maintain()
+        } catch {
+            _ = handle(error)
+        }
+    }
+
+    private func refuse(_ tickets: [Ticket], _ refusal: JournalRefusal) {
+        guard !tickets.isEmpty else { return }
+        callbacks.acknowledge(
+            tickets.map { Journal<Ticket>.Acknowledgement(ticket: $0, result: .failure(refusal)) })
+    }
+}

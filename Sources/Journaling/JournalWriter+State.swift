@@ -1,0 +1,129 @@
+import Alerts
+import Dispatch
+import Support
+
+extension JournalWriter {
+    func inspect() {
+        guard isUsable else { return }
+        do throws(JournalStoreError) {
+            try apply(store.inspect())
+            // Committing settlements may have found the storage broken.
+            guard isUsable else { return }
+            var oldest: [Destination: Timestamp] = [:]
+            for (destination, count) in store.pendingCounts where count > 0 {
+                oldest[destination] = try store.oldestPending(destination)
+            }
+            latestSnapshot.withLock { [oldest] in $0.oldestPending = oldest }
+            writeDuplicates()
+            guard isUsable else { return }
+            try store.pruneHistory(at: callbacks.now())
+            refreshSnapshot()
+        } catch {
+            _ = handle(error)
+        }
+    }
+
+    /// Adds counted duplicates to the history, if a row may be written for them. They are not written again if it
+    /// fails.
+    func writeDuplicates(isLast: Bool = false) {
+        let due = duplicates.due(at: .now, isLast: isLast)
+        guard !due.isEmpty, isUsable else { return }
+        callbacks.observer?.journalSuppressed(due)
+        guard state == .open, !store.historyLimits.isOff else { return }
+        var transaction = JournalTransaction(at: callbacks.now())
+        transaction.history = HistoryRecord.records(of: due)
+        do throws(JournalStoreError) {
+            try store.commit(transaction)
+        } catch {
+            _ = handle(error)
+        }
+    }
+
+    func apply(_ space: StorageSpace) {
+        switch (state, space) {
+        case (.open, .low): change(to: .full(.diskFull))
+        case (.full(.diskFull), .ample): change(to: .open)
+        default: break
+        }
+        if case .full = state {
+            commitSettlements()
+        } else if !unsettled.isEmpty {
+            commit([])
+        }
+    }
+
+    func reopenIfCapacity() {
+        if state == .full(.journalLimit), store.hasCapacity {
+            change(to: .open)
+        }
+    }
+
+    /// Changes the state after an error of the store. Returns the error for the callers of the journal.
+    func handle(_ error: JournalStoreError) -> JournalRefusal {
+        switch error {
+        case .full(let reason):
+            change(to: .full(reason))
+            if reason == .diskFull {
+                releaseBallast()
+            }
+            return state.refusal ?? .full(reason)
+        case .broken(let reason):
+            fail(reason)
+            return .failed(reason)
+        }
+    }
+
+    func releaseBallast() {
+        do throws(JournalStoreError) {
+            try store.releaseBallast()
+        } catch .broken(let reason) {
+            fail(reason)
+        } catch {}
+    }
+
+    func fail(_ reason: String) {
+        inspection?.cancel()
+        change(to: .failed(reason))
+        store.closeWithoutFlush()
+        callbacks.onFailure(reason)
+    }
+
+    func change(to new: JournalState) {
+        guard new != state else { return }
+        state = new
+        inbox.withLock { $0.state = new }
+        callbacks.observer?.journalChanged(to: new)
+    }
+
+    func reportDamage(_ count: Int) {
+        latestSnapshot.withLock {
+            $0.damaged += count
+            let damage = "\($0.damaged) damaged notifications are in the dead letters"
+            $0.degraded = [recovery.degraded, damage].compactMap(\.self).joined(separator: "; ")
+        }
+    }
+
+    /// Updates the refused severities in the inbox and the snapshot, and notifies the observer of a change.
+    func publishShares() {
+        shares.update(store.usage)
+        let refused = shares.refused
+        guard latestSnapshot.withLock({ $0.reserved }) != refused else { return }
+        inbox.withLock { $0.reserved = refused }
+        latestSnapshot.withLock { $0.reserved = refused }
+        callbacks.observer?.journalRefuses(refused)
+    }
+
+    func refreshSnapshot(duplicates: Int = 0) {
+        let (pending, dead, usage) = (store.pendingCounts, store.deadLetterCounts, store.usage)
+        let (receivers, history) = (store.receivers, store.historyUsage)
+        latestSnapshot.withLock {
+            $0.receivers = receivers
+            $0.pending = pending
+            $0.deadLetters = dead
+            $0.usage = usage
+            $0.history = history
+            $0.duplicates += duplicates
+        }
+        publishShares()
+    }
+}
