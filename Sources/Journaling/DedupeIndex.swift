@@ -64,10 +64,10 @@ struct DedupeIndex {
 
     /// Counts a payload that is remembered. Returns its notifications with their repeats, which are unknown if
     /// deduplication is off: retries and other members of a cluster then look like repeats.
-    mutating func countRepeats(of batch: AlertBatch, in group: UInt64) -> [Notification] {
-        guard window > .zero else { return batch.notifications }
-        let count = repeats.count(ShortDedupeKey(batch.dedupeKey, isRepeat: false), of: group, batch.reason)
-        return batch.notifications.map { notification in
+    mutating func countRepeats(of payload: JournalDraft.Payload, in group: UInt64) -> [Notification] {
+        guard window > .zero else { return payload.notifications }
+        let count = repeats.count(payload.key, of: group, payload.reason)
+        return payload.notifications.map { notification in
             var notification = notification
             notification.repeats = count
             return notification

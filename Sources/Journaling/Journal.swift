@@ -14,16 +14,15 @@ package final class Journal<Ticket: Sendable>: Sendable {
         package var result: Result<AppendOutcome, JournalRefusal>
     }
 
-    /// What opening the store found. `snapshot` has the counts.
-    package let recovery: JournalRecovery
+    /// What opening the engine found. `snapshot` has the counts.
+    package let recovery: JournalOpening
 
     private let settings: JournalSettings
     private let inbox: Locked<JournalInbox<Ticket>>
     private let latestSnapshot: Locked<JournalSnapshot>
     private let writer: JournalWriter<Ticket>
 
-    /// Opens the store on the calling thread and blocks until recovery is complete. Fails if the store cannot be
-    /// opened.
+    /// Opens the engine on the calling thread and blocks until recovery is complete. Fails if it cannot be opened.
     ///
     /// - Parameters:
     ///   - now: The wall clock.
@@ -31,7 +30,7 @@ package final class Journal<Ticket: Sendable>: Sendable {
     ///   - onFailure: Called once, on the journal queue, when the state becomes `failed`. The program must then exit
     ///     with an error.
     package init(
-        opening store: sending any JournalStore,
+        opening engine: sending any JournalEngine,
         settings: JournalSettings = JournalSettings(),
         observer: (any JournalObserver)? = nil,
         now: @escaping @Sendable () -> Timestamp = { Timestamp.now() },
@@ -39,13 +38,13 @@ package final class Journal<Ticket: Sendable>: Sendable {
         acknowledge: @escaping @Sendable ([Acknowledgement]) -> Void
     ) throws(JournalOpenError) {
         self.settings = settings
-        recovery = try store.open(at: now())
+        recovery = try engine.open(at: now())
         inbox = Locked(JournalInbox(settings: settings))
         latestSnapshot = Locked(JournalSnapshot())
         let callbacks = JournalCallbacks(
             observer: observer, now: now, onFailure: onFailure, acknowledge: acknowledge)
         writer = JournalWriter(
-            store: store, recovery: recovery, settings: settings, inbox: inbox, latestSnapshot: latestSnapshot,
+            engine: engine, recovery: recovery, settings: settings, inbox: inbox, latestSnapshot: latestSnapshot,
             callbacks: callbacks)
         writer.start()
     }
@@ -176,25 +175,25 @@ extension Journal {
     /// Returns at most `limit` dead letters after `after`, in the order of their ids.
     package func deadLetters(after: JournalID? = nil, limit: Int) throws(JournalRefusal) -> [DeadLetter] {
         try withWriter { writer in
-            writer.attempt { store throws(JournalStoreError) in try store.deadLetters(after: after, limit: limit) }
+            writer.attempt { engine throws(JournalStoreError) in try engine.deadLetters(after: after, limit: limit) }
         }.get()
     }
 
     /// Returns nil if the dead letter does not exist.
     package func deadLetter(_ id: JournalID) throws(JournalRefusal) -> DeadLetterContent? {
         try withWriter { writer in
-            writer.attempt { store throws(JournalStoreError) in try store.deadLetter(id) }
+            writer.attempt { engine throws(JournalStoreError) in try engine.deadLetter(id) }
         }.get()
     }
 
     /// Returns the ids that exist as dead letters. It blocks the journal queue, so pass at most a thousand ids.
     package func existing(_ ids: [JournalID]) throws(JournalRefusal) -> Set<JournalID> {
         try withWriter { writer in
-            writer.attempt { store throws(JournalStoreError) in
+            writer.attempt { engine throws(JournalStoreError) in
                 var existing: Set<JournalID> = []
                 for id in ids {
                     let previous = JournalID(rawValue: id.rawValue - 1)
-                    if try store.deadLetters(after: previous, limit: 1).first?.id == id { existing.insert(id) }
+                    if try engine.deadLetters(after: previous, limit: 1).first?.id == id { existing.insert(id) }
                 }
                 return existing
             }
@@ -230,7 +229,7 @@ extension Journal {
     }
 }
 
-/// An error of a storage engine. The transaction is not stored, except possibly for `broken`.
+/// An error of an engine. The transaction is not stored, except possibly for `broken`.
 package enum JournalStoreError: Error, Equatable {
     case full(FullReason)
     /// The engine must not be used again. The next start may or may not find the transaction.

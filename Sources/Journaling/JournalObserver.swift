@@ -18,11 +18,17 @@ package struct JournalCommit: Sendable, Equatable {
     package var duration: Duration
     /// The number of acknowledged payloads, including duplicates.
     package var requests: Int
-    package var notifications: Int
+    package var notifications = 0
     /// The size of the notifications' bodies in bytes.
-    package var bytes: Int
+    package var bytes = 0
     package var settlements: Int
-    var duplicates: Int
+    var duplicates = 0
+
+    mutating func count(_ outcome: AppendOutcome) {
+        if outcome.isDuplicate { duplicates += 1 }
+        notifications += outcome.notifications.count
+        for notification in outcome.notifications { bytes += notification.value.body.count }
+    }
 }
 
 /// The figures of the journal as of the last commit or inspection.

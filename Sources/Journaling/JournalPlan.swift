@@ -1,59 +1,39 @@
 import Alerts
 
-/// The transaction for a batch of requests, and the outcome of each request.
-struct JournalPlan<Ticket: Sendable> {
+/// The transaction of the embedded engine for a draft, and the results of its payloads if it is committed.
+struct JournalPlan {
     private(set) var transaction: JournalTransaction
-    private(set) var outcomes: [(ticket: Ticket, outcome: PlannedOutcome)] = []
-    private(set) var duplicates: [AlertBatch] = []
+    private(set) var results: [AppendResult] = []
 
     /// - Parameters:
     ///   - sequence: The next sequence number; incremented for each notification.
     ///   - dedupe: Gets the new states, to find duplicates within the transaction. After a failed commit the caller
     ///     must remove the newest `transaction.seen.count` of them.
-    init(
-        requests: [JournalInbox<Ticket>.Request], settlements: [JournalTransaction.Settled],
-        sequence: inout Int64, dedupe: inout DedupeIndex, at now: Timestamp
-    ) {
-        transaction = JournalTransaction(settlements: settlements, at: now)
-        transaction.forgetSeenThrough = dedupe.prune(at: now)
-        for request in requests {
-            let outcome = add(request.batch, sequence: &sequence, dedupe: &dedupe)
-            outcomes.append((request.ticket, outcome))
-            if outcome == .duplicate { duplicates.append(request.batch) }
+    init(_ draft: JournalDraft, sequence: inout Int64, dedupe: inout DedupeIndex) {
+        transaction = JournalTransaction(
+            settlements: draft.settlements, hooks: draft.hooks, history: draft.history, at: draft.at)
+        guard !draft.payloads.isEmpty else { return }
+        transaction.forgetSeenThrough = dedupe.prune(at: draft.at)
+        results.reserveCapacity(draft.payloads.count)
+        for payload in draft.payloads {
+            results.append(add(payload, sequence: &sequence, dedupe: &dedupe))
         }
     }
 
-    /// The results of the requests. `journaled` has one list for each list in `transaction.appends`.
-    func acknowledgements(_ journaled: [[Journaled<Notification>]]) -> [Journal<Ticket>.Acknowledgement] {
-        var stored = journaled.makeIterator()
-        return outcomes.map { ticket, outcome in
-            let notifications = outcome == .stored ? stored.next() ?? [] : []
-            let result = AppendOutcome(notifications: notifications, isDuplicate: outcome == .duplicate)
-            return Journal<Ticket>.Acknowledgement(ticket: ticket, result: .success(result))
-        }
-    }
-
-    private mutating func add(_ batch: AlertBatch, sequence: inout Int64, dedupe: inout DedupeIndex) -> PlannedOutcome {
-        guard let group = batch.notifications.first?.group else { return .nothing }
-        let key = ShortDedupeKey(batch.dedupeKey, isRepeat: batch.isRepeat)
-        let isDuplicate = dedupe.isDuplicate(key, of: group, isRepeat: batch.isRepeat, at: transaction.at)
-        if isDuplicate { return .duplicate }
+    private mutating func add(
+        _ payload: JournalDraft.Payload, sequence: inout Int64, dedupe: inout DedupeIndex
+    ) -> AppendResult {
+        guard let group = payload.notifications.first?.group else { return .stored([]) }
+        let isRepeat = payload.reason == .repetition
+        let key = isRepeat ? payload.key.asRepeat : payload.key
+        if dedupe.isDuplicate(key, of: group, isRepeat: isRepeat, at: transaction.at) { return .duplicate }
         if let seen = dedupe.remember(key, of: group, at: transaction.at) { transaction.seen.append(seen) }
-        let entries = dedupe.countRepeats(of: batch, in: group).map { notification in
+        let entries = dedupe.countRepeats(of: payload, in: group).map { notification in
             defer { sequence += 1 }
             return StoredNotification(
                 id: JournalID(sequence: sequence, destination: notification.destination), notification: notification)
         }
         transaction.appends.append(entries)
-        return .stored
+        return .stored(entries)
     }
-}
-
-/// The outcome of one request if its transaction is committed.
-enum PlannedOutcome {
-    /// Its notifications are the next list in `JournalPlan.transaction.appends`.
-    case stored
-    /// The payload has no alerts.
-    case nothing
-    case duplicate
 }

@@ -1,6 +1,7 @@
 package import Alerts
 
-/// A storage engine of the journal. Synchronous; all calls are made on one queue.
+/// The storage of `EmbeddedEngine`, which assigns ids and decides duplicates. Synchronous; all calls are made on one
+/// queue.
 ///
 /// When `commit` returns, its transaction survives SIGKILL and a power failure. `JournalStoreTests` tests the contract.
 package protocol JournalStore: AnyObject {

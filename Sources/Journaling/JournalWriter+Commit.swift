@@ -20,7 +20,7 @@ extension JournalWriter {
 
     /// Returns the requests that fit into their severities' shares, and refuses the others.
     private func admit(_ requests: [JournalInbox<Ticket>.Request]) -> [JournalInbox<Ticket>.Request] {
-        let usage = store.usage
+        let usage = engine.usage
         var used = usage.neededBytes
         var admitted: [JournalInbox<Ticket>.Request] = []
         admitted.reserveCapacity(requests.count)
@@ -42,38 +42,37 @@ extension JournalWriter {
 
     func commit(_ requests: [JournalInbox<Ticket>.Request]) {
         guard !requests.isEmpty || !unsettled.isEmpty else { return }
-        let firstSequence = nextSequence
-        let plan = JournalPlan(
-            requests: requests, settlements: unsettled, sequence: &nextSequence, dedupe: &dedupe, at: callbacks.now())
+        let payloads = requests.map { JournalDraft.Payload($0.batch) }
+        let draft = JournalDraft(payloads: payloads, settlements: unsettled, at: callbacks.now())
         do throws(JournalStoreError) {
-            try commit(plan)
+            try commit(draft, of: requests)
         } catch {
-            dedupe.removeNewest(plan.transaction.seen.count)
-            nextSequence = firstSequence
-            refuse(plan.outcomes.map(\.ticket), handle(error))
+            refuse(requests.map(\.ticket), handle(error))
             commitSettlements()
         }
         maintain()
     }
 
-    func commit(_ plan: JournalPlan<Ticket>) throws(JournalStoreError) {
+    private func commit(
+        _ draft: JournalDraft, of requests: [JournalInbox<Ticket>.Request]
+    ) throws(JournalStoreError) {
         let start = ContinuousClock.now
-        let journaled = plan.transaction.isEmpty ? [] : try store.journal(plan.transaction)
-        let duration = ContinuousClock.now - start
-        if let through = plan.transaction.forgetSeenThrough {
-            dedupe.deletedRows(through: through)
-        }
+        let outcomes = try engine.journal(draft)
+        var figures = JournalCommit(
+            duration: ContinuousClock.now - start, requests: requests.count, settlements: draft.settlements.count)
         unsettled.removeAll()
-        let duplicates = plan.duplicates.count
-        refreshSnapshot(duplicates: duplicates)
-        if !plan.outcomes.isEmpty {
-            callbacks.acknowledge(plan.acknowledgements(journaled))
+        for outcome in outcomes { figures.count(outcome) }
+        refreshSnapshot(duplicates: figures.duplicates)
+        if !requests.isEmpty {
+            callbacks.acknowledge(
+                zip(requests, outcomes).map { request, outcome in
+                    Journal<Ticket>.Acknowledgement(ticket: request.ticket, result: .success(outcome))
+                })
         }
-        for batch in plan.duplicates { self.duplicates.note(batch, at: plan.transaction.at) }
-        callbacks.observer?.journalCommitted(
-            JournalCommit(
-                duration: duration, requests: plan.outcomes.count, notifications: journaled.reduce(0) { $0 + $1.count },
-                bytes: plan.transaction.bytes, settlements: plan.transaction.settlements.count, duplicates: duplicates))
+        for (request, outcome) in zip(requests, outcomes) where outcome.isDuplicate {
+            duplicates.note(request.batch, at: draft.at)
+        }
+        callbacks.observer?.journalCommitted(figures)
     }
 
     /// Commits all settlements and the hook records, without waiting appends. Does nothing if there are none.
@@ -84,7 +83,7 @@ extension JournalWriter {
         guard !unsettled.isEmpty || !hooks.isEmpty else { return .success(()) }
         var result = commitSettled(hooks)
         if case .failure(.full) = result {
-            // The error has released the ballast, and settling in parts has freed pages.
+            // The engine has released its ballast, and settling in parts has freed pages.
             commitSettlements()
             if isUsable { result = commitSettled(hooks) }
         }
@@ -95,11 +94,11 @@ extension JournalWriter {
     }
 
     private func commitSettled(_ hooks: [HookRow]) -> Result<Void, JournalRefusal> {
-        let transaction = JournalTransaction(settlements: unsettled, hooks: hooks, at: callbacks.now())
-        guard !transaction.isEmpty else { return .success(()) }
+        let draft = JournalDraft(settlements: unsettled, hooks: hooks, at: callbacks.now())
+        guard !draft.isEmpty else { return .success(()) }
         let start = ContinuousClock.now
         do throws(JournalStoreError) {
-            try store.commit(transaction)
+            _ = try engine.commit(draft)
         } catch {
             return .failure(handle(error))
         }
@@ -107,9 +106,7 @@ extension JournalWriter {
         unsettled.removeAll()
         refreshSnapshot()
         callbacks.observer?.journalCommitted(
-            JournalCommit(
-                duration: duration, requests: 0, notifications: 0, bytes: 0,
-                settlements: transaction.settlements.count, duplicates: 0))
+            JournalCommit(duration: duration, requests: 0, settlements: draft.settlements.count))
         return .success(())
     }
 
@@ -121,7 +118,7 @@ extension JournalWriter {
         for part in parts where !part.isEmpty {
             guard case .full = state else { return }
             do throws(JournalStoreError) {
-                try store.commit(JournalTransaction(settlements: part, at: callbacks.now()))
+                _ = try engine.commit(JournalDraft(settlements: part, at: callbacks.now()))
                 unsettled.removeAll { isFinal($0) == isFinal(part[0]) }
                 refreshSnapshot()
             } catch {
@@ -135,7 +132,7 @@ extension JournalWriter {
     func maintain() {
         guard isUsable else { return }
         do throws(JournalStoreError) {
-            try store.maintain()
+            try engine.maintain()
         } catch {
             _ = handle(error)
         }

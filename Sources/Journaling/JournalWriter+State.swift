@@ -6,17 +6,17 @@ extension JournalWriter {
     func inspect() {
         guard isUsable else { return }
         do throws(JournalStoreError) {
-            try apply(store.inspect())
+            try apply(engine.inspect())
             // Committing settlements may have found the storage broken.
             guard isUsable else { return }
             var oldest: [Destination: Timestamp] = [:]
-            for (destination, count) in store.pendingCounts where count > 0 {
-                oldest[destination] = try store.oldestPending(destination)
+            for (destination, count) in engine.pendingCounts where count > 0 {
+                oldest[destination] = try engine.oldestPending(destination)
             }
             latestSnapshot.withLock { [oldest] in $0.oldestPending = oldest }
             writeDuplicates()
             guard isUsable else { return }
-            try store.pruneHistory(at: callbacks.now())
+            try engine.pruneHistory(at: callbacks.now())
             refreshSnapshot()
         } catch {
             _ = handle(error)
@@ -29,11 +29,10 @@ extension JournalWriter {
         let due = duplicates.due(at: .now, isLast: isLast)
         guard !due.isEmpty, isUsable else { return }
         callbacks.observer?.journalSuppressed(due)
-        guard state == .open, !store.historyLimits.isOff else { return }
-        var transaction = JournalTransaction(at: callbacks.now())
-        transaction.history = HistoryRecord.records(of: due)
+        guard state == .open, !engine.historyLimits.isOff else { return }
+        let draft = JournalDraft(history: HistoryRecord.records(of: due), at: callbacks.now())
         do throws(JournalStoreError) {
-            try store.commit(transaction)
+            _ = try engine.commit(draft)
         } catch {
             _ = handle(error)
         }
@@ -53,38 +52,27 @@ extension JournalWriter {
     }
 
     func reopenIfCapacity() {
-        if state == .full(.journalLimit), store.hasCapacity {
+        if state == .full(.journalLimit), engine.hasCapacity {
             change(to: .open)
         }
     }
 
-    /// Changes the state after an error of the store. Returns the error for the callers of the journal.
+    /// Changes the state after an error of the engine. Returns the error for the callers of the journal.
     func handle(_ error: JournalStoreError) -> JournalRefusal {
         switch error {
         case .full(let reason):
             change(to: .full(reason))
-            if reason == .diskFull {
-                releaseBallast()
-            }
-            return state.refusal ?? .full(reason)
+            return .full(reason)
         case .broken(let reason):
             fail(reason)
             return .failed(reason)
         }
     }
 
-    func releaseBallast() {
-        do throws(JournalStoreError) {
-            try store.releaseBallast()
-        } catch .broken(let reason) {
-            fail(reason)
-        } catch {}
-    }
-
     func fail(_ reason: String) {
         inspection?.cancel()
         change(to: .failed(reason))
-        store.closeWithoutFlush()
+        engine.closeWithoutFlush()
         callbacks.onFailure(reason)
     }
 
@@ -105,7 +93,7 @@ extension JournalWriter {
 
     /// Updates the refused severities in the inbox and the snapshot, and notifies the observer of a change.
     func publishShares() {
-        shares.update(store.usage)
+        shares.update(engine.usage)
         let refused = shares.refused
         guard latestSnapshot.withLock({ $0.reserved }) != refused else { return }
         inbox.withLock { $0.reserved = refused }
@@ -114,8 +102,8 @@ extension JournalWriter {
     }
 
     func refreshSnapshot(duplicates: Int = 0) {
-        let (pending, dead, usage) = (store.pendingCounts, store.deadLetterCounts, store.usage)
-        let (receivers, history) = (store.receivers, store.historyUsage)
+        let (pending, dead, usage) = (engine.pendingCounts, engine.deadLetterCounts, engine.usage)
+        let (receivers, history) = (engine.receivers, engine.historyUsage)
         latestSnapshot.withLock {
             $0.receivers = receivers
             $0.pending = pending

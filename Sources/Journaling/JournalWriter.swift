@@ -9,14 +9,12 @@ import Support
 final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
     let queue = DispatchQueue(label: "journal", qos: .userInitiated)
 
-    let store: any JournalStore
-    let recovery: JournalRecovery
+    let engine: any JournalEngine
+    let recovery: JournalOpening
     let settings: JournalSettings
     let inbox: Locked<JournalInbox<Ticket>>
     let latestSnapshot: Locked<JournalSnapshot>
     let callbacks: JournalCallbacks<Ticket>
-    var dedupe: DedupeIndex
-    var nextSequence: Int64
     /// Settlements that are not committed yet.
     var unsettled: [JournalTransaction.Settled] = []
     var state = JournalState.open
@@ -24,7 +22,7 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
     var duplicates = DuplicateLog()
     var inspection: (any DispatchSourceTimer)?
 
-    /// False after the store has failed or is closed. Each call of the store can change it.
+    /// False after the engine has failed or is closed. Each call of the engine can change it.
     var isUsable: Bool {
         switch state {
         case .open, .full: true
@@ -33,21 +31,17 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
     }
 
     init(
-        store: any JournalStore, recovery: JournalRecovery, settings: JournalSettings,
+        engine: any JournalEngine, recovery: JournalOpening, settings: JournalSettings,
         inbox: Locked<JournalInbox<Ticket>>, latestSnapshot: Locked<JournalSnapshot>,
         callbacks: JournalCallbacks<Ticket>
     ) {
-        self.store = store
-        store.historyLimits = settings.history
+        self.engine = engine
+        engine.historyLimits = settings.history
         self.recovery = recovery
         self.settings = settings
         self.inbox = inbox
         self.latestSnapshot = latestSnapshot
         self.callbacks = callbacks
-        dedupe = DedupeIndex(
-            window: settings.dedupeWindow, capacity: settings.dedupeCapacity,
-            seen: recovery.seen, lastID: recovery.lastSeenID)
-        nextSequence = recovery.nextSequence
         latestSnapshot.withLock {
             $0.degraded = recovery.degraded
             $0.missing = recovery.missing
@@ -78,9 +72,9 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
     func load(
         _ destination: Destination, after: JournalID?, limit: Int, byteLimit: Int
     ) -> Result<PendingWindow, JournalRefusal> {
-        attempt { store throws(JournalStoreError) in
+        attempt { engine throws(JournalStoreError) in
             let now = callbacks.now()
-            let (window, damaged) = try store.load(
+            let (window, damaged) = try engine.load(
                 destination, after: after, limit: limit, byteLimit: byteLimit, at: now)
             if damaged > 0 {
                 reportDamage(damaged)
@@ -92,8 +86,8 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
     func rows(_ destination: Destination, after: JournalID?, limit: Int) -> Result<PendingRows, JournalRefusal> {
         // A settled row must not be read as pending.
         commitNow([]).flatMap {
-            attempt { store throws(JournalStoreError) in
-                let (rows, damaged) = try store.rows(destination, after: after, limit: limit, at: callbacks.now())
+            attempt { engine throws(JournalStoreError) in
+                let (rows, damaged) = try engine.rows(destination, after: after, limit: limit, at: callbacks.now())
                 if damaged > 0 {
                     reportDamage(damaged)
                 }
@@ -105,42 +99,40 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
     func replay(
         _ ids: [JournalID], isForced: Bool, _ records: [JournalID: HistoryRecord]
     ) -> Result<Replay<Journaled<Notification>>, JournalRefusal> {
-        attempt { store throws(JournalStoreError) in
+        attempt { engine throws(JournalStoreError) in
             let note = HistoryNote(records: records, at: callbacks.now())
-            let replay = try store.requeue(ids, firstSequence: nextSequence, isForced: isForced, history: note)
-            nextSequence += Int64(ids.count)
-            return replay
+            return try engine.requeue(ids, isForced: isForced, history: note)
         }
     }
 
     func drop(_ ids: [JournalID], _ records: [JournalID: HistoryRecord]) -> Result<Int, JournalRefusal> {
-        attempt { store throws(JournalStoreError) in
-            try store.drop(ids, history: HistoryNote(records: records, at: callbacks.now()))
+        attempt { engine throws(JournalStoreError) in
+            try engine.drop(ids, history: HistoryNote(records: records, at: callbacks.now()))
         }
     }
 
     /// Reads a page of the history, without rows that are too old.
     func history(before: Int64?, rows: Int, bytes: Int) -> Result<StoredHistory, JournalRefusal> {
-        attempt { store throws(JournalStoreError) in
-            var page = try store.history(before: before, limit: rows, byteLimit: bytes)
-            page.rows.removeAll { !store.historyLimits.keeps($0.at, at: callbacks.now()) }
+        attempt { engine throws(JournalStoreError) in
+            var page = try engine.history(before: before, limit: rows, byteLimit: bytes)
+            page.rows.removeAll { !engine.historyLimits.keeps($0.at, at: callbacks.now()) }
             return page
         }
     }
 
     func keepHistory(_ limits: HistoryLimits) {
         dispatchPrecondition(condition: .onQueue(queue))
-        store.historyLimits = limits
+        engine.historyLimits = limits
     }
 
-    /// Calls `body` with the store. Fails if the store has failed or is closed; an error updates the state.
+    /// Calls `body` with the engine. Fails if the store has failed or is closed; an error updates the state.
     func attempt<Value>(
-        _ body: (any JournalStore) throws(JournalStoreError) -> Value
+        _ body: (any JournalEngine) throws(JournalStoreError) -> Value
     ) -> Result<Value, JournalRefusal> {
         dispatchPrecondition(condition: .onQueue(queue))
         guard isUsable else { return .failure(state.refusal ?? .closed) }
         do throws(JournalStoreError) {
-            let value = try body(store)
+            let value = try body(engine)
             refreshSnapshot()
             return .success(value)
         } catch {
@@ -148,20 +140,20 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
         }
     }
 
-    /// `Journal.register`. Retries once if the disk is full, because the error releases the ballast.
+    /// `Journal.register`. Retries once if the disk is full, because the engine then releases its ballast.
     func register(
         _ names: [String], forgettingOthers: Bool
     ) -> Result<[ReceiverID: String], JournalRefusal> {
         for _ in 1...2 {
-            let result = attempt { store throws(JournalStoreError) in
-                try store.register(names, forgettingOthers: forgettingOthers)
+            let result = attempt { engine throws(JournalStoreError) in
+                try engine.register(names, forgettingOthers: forgettingOthers)
             }
             guard case .failure(.full) = result else { return result }
         }
-        return .success(store.receivers)
+        return .success(engine.receivers)
     }
 
-    /// Commits the inbox and closes the store. Returns false if the storage failed.
+    /// Commits the inbox and closes the engine. Returns false if the storage failed.
     func close() -> Bool {
         dispatchPrecondition(condition: .onQueue(queue))
         guard state != .closed else { return true }
@@ -171,14 +163,14 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
         // On a full disk the first attempt releases the ballast. If the second fails too, the next start recovers.
         for _ in 1...2 where isUsable {
             do throws(JournalStoreError) {
-                try store.close(at: callbacks.now())
+                try engine.close(at: callbacks.now())
                 change(to: .closed)
             } catch {
                 _ = handle(error)
             }
         }
         guard isUsable else { return state == .closed }
-        store.closeWithoutFlush()
+        engine.closeWithoutFlush()
         change(to: .closed)
         return true
     }

@@ -60,11 +60,15 @@ package struct PendingRows: Sendable, Equatable {
 }
 
 /// The only functions that create `Journaled` values.
-extension JournalStore {
-    /// Commits a transaction. Returns its notifications as `Journaled`: one list for each append, in their order.
-    package func journal(_ transaction: JournalTransaction) throws(JournalStoreError) -> [[Journaled<Notification>]] {
-        try commit(transaction)
-        return transaction.appends.map { $0.map { Journaled($0) } }
+extension JournalEngine {
+    /// Commits a draft. Returns the outcomes of its payloads in their order.
+    package func journal(_ draft: JournalDraft) throws(JournalStoreError) -> [AppendOutcome] {
+        try commit(draft).map { result in
+            switch result {
+            case .stored(let stored): AppendOutcome(notifications: stored.map { Journaled($0) }, isDuplicate: false)
+            case .duplicate: AppendOutcome(notifications: [], isDuplicate: true)
+            }
+        }
     }
 
     /// Reads pending notifications as `pending(_:after:limit:byteLimit:at:)` does. Returns them as `Journaled`, with
@@ -78,11 +82,11 @@ extension JournalStore {
         return (window, stored.damaged)
     }
 
-    /// Replays dead letters as `replay(_:firstSequence:isForced:history:)` does. Returns them as `Journaled`.
+    /// Replays dead letters as `replay(_:isForced:history:)` does. Returns them as `Journaled`.
     package func requeue(
-        _ ids: [JournalID], firstSequence: Int64, isForced: Bool, history: HistoryNote? = nil
+        _ ids: [JournalID], isForced: Bool, history: HistoryNote? = nil
     ) throws(JournalStoreError) -> Replay<Journaled<Notification>> {
-        let stored = try replay(ids, firstSequence: firstSequence, isForced: isForced, history: history)
+        let stored = try replay(ids, isForced: isForced, history: history)
         return Replay(
             entries: stored.entries.map { Journaled($0) }, damaged: stored.damaged, missing: stored.missing)
     }

@@ -74,10 +74,8 @@ import Testing
         for sequence in Int64(10)...15 { members.add(Self.entry(sequence, ["B"]).0) }
         let record = HistoryRecord(.init(.delivered), members.chunks[0])
         _ = journal.withWriter { writer in
-            writer.attempt { store throws(JournalStoreError) in
-                var transaction = JournalTransaction(at: .sample.advanced(bySeconds: 9))
-                transaction.history = [record]
-                try store.commit(transaction)
+            writer.attempt { engine throws(JournalStoreError) in
+                try engine.commit(JournalDraft(history: [record], at: .sample.advanced(bySeconds: 9)))
             }
         }
         var (sequences, query) = ([Int64](), HistoryQuery())

@@ -41,7 +41,6 @@ final class FakeJournal: OutboundJournal {
         var commits: [[HookRow]] = []
         var settled: [Settled] = []
         var records: [HistoryRecord] = []
-        var nextSequence: Int64 = 1
     }
 
     let script = Locked(Script())
@@ -77,7 +76,7 @@ final class FakeJournal: OutboundJournal {
         }
         if script.bodyReadsLeft == 0 { return nil }
         let bytes = min(byteLimit, script.byteLimit ?? byteLimit)
-        var window = try? store.load(destination, after: after, limit: limit, byteLimit: bytes, at: .now()).window
+        var window = try? open().load(destination, after: after, limit: limit, byteLimit: bytes, at: .now()).window
         window?.notifications.removeAll { script.damaged.contains($0.id) }
         return window
     }
@@ -102,6 +101,13 @@ final class FakeJournal: OutboundJournal {
     // MARK: Notifications
 
     private var store: MemoryJournalStore { MemoryJournalStore(disk: disk) }
+
+    /// An engine that continues on the disk.
+    private func open() throws(JournalOpenError) -> EmbeddedEngine {
+        let engine = EmbeddedEngine(store, window: .zero)
+        _ = try engine.open(at: .now())
+        return engine
+    }
 
     /// Adds a notification with one alert for each name.
     @discardableResult
@@ -130,12 +136,8 @@ final class FakeJournal: OutboundJournal {
     }
 
     private func append(_ notification: Alerts.Notification) throws -> Journaled<Alerts.Notification> {
-        let sequence = calls.withLock { calls in
-            defer { calls.nextSequence += 1 }
-            return calls.nextSequence
-        }
-        let row = JournalSamples.append(sequence, notification)
-        return try store.journal(JournalTransaction(appends: [[row]], at: .now()))[0][0]
+        let payload = JournalDraft.Payload(JournalSamples.batch(0, [notification]))
+        return try open().journal(JournalDraft(payloads: [payload], at: .now()))[0].notifications[0]
     }
 
     /// Makes a notification a dead letter.
@@ -145,11 +147,7 @@ final class FakeJournal: OutboundJournal {
 
     /// Replays a dead letter.
     func replay(_ letter: JournalID, isForced: Bool = false) throws -> Journaled<Alerts.Notification> {
-        let sequence = calls.withLock { calls in
-            defer { calls.nextSequence += 1 }
-            return calls.nextSequence
-        }
-        let replay = try store.requeue([letter], firstSequence: sequence, isForced: isForced)
+        let replay = try open().requeue([letter], isForced: isForced)
         return try #require(replay.entries.first)
     }
 
