@@ -103,7 +103,7 @@ extension Journal {
     /// Returns the matching entries, newest first. Reads the history page by page, so that appends do not wait long.
     /// Waits for the journal queue: must not be called on it or on the loop.
     ///
-    /// Fails if the journal is closed or failed. Damaged rows are left out.
+    /// Fails if the journal is unavailable, closed or failed. Damaged rows are left out.
     package func history(_ query: HistoryQuery) throws(JournalRefusal) -> HistoryPage {
         let limit = min(max(query.limit, HistoryQuery.limits.lowerBound), HistoryQuery.limits.upperBound)
         var found: [(entry: HistoryEntry, place: HistoryCursor)] = []

@@ -51,8 +51,16 @@ package final class Journal<Ticket: Sendable>: Sendable {
 
     /// Queues the notifications of a payload for the next commit, whose result goes to `acknowledge`. If it fails,
     /// `acknowledge` is not called for the ticket. Callable from any thread; does not block.
-    package func append(_ batch: AlertBatch, for ticket: Ticket) throws(JournalRefusal) {
-        wake(try inbox.withLock { (inbox) throws(JournalRefusal) in try inbox.add(batch, for: ticket) })
+    ///
+    /// - Parameter arrival: When the request arrived, for `JournalSettings.replyTimeout`; nil means now.
+    package func append(
+        _ batch: AlertBatch, for ticket: Ticket, arrival: ContinuousClock.Instant? = nil
+    ) throws(JournalRefusal) {
+        let sendBefore = settings.replyTimeout.map { (arrival ?? .now).advanced(by: $0) }
+        wake(
+            try inbox.withLock { (inbox) throws(JournalRefusal) in
+                try inbox.add(batch, for: ticket, sendBefore: sendBefore)
+            })
     }
 
     /// Queues the outcome of a notification for the next commit, and retries until it is committed. Callable from any
@@ -94,7 +102,7 @@ package final class Journal<Ticket: Sendable>: Sendable {
     /// Commits the queued settlements and the hook records in one transaction, which is durable on return. Waits for
     /// the journal queue: must not be called on it or on the loop.
     ///
-    /// Fails if the disk is full, or the journal is closed or failed. Settlements are retried later, records are not.
+    /// Fails if the disk is full, or the journal is unavailable, closed or failed. Settlements are retried later, records are not.
     package func commitNow(_ hooks: [HookRow]) -> Result<Void, JournalRefusal> {
         withWriter { $0.commitNow(hooks) }
     }
@@ -104,7 +112,7 @@ package final class Journal<Ticket: Sendable>: Sendable {
     ///
     /// - Parameter forgettingOthers: Removes the numbers of other receivers without notifications. Must be true only at
     ///   the start, when no notification is in flight.
-    /// - Returns: All receivers with a number. If the disk is full, new receivers are missing, so that accepted
+    /// - Returns: All receivers with a number. If the disk is full or the journal unavailable, new receivers are missing, so that accepted
     ///   notifications can still be delivered.
     package func register(
         _ receivers: [String], forgettingOthers: Bool = false
@@ -170,7 +178,7 @@ package struct AppendOutcome: Sendable, Equatable {
 }
 
 /// Operations on dead letters. Each call waits for the journal queue: it must not be made on it or on the loop. Each
-/// fails if the journal is closed or failed.
+/// fails if the journal is unavailable, closed or failed.
 extension Journal {
     /// Returns at most `limit` dead letters after `after`, in the order of their ids.
     package func deadLetters(after: JournalID? = nil, limit: Int) throws(JournalRefusal) -> [DeadLetter] {
@@ -229,9 +237,11 @@ extension Journal {
     }
 }
 
-/// An error of an engine. The transaction is not stored, except possibly for `broken`.
+/// An error of an engine. The transaction is not stored, except possibly for `unavailable` and `broken`.
 package enum JournalStoreError: Error, Equatable {
     case full(FullReason)
+    /// Only of a shared engine. The engine works again later; the transaction may or may not be stored.
+    case unavailable(UnavailableReason)
     /// The engine must not be used again. The next start may or may not find the transaction.
     case broken(String)
 }

@@ -6,6 +6,10 @@ struct JournalInbox<Ticket: Sendable> {
         var ticket: Ticket
         var batch: AlertBatch
         var bytes: Int
+        /// Nil for no limit.
+        var sendBefore: ContinuousClock.Instant?
+
+        func isLate(at now: ContinuousClock.Instant) -> Bool { sendBefore.map { $0 <= now } ?? false }
     }
 
     /// The input of one transaction.
@@ -39,7 +43,9 @@ struct JournalInbox<Ticket: Sendable> {
     }
 
     /// Adds a request. Fails if the journal does not accept its severity or the inbox is full.
-    mutating func add(_ batch: AlertBatch, for ticket: Ticket) throws(JournalRefusal) -> JournalWake {
+    mutating func add(
+        _ batch: AlertBatch, for ticket: Ticket, sendBefore: ContinuousClock.Instant? = nil
+    ) throws(JournalRefusal) -> JournalWake {
         if let refusal = isClosing ? .closed : state.refusal {
             throw refusal
         }
@@ -47,7 +53,7 @@ struct JournalInbox<Ticket: Sendable> {
         guard !reserved.contains(severity) else { throw .reserved(severity) }
         let size = batch.notifications.reduce(0) { $0 + $1.body.count }
         guard requests.isEmpty || hasCapacity(for: severity, bytes: size) else { throw .overloaded }
-        requests.append(Request(ticket: ticket, batch: batch, bytes: size))
+        requests.append(Request(ticket: ticket, batch: batch, bytes: size, sendBefore: sendBefore))
         bytes += size
         guard schedule != .now else { return .none }
         schedule = .now

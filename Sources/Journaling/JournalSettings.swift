@@ -21,6 +21,10 @@ package struct JournalSettings: Sendable {
     /// The interval of checks of the storage.
     var inspectionInterval: Duration = .seconds(1)
     var history = HistoryLimits.standard
+    /// How long the sender of a request waits. A request that waited longer is refused, because its retry may be outside
+    /// the dedupe window when a frozen process goes on. Nil for no limit: must be set for a shared journal only. There a
+    /// retry can reach another replica meanwhile; in a single process it waits behind the request.
+    package var replyTimeout: Duration?
 
     package init(
         dedupeWindow: Duration = .seconds(60), history: HistoryLimits = .standard, dedupeCapacity: Int = 262_144,

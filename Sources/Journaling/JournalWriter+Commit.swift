@@ -8,14 +8,24 @@ extension JournalWriter {
         unsettled += batch.settlements
         switch state {
         case .open:
-            commit(admit(batch.requests))
+            commit(admit(timely(batch.requests)))
         case .full(let reason):
             refuse(batch.requests.map(\.ticket), .full(reason))
             commitSettlements()
+        case .unavailable(let reason):
+            refuse(batch.requests.map(\.ticket), .unavailable(reason))
         case .failed, .closed:
             unsettled.removeAll()
             refuse(batch.requests.map(\.ticket), state.refusal ?? .closed)
         }
+    }
+
+    /// Refuses requests whose senders have given up, in a shared journal. Returns the others.
+    private func timely(_ requests: [JournalInbox<Ticket>.Request]) -> [JournalInbox<Ticket>.Request] {
+        guard settings.replyTimeout != nil else { return requests }
+        let now = ContinuousClock.now
+        refuse(requests.filter { $0.isLate(at: now) }.map(\.ticket), .late)
+        return requests.filter { !$0.isLate(at: now) }
     }
 
     /// Returns the requests that fit into their severities' shares, and refuses the others.
@@ -43,7 +53,8 @@ extension JournalWriter {
     func commit(_ requests: [JournalInbox<Ticket>.Request]) {
         guard !requests.isEmpty || !unsettled.isEmpty else { return }
         let payloads = requests.map { JournalDraft.Payload($0.batch) }
-        let draft = JournalDraft(payloads: payloads, settlements: unsettled, at: callbacks.now())
+        var draft = JournalDraft(payloads: payloads, settlements: unsettled, at: callbacks.now())
+        if settings.replyTimeout != nil { draft.sendBefore = requests.lazy.compactMap(\.sendBefore).min() }
         do throws(JournalStoreError) {
             try commit(draft, of: requests)
         } catch {

@@ -3,10 +3,13 @@ import Dispatch
 import Support
 
 extension JournalWriter {
+    /// Also tries to reopen an unavailable journal.
     func inspect() {
-        guard isUsable else { return }
+        guard isUsable || isUnavailable else { return }
+        var isWorking = false
         do throws(JournalStoreError) {
             try apply(engine.inspect())
+            isWorking = true
             // Committing settlements may have found the storage broken.
             guard isUsable else { return }
             var oldest: [Destination: Timestamp] = [:]
@@ -18,6 +21,8 @@ extension JournalWriter {
             guard isUsable else { return }
             try engine.pruneHistory(at: callbacks.now())
             refreshSnapshot()
+        } catch .unavailable where isWorking {
+            // Commits work, so only the figures are older.
         } catch {
             _ = handle(error)
         }
@@ -26,8 +31,9 @@ extension JournalWriter {
     /// Adds counted duplicates to the history, if a row may be written for them. They are not written again if it
     /// fails.
     func writeDuplicates(isLast: Bool = false) {
+        guard isUsable else { return }
         let due = duplicates.due(at: .now, isLast: isLast)
-        guard !due.isEmpty, isUsable else { return }
+        guard !due.isEmpty else { return }
         callbacks.observer?.journalSuppressed(due)
         guard state == .open, !engine.historyLimits.isOff else { return }
         let draft = JournalDraft(history: HistoryRecord.records(of: due), at: callbacks.now())
@@ -41,7 +47,8 @@ extension JournalWriter {
     func apply(_ space: StorageSpace) {
         switch (state, space) {
         case (.open, .low): change(to: .full(.diskFull))
-        case (.full(.diskFull), .ample): change(to: .open)
+        case (.full(.diskFull), .ample), (.unavailable, .ample): change(to: .open)
+        case (.unavailable, .low): change(to: .full(.diskFull))
         default: break
         }
         if case .full = state {
@@ -63,6 +70,9 @@ extension JournalWriter {
         case .full(let reason):
             change(to: .full(reason))
             return .full(reason)
+        case .unavailable(let reason):
+            change(to: .unavailable(reason))
+            return .unavailable(reason)
         case .broken(let reason):
             fail(reason)
             return .failed(reason)

@@ -22,12 +22,16 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
     var duplicates = DuplicateLog()
     var inspection: (any DispatchSourceTimer)?
 
-    /// False after the engine has failed or is closed. Each call of the engine can change it.
+    /// False while the engine is unavailable, and after it has failed or is closed. Each call of the engine can change it.
     var isUsable: Bool {
         switch state {
         case .open, .full: true
-        case .failed, .closed: false
+        case .unavailable, .failed, .closed: false
         }
+    }
+
+    var isUnavailable: Bool {
+        if case .unavailable = state { true } else { false }
     }
 
     init(
@@ -125,7 +129,8 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
         engine.historyLimits = limits
     }
 
-    /// Calls `body` with the engine. Fails if the store has failed or is closed; an error updates the state.
+    /// Calls `body` with the engine. Fails if the engine is unavailable, failed or closed. An error updates the state,
+    /// except `unavailable`: only commits and inspections decide whether appends are accepted.
     func attempt<Value>(
         _ body: (any JournalEngine) throws(JournalStoreError) -> Value
     ) -> Result<Value, JournalRefusal> {
@@ -135,6 +140,8 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
             let value = try body(engine)
             refreshSnapshot()
             return .success(value)
+        } catch .unavailable(let reason) {
+            return .failure(.unavailable(reason))
         } catch {
             return .failure(handle(error))
         }
@@ -148,7 +155,11 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
             let result = attempt { engine throws(JournalStoreError) in
                 try engine.register(names, forgettingOthers: forgettingOthers)
             }
-            guard case .failure(.full) = result else { return result }
+            switch result {
+            case .failure(.full): continue
+            case .failure(.unavailable): return .success(engine.receivers)
+            default: return result
+            }
         }
         return .success(engine.receivers)
     }
@@ -158,6 +169,8 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
         dispatchPrecondition(condition: .onQueue(queue))
         guard state != .closed else { return true }
         inspection?.cancel()
+        // The last attempt to commit settlements.
+        if isUnavailable { inspect() }
         repeat { writeBatch() } while inbox.withLock { $0.finishStep() }
         writeDuplicates(isLast: true)
         // On a full disk the first attempt releases the ballast. If the second fails too, the next start recovers.
@@ -169,9 +182,11 @@ final class JournalWriter<Ticket: Sendable>: @unchecked Sendable {
                 _ = handle(error)
             }
         }
-        guard isUsable else { return state == .closed }
+        guard isUsable || isUnavailable else { return state == .closed }
+        // Notifications whose settlement is lost here are posted again.
+        let isComplete = isUsable || unsettled.isEmpty
         engine.closeWithoutFlush()
         change(to: .closed)
-        return true
+        return isComplete
     }
 }

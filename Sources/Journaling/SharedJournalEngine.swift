@@ -39,8 +39,8 @@ package protocol SharedJournalEngine: AnyObject {
     ///    entries after its successor has loaded them; without this check the successor would post an older state again.
     func exchange(_ posting: PostingDraft, under tenure: JournalTenure) throws(JournalStoreError) -> PostingResult
 
-    /// The highest ids of those destinations that have higher ones than these, pending or not. Destinations without an
-    /// entry in `known` count from the beginning.
+    /// The highest pending ids of those destinations that have higher ones than these. Destinations without an entry in
+    /// `known` count from the beginning.
     func newest(behind known: [Destination: JournalID]) throws(JournalStoreError) -> [Destination: JournalID]
 }
 

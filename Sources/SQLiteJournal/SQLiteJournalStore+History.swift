@@ -189,7 +189,7 @@ extension SQLiteJournalStore {
         switch error {
         case .full: break
         case .broken where isCause && isContentDamaged: isHistoryBroken = true
-        case .broken: return false
+        case .broken, .unavailable: return false
         }
         isHistoryOmitted = true
         return true

@@ -70,6 +70,8 @@ extension JournalRefusal {
         case .reserved(let severity):
             "the remaining journal space is reserved for more urgent alerts than \(severity.rawValue)"
         case .full(let reason): "the journal is full: \(reason)"
+        case .unavailable(let reason): "the journal is unavailable: \(reason)"
+        case .late: "the webhook waited too long for the journal"
         case .failed: "the journal has failed; the relay is about to restart"
         case .closed: "the relay is shutting down"
         }

@@ -33,6 +33,8 @@ struct JournalMetrics: JournalObserver {
         switch state {
         case .open: logger.notice("journal accepts webhooks")
         case .full(let reason): logger.error("journal is full, webhooks are refused", metadata: ["reason": "\(reason)"])
+        case .unavailable(let reason):
+            logger.error("journal is unavailable, webhooks are refused", metadata: ["reason": "\(reason)"])
         case .failed(let reason): logger.critical("journal failed", metadata: ["err": "\(reason)"])
         case .closed: logger.debug("journal closed")
         }
