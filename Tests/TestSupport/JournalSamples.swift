@@ -8,6 +8,11 @@ extension Timestamp {
     package func advanced(bySeconds seconds: Int64) -> Timestamp {
         Timestamp(seconds: self.seconds + seconds, nanoseconds: nanoseconds)
     }
+
+    /// For durations of at most 290 years.
+    package func after(_ duration: Duration) -> Timestamp {
+        Timestamp(nanosecondsSince1970: nanosecondsSince1970 + Int64(duration / .nanoseconds(1)))
+    }
 }
 
 /// Values for journal tests, with defaults for properties that do not matter to a test.

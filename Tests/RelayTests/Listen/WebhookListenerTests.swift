@@ -100,6 +100,25 @@ import Testing
         await bench.stop()
     }
 
+    @Test(arguments: [UnavailableReason.readOnly, .durability])
+    func unavailableJournalIsNotReady(reason: UnavailableReason) async throws {
+        let bench = try ListenerBench(JournalSettings(inspectionInterval: .milliseconds(5)))
+        bench.script.plan.withLock { $0.inspectionFailure = .unavailable(reason) }
+        try await bench.wait { bench.intake.journal.state == .unavailable(reason) }
+        for answer in [await bench.post(warningBody("A")), await bench.get("/-/ready")] {
+            #expect(answer?.status == 503 && answer?.headers["retry-after"] == "5")
+            #expect(answer?.body.contains("the journal is unavailable: \(reason)") == true)
+        }
+        #expect(await bench.get("/-/healthy")?.status == 200)
+        #expect(bench.metrics.payloadsRejected["journal"].current == 1)
+        bench.script.plan.withLock { $0.inspectionFailure = nil }
+        try await bench.wait { bench.intake.journal.state == .open }
+        #expect(await bench.post(warningBody("A"))?.status == 200)
+        #expect(await bench.get("/-/ready")?.status == 200)
+        #expect(bench.log.lines.contains { $0.hasPrefix("error journal is unavailable, webhooks are refused") })
+        await bench.stop()
+    }
+
     /// Beside a commit that hangs, one webhook of any size waits; another one would exceed the bytes.
     @Test func webhookBeyondTheInboxGets503() async throws {
         let bench = try ListenerBench(JournalSettings(inboxBytes: 100))

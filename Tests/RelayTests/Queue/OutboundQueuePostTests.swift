@@ -34,7 +34,7 @@ import Testing
         #expect(bench.journal.commits == [[]])
     }
 
-    @Test(arguments: [JournalRefusal.failed("fsync"), .closed, .overloaded, .reserved(.info)])
+    @Test(arguments: [JournalRefusal.failed("fsync"), .closed, .overloaded, .reserved(.info), .unavailable(.busy)])
     func nothingLeavesWithoutAPermit(refusal: JournalRefusal) async throws {
         let bench = try QueueBench()
         _ = try await bench.compose(bench.journal.append("A"))
