@@ -56,7 +56,7 @@ package final class Journal<Ticket: Sendable>: Sendable {
     package func append(
         _ batch: AlertBatch, for ticket: Ticket, arrival: ContinuousClock.Instant? = nil
     ) throws(JournalRefusal) {
-        let sendBefore = settings.replyTimeout.map { (arrival ?? .now).advanced(by: $0) }
+        let sendBefore = settings.replyTimeout.map { SendLimit((arrival ?? .now).advanced(by: $0)) } ?? .none
         wake(
             try inbox.withLock { (inbox) throws(JournalRefusal) in
                 try inbox.add(batch, for: ticket, sendBefore: sendBefore)

@@ -1,7 +1,7 @@
 package import Alerts
 
-/// What a journal stands on: assigns ids, decides duplicates and stores, all inside one commit. Synchronous; all calls
-/// are made on the journal's queue.
+/// The engine of a journal: assigns ids, decides duplicates and stores, all within one commit. Synchronous; all calls are
+/// made on the journal's queue.
 ///
 /// `EmbeddedEngine` decides in memory, over a `JournalStore` that only this process uses. A shared engine decides inside
 /// the database's transaction, because other replicas append at the same time; it also has a `SharedJournalEngine`.

@@ -6,10 +6,7 @@ struct JournalInbox<Ticket: Sendable> {
         var ticket: Ticket
         var batch: AlertBatch
         var bytes: Int
-        /// Nil for no limit.
-        var sendBefore: ContinuousClock.Instant?
-
-        func isLate(at now: ContinuousClock.Instant) -> Bool { sendBefore.map { $0 <= now } ?? false }
+        var sendBefore = SendLimit.none
     }
 
     /// The input of one transaction.
@@ -44,7 +41,7 @@ struct JournalInbox<Ticket: Sendable> {
 
     /// Adds a request. Fails if the journal does not accept its severity or the inbox is full.
     mutating func add(
-        _ batch: AlertBatch, for ticket: Ticket, sendBefore: ContinuousClock.Instant? = nil
+        _ batch: AlertBatch, for ticket: Ticket, sendBefore: SendLimit = .none
     ) throws(JournalRefusal) -> JournalWake {
         if let refusal = isClosing ? .closed : state.refusal {
             throw refusal
@@ -122,4 +119,30 @@ enum JournalWake {
     case none
     case soon
     case now
+}
+
+/// When the sender of a request gives up, in nanoseconds since the start. Not an optional instant: its copies in a generic
+/// type cost thousands of instructions for each webhook.
+struct SendLimit: Sendable {
+    private static let origin = ContinuousClock.now
+    static let none = SendLimit(nanoseconds: .max)
+
+    private var nanoseconds: Int64
+
+    private init(nanoseconds: Int64) {
+        self.nanoseconds = nanoseconds
+    }
+
+    init(_ instant: ContinuousClock.Instant) {
+        let limit = Duration.seconds(200 * 365 * 86_400)
+        let time = min(max(Self.origin.duration(to: instant), .zero - limit), limit)
+        self.init(nanoseconds: Int64(time / .nanoseconds(1)))
+    }
+
+    /// Nil for no limit.
+    var instant: ContinuousClock.Instant? {
+        nanoseconds == .max ? nil : Self.origin.advanced(by: .nanoseconds(nanoseconds))
+    }
+
+    func isOver(at now: ContinuousClock.Instant) -> Bool { instant.map { $0 <= now } ?? false }
 }

@@ -24,8 +24,8 @@ extension JournalWriter {
     private func timely(_ requests: [JournalInbox<Ticket>.Request]) -> [JournalInbox<Ticket>.Request] {
         guard settings.replyTimeout != nil else { return requests }
         let now = ContinuousClock.now
-        refuse(requests.filter { $0.isLate(at: now) }.map(\.ticket), .late)
-        return requests.filter { !$0.isLate(at: now) }
+        refuse(requests.filter { $0.sendBefore.isOver(at: now) }.map(\.ticket), .late)
+        return requests.filter { !$0.sendBefore.isOver(at: now) }
     }
 
     /// Returns the requests that fit into their severities' shares, and refuses the others.
@@ -52,9 +52,11 @@ extension JournalWriter {
 
     func commit(_ requests: [JournalInbox<Ticket>.Request]) {
         guard !requests.isEmpty || !unsettled.isEmpty else { return }
-        let payloads = requests.map { JournalDraft.Payload($0.batch) }
-        var draft = JournalDraft(payloads: payloads, settlements: unsettled, at: callbacks.now())
-        if settings.replyTimeout != nil { draft.sendBefore = requests.lazy.compactMap(\.sendBefore).min() }
+        var draft = JournalDraft(settlements: unsettled, at: callbacks.now())
+        draft.payloads.reserveCapacity(requests.count)
+        // Loops over indices: sequences of generic elements are not specialized here.
+        for index in requests.indices { draft.payloads.append(JournalDraft.Payload(requests[index].batch)) }
+        if settings.replyTimeout != nil { draft.sendBefore = requests.compactMap(\.sendBefore.instant).min() }
         do throws(JournalStoreError) {
             try commit(draft, of: requests)
         } catch {
@@ -75,13 +77,15 @@ extension JournalWriter {
         for outcome in outcomes { figures.count(outcome) }
         refreshSnapshot(duplicates: figures.duplicates)
         if !requests.isEmpty {
-            callbacks.acknowledge(
-                zip(requests, outcomes).map { request, outcome in
-                    Journal<Ticket>.Acknowledgement(ticket: request.ticket, result: .success(outcome))
-                })
+            var acknowledgements: [Journal<Ticket>.Acknowledgement] = []
+            acknowledgements.reserveCapacity(requests.count)
+            for index in requests.indices {
+                acknowledgements.append(.init(ticket: requests[index].ticket, result: .success(outcomes[index])))
+            }
+            callbacks.acknowledge(acknowledgements)
         }
-        for (request, outcome) in zip(requests, outcomes) where outcome.isDuplicate {
-            duplicates.note(request.batch, at: draft.at)
+        for (index, outcome) in outcomes.enumerated() where outcome.isDuplicate {
+            duplicates.note(requests[index].batch, at: draft.at)
         }
         callbacks.observer?.journalCommitted(figures)
     }

@@ -3,10 +3,10 @@ package import Alerts
 /// The part of a shared engine by which one replica posts for all: the tenure, the permit for each post, and what other
 /// replicas have accepted.
 ///
-/// Apart from `JournalEngine`, because it is used on a posting queue with a connection of its own: a permit must not wait
+/// Separate from `JournalEngine`, because it is used on a posting queue with a connection of its own: a permit must not wait
 /// for a commit of appends. All calls are made on one queue, and block it. Each call is one statement and one
-/// transaction, so that a frozen replica holds no lock. Each fails with `unavailable` only; its outcome is then unknown,
-/// and the next call finds out.
+/// transaction, so that a frozen replica holds no lock. Each fails with `unavailable` only; its outcome is then unknown.
+/// All calls can be repeated then. A repeated begin counts twice against the budget.
 ///
 /// Safety rests on `exchange`, which compares the tenure in its transaction. The times of `TenureWatch` only say how soon
 /// another replica takes over.

@@ -151,6 +151,24 @@ import Testing
         #expect(try first.exchange(start, under: tenure) == .tenureLost)
     }
 
+    /// The answer of an exchange is lost. It is repeated as it was.
+    @Test(arguments: EngineKind.shared)
+    func anExchangeCanBeRepeated(kind: EngineKind) throws {
+        let medium = try kind.medium()
+        let journal = try medium.open()
+        let ids = try journal.append(JournalSamples.payload(1), JournalSamples.payload(2)).flatMap(\.stored).map(\.id)
+        let posting = try medium.posting()
+        let tenure = try take(posting, as: "a")
+        _ = try posting.exchange(draft(begins: [begin([ids[0]])]), under: tenure)
+        let next = draft(ends: [.init(hook: hook)], [settled(ids[0], .delivered)], begins: [begin([ids[1]])])
+        try medium.loseNextAnswer()
+        #expect(throws: JournalStoreError.self) { try posting.exchange(next, under: tenure) }
+        #expect(try posting.exchange(next, under: tenure) == .permitted([hook]))
+        #expect(try journal.all(.warning).map(\.id) == [ids[1]])
+        let record = try #require(try posting.hooks()[hook])
+        #expect(record.unfinished?.through == ids[1] && (2...3).contains(record.posts.count))
+    }
+
     @Test(arguments: EngineKind.shared)
     func settlementsOfAnExchangeWriteTheHistory(kind: EngineKind) throws {
         let medium = try kind.medium()

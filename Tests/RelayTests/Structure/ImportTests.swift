@@ -33,11 +33,6 @@ struct ImportTests {
     ]
 
     static let lineLimit = 300
-    /// Files that are longer for now, with the length that they may not exceed. The list may only shrink.
-    static let longFiles: [String: Int] = [
-        // The state of one queue: a split would make it visible to the module.
-        "Journaling/JournalWriter.swift": 512
-    ]
 
     @Test func everyCModuleIsImportedOnlyWhereItBelongs() throws {
         for file in try SourceFile.all(withExtensions: ["swift"]) {
@@ -65,16 +60,7 @@ struct ImportTests {
 
     @Test func noFileIsLong() throws {
         for file in try SourceFile.all(withExtensions: ["swift", "c", "cc", "cpp", "h"]) {
-            let limit = Self.longFiles[file.path] ?? Self.lineLimit
-            #expect(file.lineCount <= limit, "\(file.path) has \(file.lineCount) lines")
-        }
-    }
-
-    @Test func theListOfLongFilesHoldsOnlyLongFiles() throws {
-        let files = try SourceFile.all(withExtensions: ["swift", "c", "cc", "cpp", "h"])
-        for path in Self.longFiles.keys {
-            let length = files.first { $0.path == path }?.lineCount ?? 0
-            #expect(length > Self.lineLimit, "\(path) has \(length) lines and can leave the list")
+            #expect(file.lineCount <= Self.lineLimit, "\(file.path) has \(file.lineCount) lines")
         }
     }
 
