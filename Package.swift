@@ -80,6 +80,9 @@ let package = Package(
         .systemLibrary(
             name: "CCrypto", pkgConfig: "libcrypto",
             providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
+        .systemLibrary(
+            name: "CPostgreSQL", pkgConfig: "libpq",
+            providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
         .systemLibrary(name: "CLinux"),
         .systemLibrary(
             name: "CYaml", pkgConfig: "yaml-0.1",
@@ -121,6 +124,10 @@ let package = Package(
         .target(
             name: "SQLiteJournal", dependencies: ["Alerts", "CLibdeflate", "CSQLite", "Journaling", "Support"],
             swiftSettings: strict),
+        // No product depends on it yet.
+        .target(
+            name: "PostgreSQLJournal", dependencies: ["Alerts", "CLibdeflate", "CPostgreSQL", "Journaling", "Support"],
+            swiftSettings: strict),
         .target(
             name: "Posting", dependencies: ["Alerts", "CLibcurl", "DeliveryCore", "Support"], swiftSettings: strict),
         .target(name: "ChatMarkup", dependencies: ["Support"], swiftSettings: optimized),
@@ -153,7 +160,9 @@ let package = Package(
 
         .target(
             name: "TestSupport",
-            dependencies: ["Alerts", "CLinux", "Journaling", "Libevent", "SQLiteJournal", "Support"],
+            dependencies: [
+                "Alerts", "CLinux", "Journaling", "Libevent", "PostgreSQLJournal", "SQLiteJournal", "Support",
+            ],
             path: "Tests/TestSupport", swiftSettings: strict),
         .target(
             name: "DeliverySimulation", dependencies: ["DeliveryCore"], path: "Tests/DeliverySimulation",
@@ -173,6 +182,10 @@ let package = Package(
         .testTarget(
             name: "JournalTests",
             dependencies: ["Alerts", "CSQLite", "Journaling", "SQLiteJournal", "Support", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "PostgreSQLTests",
+            dependencies: ["Alerts", "Journaling", "PostgreSQLJournal", "Support", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "RocketChatTests",

@@ -171,6 +171,12 @@ package struct JournalTransaction: Sendable {
         package var history: HistoryRecord?
         /// Whether the next settlement belongs to the same record, so that one transaction must have both.
         package var isContinued = false
+
+        package init(
+            id: JournalID, settlement: JournalSettlement, history: HistoryRecord? = nil, isContinued: Bool = false
+        ) {
+            (self.id, self.settlement, self.history, self.isContinued) = (id, settlement, history, isContinued)
+        }
     }
 
     /// The notifications of each accepted payload.
@@ -285,7 +291,8 @@ package struct ShortDedupeKey: Sendable, Hashable {
         low = words[1]
     }
 
-    var bytes: [UInt8] { high.bigEndianBytes + low.bigEndianBytes }
+    /// 16 bytes.
+    package var bytes: [UInt8] { high.bigEndianBytes + low.bigEndianBytes }
 }
 
 extension UInt64 {

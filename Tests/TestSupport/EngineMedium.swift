@@ -38,10 +38,14 @@
         case embeddedMemory = "embedded, memory"
         case embeddedSQLite = "embedded, SQLite"
         case sharedMemory = "shared, memory"
+        case postgreSQL = "shared, PostgreSQL"
 
+        /// Without PostgreSQL where it is not installed, as `PostgreSQLTests` report.
+        package static let allCases: [EngineKind] =
+            [.embeddedMemory, .embeddedSQLite, .sharedMemory] + (PostgreSQLPrograms.areUsable ? [.postgreSQL] : [])
         package static let shared = allCases.filter(\.isShared)
 
-        package var isShared: Bool { self == .sharedMemory }
+        package var isShared: Bool { self == .sharedMemory || self == .postgreSQL }
 
         /// An empty medium.
         package func medium() throws -> any EngineMedium {
@@ -54,6 +58,8 @@
                 return EmbeddedMedium { spool.store() }
             case .sharedMemory:
                 return SharedMemoryMedium()
+            case .postgreSQL:
+                return try PostgreSQLMedium()
             }
         }
     }
