@@ -44,7 +44,7 @@
 
         func fail(_ reason: UnavailableReason?) { outage.withLock { $0 = reason } }
 
-        /// The next append waits for a lock longer than its deadline. The server commits it when the lock is free.
+        /// The next append or exchange takes longer than its deadline. The server commits it.
         func loseNextAnswer() throws {
             isAnswerLost.withLock { $0 = true }
             try test.server.admin(
@@ -56,11 +56,13 @@
                 END
                 $function$
                 """)
-            try test.server.admin(
-                """
-                CREATE TRIGGER slow AFTER INSERT ON \(test.schema.name).notification
-                FOR EACH STATEMENT EXECUTE FUNCTION \(test.schema.name).slow()
-                """)
+            for table in ["notification", "hook"] {
+                try test.server.admin(
+                    """
+                    CREATE TRIGGER slow AFTER INSERT ON \(test.schema.name).\(table)
+                    FOR EACH STATEMENT EXECUTE FUNCTION \(test.schema.name).slow()
+                    """)
+            }
         }
     }
 

@@ -151,7 +151,7 @@ import Testing
 
     @Test func statusCountsWhatWaits() async throws {
         let bench = try bench(.open, hasToken: false)
-        bench.room.next(RoomServer.http(404, #"{"success":false,"error":"<b>odd</b>"}"#))
+        bench.room.always(RoomServer.http(404, #"{"success":false,"error":"<b>odd</b>"}"#))
         #expect(await bench.post(warningBody("A"))?.status == 200)
         try await bench.wait { bench.room.requests.count >= 1 }
         try await bench.wait { bench.status.status.rooms.contains { $0.state?.isFailure == true } }
