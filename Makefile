@@ -39,16 +39,16 @@ sbom: setup-test release ## Write the SBOM of the release build (SPDX 2.3) to .b
 reproducible: setup-test release ## Build the commit again in another folder and compare the bytes
 	@.ci/check-reproducible
 
-# Tests of programs block the few threads that all tests share, so that other tests would time out.
-BLOCKING := IntegrationTests|AbuseTests|SpoolKillSweepTests|$(DATABASE)
 # The suites that wait for PostgreSQL.
 DATABASE := PostgreSQLTests|JournalEngineTests|EngineDuplicateTests|SharedEngineTests
+# Tests of programs block the few threads that all tests share, so that other tests would time out.
+BLOCKING := ^IntegrationTests\.|AbuseTests|SpoolKillSweepTests|$(DATABASE)
 # The blocking tests that need CPU time. The others mostly wait, so that both halves run concurrently.
 WORKING := FramingTests|AbuseTests|SpoolKillSweepTests
 # run-tests COMMAND,THEN,FLAGS: runs the tests of TESTFLAGS; without it the non-blocking tests with FLAGS, then THEN.
 run-tests = $(if $(TESTFLAGS),$(1) $(TESTFLAGS),$(1) --skip '$(BLOCKING)' $(3) && $(2))
 # blocking-tests COMMAND: runs both halves of the blocking tests. Fails if either half fails.
-blocking-tests = { $(1) --filter 'IntegrationTests|$(DATABASE)' --skip '$(WORKING)' & waiting=$$!; \
+blocking-tests = { $(1) --filter '^IntegrationTests\.|$(DATABASE)' --skip '$(WORKING)' & waiting=$$!; \
 	$(1) --ignore-lock --filter '$(WORKING)'; working=$$?; wait $$waiting && exit $$working; }
 
 test: setup-test ## Build and run every test; TESTFLAGS='--filter NAME' for some

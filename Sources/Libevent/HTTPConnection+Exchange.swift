@@ -51,6 +51,8 @@ extension HTTPConnection {
             }
         }
         evhttp_send_reply_end(request)
+        // evhttp has enabled reading.
+        if isResumedLater { bufferevent_disable(bufferEvent, Int16(EV_READ)) }
     }
 
     /// Writes both parts to the socket with one system call. Returns the number of written bytes; 0 also for an error.
@@ -87,11 +89,19 @@ extension HTTPConnection {
         hasSkippedEmptyLine = false
         if inbox.stagedCount > 0 {
             beginRequest()
-            table.resume(self)
+            isResumedLater = !table.resumption.add(self)
         } else {
             table.didBecomeIdle(self)
         }
         finishExchange()
+    }
+
+    /// Continues with a pipelined request after evhttp has returned to its reading state.
+    func resume() {
+        guard phase == .head, !isReleasedByServer else { return }
+        if isResumedLater { bufferevent_enable(bufferEvent, Int16(EV_READ)) }
+        isResumedLater = false
+        advance()
     }
 
     func finishExchange() {

@@ -60,6 +60,8 @@ final class HTTPConnection {
     /// The start of the incomplete line in the head that is being read.
     private var line = 0
     var hasSkippedEmptyLine = false
+    /// A pipelined request waits for the next iteration of the loop. Reading is disabled until then.
+    var isResumedLater = false
     /// Set from the parsing of its head until evhttp passes it to the handler.
     var request: HTTPRequest?
     private var bodyLimit = 0
@@ -83,8 +85,10 @@ final class HTTPConnection {
         registration = SocketRegistration(of: bufferEvent)
         since = table.clock.now
         bufferevent_incref(bufferEvent)
-        // Pipelined input beyond this stays in the kernel.
-        bufferevent_setwatermark(bufferEvent, Int16(EV_READ), 0, table.limits.headerSize)
+        // Pipelined input beyond this stays in the kernel. libevent stops reading there, and the rest of a TLS record
+        // would stay in OpenSSL, where nothing reports it. A read takes at most two records, of 16 KiB each.
+        let most = tls == nil ? table.limits.headerSize : max(table.limits.headerSize, 32 << 10)
+        bufferevent_setwatermark(bufferEvent, Int16(EV_READ), 0, most)
         // Unretained: `deinit` removes the callback.
         inputCallback = evbuffer_add_cb(
             bufferevent_get_input(bufferEvent),
@@ -149,11 +153,6 @@ final class HTTPConnection {
         }
     }
 
-    /// Continues with a pipelined request after evhttp has returned to its reading state.
-    func resume() {
-        if phase == .head { advance() }
-    }
-
     func beginRequest() {
         phase = .head
         since = table.clock.now
@@ -162,7 +161,7 @@ final class HTTPConnection {
     }
 
     /// Processes all input that has arrived, and leaves no bytes in the input that evhttp must not see.
-    private func advance() {
+    func advance() {
         do throws(HTTPRefusal) {
             if phase == .head { try readHead() }
             if phase == .body { try readBody() }

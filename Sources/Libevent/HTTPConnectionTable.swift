@@ -39,8 +39,7 @@ final class HTTPConnectionTable {
     private var newcomers: [HTTPConnection] = []
     private var acceptedSinceSweep = 0
     /// Connections with a staged request that may start now.
-    private var resuming: [HTTPConnection] = []
-    private var resumption: LoopEvent?
+    let resumption = HTTPResumption()
     private var counts: [HTTPPeer.Source: Int] = [:]
     private var unproven = UnprovenConnections()
 
@@ -174,8 +173,8 @@ final class HTTPConnectionTable {
         handshakes.removeAll()
         connections = [:]
         newcomers = []
-        resuming = []
-        (sweeper, resumption) = (nil, nil)
+        resumption.removeAll()
+        sweeper = nil
     }
 
     private func updateCrowded() {
@@ -188,22 +187,6 @@ final class HTTPConnectionTable {
     private func close(_ connection: HTTPConnection, _ reason: HTTPServer.Closing) {
         onClose?(reason, origin(of: connection))
         connection.end()
-    }
-
-    /// Resumes a connection later in this loop iteration. evhttp must receive the pipelined request before the loop
-    /// reads again, because that read may report the client's end.
-    func resume(_ connection: HTTPConnection) {
-        resuming.append(connection)
-        // unowned: the event is freed with this table.
-        let event = resumption ?? LoopEvent.manual { [unowned self] in resumeAll() }
-        resumption = event
-        event.activate()
-    }
-
-    private func resumeAll() {
-        let connections = resuming
-        resuming = []
-        for connection in connections { connection.resume() }
     }
 
     // MARK: Callbacks to the program

@@ -61,9 +61,7 @@ public struct HTTPReply: Sendable {
     ///
     /// - Parameter toHEAD: whether to omit the body (RFC 9110 section 9.3.2).
     func bytes(toHEAD: Bool) -> [UInt8] {
-        var head = "HTTP/1.1 \(status) \(HTTPReplyHead.phrase(status))\r\n"
-        for header in headers { head += "\(header.name): \(header.value)\r\n" }
-        head += "Content-Length: \(body.count)\r\nConnection: close\r\n\r\n"
-        return Array(head.utf8) + (toHEAD ? [] : body)
+        var head = HTTPReplyHead()
+        return head.make(status: status, headers, length: body.count, .close) + (toHEAD ? [] : body)
     }
 }

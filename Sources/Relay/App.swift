@@ -5,6 +5,7 @@ import Journaling
 import Libevent
 import Logging
 import Posting
+import SQLiteJournal
 
 /// The running program: creates all stages, connects them, and stops them in reverse order. The only file that depends
 /// on all of them.
@@ -39,12 +40,12 @@ final class App {
     private var drain: Drain?
     private var isDraining: Bool { drain != nil }
 
-    /// Creates the stages. Blocks until the journal is open.
+    /// Opens the journal and creates the stages.
     ///
     /// - Parameter finish: called with the exit code when everything has stopped.
     init(
-        configuration: RelayConfiguration, sources: ConfigurationSources, opening: JournalOpening, metrics: Metrics,
-        logger: Logger, finish: @escaping @Sendable (Int32) -> Void
+        configuration: RelayConfiguration, sources: ConfigurationSources, metrics: Metrics, logger: Logger,
+        finish: @escaping @Sendable (Int32) -> Void
     ) throws {
         self.configuration = configuration
         initial = configuration
@@ -57,7 +58,11 @@ final class App {
             return [Gauge.Sample(labels: labels, value: 1)]
         }
         self.finish = finish
-        let opened = try opening.wait()
+        let opened = try Intake.open(
+            SQLiteJournalStore(
+                SpoolSettings(folder: configuration.storagePath, limitBytes: Int64(configuration.journalLimit))),
+            settings: JournalSettings(dedupeWindow: configuration.dedupeWindow, history: configuration.history),
+            observer: JournalMetrics(metrics: metrics, logger: logger))
         let journal = opened.0
         let receivers = try journal.register(configuration.queuedReceivers, forgettingOthers: true).get()
         let plan = OutboundPlan(configuration: configuration, receivers: receivers)

@@ -80,7 +80,7 @@ extension SQLiteJournalStore {
         // SQLite creates the log with its first read of the database.
         let hasLog = SpoolFile.exists(folder.log)
         if log.hasUnreadCommit { throw .damaged("the spool's log is damaged") }
-        let isSealed = isSealed
+        let isSealed = self.isSealed(with: log)
         let connection = try check { () throws(SQLiteError) in try connect(to: folder.database) }
         let version = try check { () throws(SQLiteError) in Int(try connection.integer("PRAGMA user_version") ?? 0) }
         try refuseUnknown(version, on: connection)

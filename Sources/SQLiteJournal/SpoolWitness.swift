@@ -266,11 +266,18 @@ extension SQLiteJournalStore {
         witness?.write(SpoolSeal(path: folder.database))
     }
 
-    /// Whether the database file is as the last checkpoint left it, in the same boot of the machine. Must be called before
-    /// the file is opened, which sets its mode.
-    var isSealed: Bool {
-        guard let witness, !witness.hasDamagedSlot, let seal = witness.seal else { return false }
-        return seal == SpoolSeal(path: folder.database)
+    /// Whether the database file is as the last checkpoint left it, in the same boot of the machine, and the log is the
+    /// one that the witness describes. Must be called before the file is opened, which sets its mode.
+    func isSealed(with log: SpoolLog) -> Bool {
+        guard let witness, let last = witness.last, !witness.hasDamagedSlot else { return false }
+        let isLogKnown =
+            switch last.phase {
+            case .logged: log.hasHeader && log.salts == last.salts
+            case .idle: log.validFrames == 0
+            // The start that was killed may have changed anything.
+            case .recovering, .closed: false
+            }
+        return isLogKnown && witness.seal != nil && witness.seal == SpoolSeal(path: folder.database)
     }
 }
 

@@ -129,15 +129,31 @@ import Testing
         #expect(try Self.isSealed(spool))
     }
 
-    /// The damage of one slot can have damaged more.
-    @Test func halfDamagedWitnessDoesNotSeal() throws {
-        let spool = try Self.killed()
-        var bytes = try spool.bytes("spool.witness")
-        bytes[30] ^= 0x40
-        try spool.write(bytes, to: "spool.witness")
+    /// Whether a start would accept the seal.
+    private static func isAccepted(_ spool: TemporarySpool) throws -> Bool {
         let store = spool.store()
         try store.openWitness(makingNew: false)
-        #expect(!store.isSealed)
+        return store.isSealed(with: SpoolLog(path: spool.database + "-wal"))
+    }
+
+    /// The damage of a slot can have damaged more.
+    @Test(arguments: [[], [30], [4126], [30, 4126]]) func damagedWitnessDoesNotSeal(places: [Int]) throws {
+        let spool = try Self.killed()
+        var bytes = try spool.bytes("spool.witness")
+        for place in places { bytes[place] ^= 0x40 }
+        try spool.write(bytes, to: "spool.witness")
+        #expect(try Self.isAccepted(spool) == (places.isEmpty && Self.isSealable))
+    }
+
+    /// As after a restored log: its frames would be read over the sealed pages.
+    @Test func logOfAnotherGenerationDoesNotSeal() throws {
+        let spool = try Self.killed()
+        var log = try spool.bytes("spool.db-wal")
+        log[19] &+= 1
+        try spool.write(log, to: "spool.db-wal")
+        #expect(try !Self.isAccepted(spool))
+        try spool.write(Data(), to: "spool.db-wal")
+        #expect(try !Self.isAccepted(spool))
     }
 
     @Test func checkpointSealsAndAFailedOneDoesNot() throws {

@@ -106,6 +106,25 @@ struct HTTPReplyTests {
         await echo.stop()
     }
 
+    /// The pipelined requests of many connections must not keep the loop from its other work.
+    @Test @LoopActor func anIterationAnswersFewRequestsOfAConnection() async throws {
+        let echo = try EchoServer()
+        let probe = IterationProbe(echo)
+        probe.run()
+        let port = echo.port
+        let (connections, requests) = (20, 300)
+        let answered = await offLoop {
+            let clients = (0..<connections).map { _ in Client(port: port) }
+            let burst = String(repeating: "GET /p HTTP/1.1\r\nHost: t\r\n\r\n", count: requests)
+            for client in clients { client.send(burst) }
+            return clients.map { client in (0..<requests).count { _ in client.answer()?.status == 200 } }
+        }
+        #expect(answered == Array(repeating: requests, count: connections))
+        #expect(probe.most <= 3 * connections)
+        probe.isStopped = true
+        await echo.stop()
+    }
+
     @Test @LoopActor func repeatedFieldsAreReturnedInOrder() async throws {
         let echo = try EchoServer()
         echo.holds = true
@@ -193,5 +212,23 @@ struct HTTPReplyTests {
 @Suite struct SmugglingProbeTests {
     @Test func theInstalledLibeventIsSafe() {
         #expect(SmugglingProbe.run() == .safe)
+    }
+}
+
+/// Runs in each iteration of the loop.
+@LoopActor
+private final class IterationProbe {
+    private let echo: EchoServer
+    private var seen = 0
+    /// The most requests that were answered in one iteration.
+    private(set) var most = 0
+    var isStopped = false
+
+    init(_ echo: EchoServer) { self.echo = echo }
+
+    func run() {
+        most = max(most, echo.paths.count - seen)
+        seen = echo.paths.count
+        if !isStopped { LoopActor.post { [self] in run() } }
     }
 }

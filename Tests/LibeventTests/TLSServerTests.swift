@@ -48,6 +48,30 @@ struct TLSServerTests {
         await echo.stop()
     }
 
+    /// The client's write is one TLS record. If reading stopped within it, its rest would wait in OpenSSL unnoticed.
+    @Test @LoopActor func pipelinedRequestsOfOneRecordAreAnswered() async throws {
+        var limits = HTTPLimits()
+        limits.headerSize = 1024
+        let echo = try await EchoServer(limits: limits, tls: TLSIdentity())
+        echo.holds = true
+        let input = Pipe()
+        let client = try Program(
+            "openssl", ["s_client", "-connect", "127.0.0.1:\(echo.port)", "-quiet"],
+            input: input.fileHandleForReading.fileDescriptor)
+        let body = String(repeating: "x", count: 100)
+        let request = "POST /p HTTP/1.1\r\nHost: t\r\nContent-Length: 100\r\n\r\n\(body)"
+        for count in [29, 8, 11] {
+            let before = client.output.components(separatedBy: "POST /p 100").count
+            try input.fileHandleForWriting.write(contentsOf: Data(String(repeating: request, count: count).utf8))
+            let isAnswered = await echo.waits { echo in
+                echo.answerHeld()
+                return client.output.components(separatedBy: "POST /p 100").count == before + count
+            }
+            #expect(isAnswered, "\(count) requests")
+        }
+        await echo.stop()
+    }
+
     @Test @LoopActor func largeRepliesAreSentComplete() async throws {
         let identity = try await TLSIdentity()
         let size = 8 << 20

@@ -44,15 +44,8 @@ struct ServeCommand: ParsableCommand {
         }
         Self.exitOnSignals()
         MemoryPolicy.apply()
-        // Opening waits for the disk, meanwhile libevent is probed.
-        let opening = JournalOpening(configuration, observer: JournalMetrics(metrics: metrics, logger: logger))
-        do {
-            try Self.probe(logger)
-        } catch {
-            // The exit must not run while SQLite works on another thread.
-            _ = try? opening.wait()
-            throw error
-        }
+        // Before the journal opens: a relay that must not serve leaves the spool as it is.
+        try Self.probe(logger)
         let sources = ConfigurationSources(
             read: read,
             apply: { new in
@@ -63,8 +56,7 @@ struct ServeCommand: ParsableCommand {
         LoopActor.post {
             do {
                 let app = try App(
-                    configuration: configuration, sources: sources, opening: opening, metrics: metrics, logger: logger,
-                    finish: finish)
+                    configuration: configuration, sources: sources, metrics: metrics, logger: logger, finish: finish)
                 Self.running = app
                 try app.start()
             } catch {

@@ -2,7 +2,6 @@ import Alerts
 import Journaling
 import Libevent
 import Logging
-import Support
 
 /// Makes alerts durable, then passes them to delivery. Combines journal and dispatcher.
 ///
@@ -16,9 +15,9 @@ final class Intake {
 
     let journal: AlertJournal
     /// Called once, after a storage failure that must not be retried.
-    var onFailure: (@LoopActor @Sendable (String) -> Void)? {
-        get { failure.handler.withLock { $0 } }
-        set { failure.handler.withLock { $0 = newValue } }
+    var onFailure: (@LoopActor (String) -> Void)? {
+        get { failure.handler }
+        set { failure.handler = newValue }
     }
     /// Called with the signals of each webhook that has alerts of watchdogs.
     var onWatchdogs: (@LoopActor ([WatchdogSignal]) -> Void)?
@@ -30,12 +29,13 @@ final class Intake {
     private let failure: FailureSignal
 
     /// Forwards a failure of the journal, which may occur before the intake exists.
-    final class FailureSignal: Sendable {
-        fileprivate let handler = Locked<(@LoopActor @Sendable (String) -> Void)?>(nil)
+    @LoopActor
+    final class FailureSignal {
+        fileprivate var handler: (@LoopActor (String) -> Void)?
     }
 
-    /// Opens the journal. Blocks during recovery. Callable on any thread.
-    nonisolated static func open(
+    /// Opens the journal. Blocks during recovery.
+    static func open(
         _ store: sending any JournalStore, settings: JournalSettings, observer: any JournalObserver
     ) throws(JournalOpenError) -> (AlertJournal, FailureSignal) {
         let failure = FailureSignal()
@@ -43,7 +43,7 @@ final class Intake {
             opening: store, settings: settings, observer: observer,
             onFailure: { reason in
                 // The responses of the failed commit are already on the loop, so they are sent first.
-                LoopActor.post { failure.handler.withLock { $0 }?(reason) }
+                LoopActor.post { failure.handler?(reason) }
             },
             acknowledge: { acknowledgements in
                 LoopActor.post {

@@ -153,7 +153,10 @@ import Testing
         #expect(report.outcome?.reason == .clientError)
         let again = try await bench.show(bench.compose(first))
         #expect(again.count == 1 && !again[0].text.contains("@") && again[0].attachments?.isEmpty == false)
-        #expect(bench.room.posts[0].text == "@here @oncall-db " + again[0].text)
+        // Between the two the alert may have become an hour older.
+        let age = /for \d+ d \d+ h/
+        let shown = "@here @oncall-db " + again[0].text
+        #expect(bench.room.posts[0].text.replacing(age, with: "") == shown.replacing(age, with: ""))
         let second = try bench.journal.append("B", group: 2, repeats: 0)
         #expect(try await !mentions(bench, second), "the room is not asked again at once")
         var other = bench
