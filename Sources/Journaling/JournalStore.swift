@@ -4,46 +4,13 @@ package import Alerts
 /// queue.
 ///
 /// When `commit` returns, its transaction survives SIGKILL and a power failure. `JournalStoreTests` tests the contract.
-package protocol JournalStore: AnyObject {
+package protocol JournalStore: JournalContents {
     /// Opens the storage and recovers the state of an earlier process. Called once, before all other calls.
     func open(at now: Timestamp) throws(JournalOpenError) -> JournalRecovery
-
-    /// Assigns a free number to each name without one, and returns all receivers with a number. If `forgettingOthers`
-    /// is set, the numbers of other receivers without notifications become free.
-    func register(_ names: [String], forgettingOthers: Bool) throws(JournalStoreError) -> [ReceiverID: String]
 
     /// Writes the transaction, all of it or nothing. Durable on return.
     func commit(_ transaction: JournalTransaction) throws(JournalStoreError)
 
-    /// Called after a commit is acknowledged, for work such as a checkpoint.
-    func maintain() throws(JournalStoreError)
-
-    /// Reads pending notifications of a destination after `after`, in the order of their ids: at most `limit`, and none
-    /// after their bodies reach `byteLimit` bytes. Moves damaged ones to the dead letters.
-    func pending(
-        _ destination: Destination, after: JournalID?, limit: Int, byteLimit: Int, at now: Timestamp
-    ) throws(JournalStoreError) -> StoredWindow
-
-    /// Like `pending`, without bodies. Moves misplaced rows to the dead letters and returns their number as `damaged`.
-    func rows(
-        _ destination: Destination, after: JournalID?, limit: Int, at now: Timestamp
-    ) throws(JournalStoreError) -> (rows: PendingRows, damaged: Int)
-
-    /// The names of the receivers that have a number.
-    var receivers: [ReceiverID: String] { get }
-    var pendingCounts: [Destination: Int] { get }
-    var deadLetterCounts: [Destination: Int] { get }
-    var usage: JournalUsage { get }
-    /// Whether a journal that was at its limit has enough space to accept appends again.
-    var hasCapacity: Bool { get }
-
-    /// When the oldest pending notification was accepted; nil if there is none.
-    func oldestPending(_ destination: Destination) throws(JournalStoreError) -> Timestamp?
-
-    /// Returns at most `limit` dead letters after `after`, in the order of their ids.
-    func deadLetters(after: JournalID?, limit: Int) throws(JournalStoreError) -> [DeadLetter]
-    /// Returns nil if the dead letter does not exist.
-    func deadLetter(_ id: JournalID) throws(JournalStoreError) -> DeadLetterContent?
     /// Makes dead letters pending again in one transaction, with new ids whose sequence numbers start at
     /// `firstSequence`. Forgets their `laterStates` if `isForced`.
     ///
@@ -54,32 +21,11 @@ package protocol JournalStore: AnyObject {
     func replay(
         _ ids: [JournalID], firstSequence: Int64, isForced: Bool, history: HistoryNote?
     ) throws(JournalStoreError) -> Replay<StoredNotification>
-    /// Deletes dead letters permanently. Returns the number of deleted ones.
-    ///
-    /// - Parameter history: The records of the dead letters, which are written for those that are deleted.
-    func drop(_ ids: [JournalID], history: HistoryNote?) throws(JournalStoreError) -> Int
-
-    /// The limits of the history. Commits and `pruneHistory` apply them, in parts of bounded size.
-    ///
-    /// The history gives way to everything else: an engine without space for it deletes or omits it, and fails neither
-    /// a commit nor an opening because of it. A damaged row is skipped.
-    var historyLimits: HistoryLimits { get set }
-    var historyUsage: HistoryUsage { get }
-    /// Reads at most `limit` rows of the history before the row `before`, newest first, and none after their records
-    /// reach `byteLimit` bytes; nil means from the newest.
-    func history(before: Int64?, limit: Int, byteLimit: Int) throws(JournalStoreError) -> StoredHistory
-    /// Called regularly. Deletes some of the rows that are above the limits, if there are enough for a transaction.
-    func pruneHistory(at now: Timestamp) throws(JournalStoreError)
 
     /// Checks the free space and that the files still exist. Called regularly.
     func inspect() throws(JournalStoreError) -> StorageSpace
     /// Deletes the ballast file, so that settlements and checkpoints work on a full disk.
     func releaseBallast() throws(JournalStoreError)
-
-    /// Closes the storage, so that the next start need not recover. The engine must not be used again.
-    func close(at now: Timestamp) throws(JournalStoreError)
-    /// Closes the storage without writing. The engine must not be used again.
-    func closeWithoutFlush()
 }
 
 /// The state that opening a journal found.

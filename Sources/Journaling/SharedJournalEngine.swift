@@ -31,7 +31,7 @@ package protocol SharedJournalEngine: AnyObject {
     /// Records ends and settlements of posts, and permits posts that are about to begin.
     ///
     /// In this order, in one transaction:
-    /// 1. Settles what was delivered or expired, whoever holds the tenure: rooms were shown it.
+    /// 1. Settles what was delivered or expired, also without the tenure: rooms were shown it.
     /// 2. Compares the tenure. If it is lost, nothing else is done.
     /// 3. Settles the dead.
     /// 4. Records the ends.

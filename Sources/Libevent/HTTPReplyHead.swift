@@ -83,7 +83,7 @@ struct HTTPReplyHead {
         gmtime_r(&now, &parts)
         var text = [CChar](repeating: 0, count: 50)
         let count = evutil_date_rfc1123(&text, text.count, &parts)
-        date = Array("Date: ".utf8) + text.prefix(Int(count)).map { UInt8(bitPattern: $0) } + Array("\r\n".utf8)
+        date = Array("Date: ".utf8) + text.prefix(max(0, Int(count))).map { UInt8(bitPattern: $0) } + Array("\r\n".utf8)
         return date
     }
 

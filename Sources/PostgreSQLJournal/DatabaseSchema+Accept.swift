@@ -81,8 +81,8 @@ extension DatabaseSchema {
     }
 
     /// `append_1` stores the payloads that are no duplicates. It settles, and writes rows of components and history
-    /// records in the same transaction. Returns the number of
-    /// each stored payload (from 1), the sequence number of its first notification and its repeats.
+    /// records in the same transaction. Returns the number of each stored payload (from 1), the sequence number of its
+    /// first notification and its repeats.
     ///
     /// - A payload is a duplicate if its state equals the last accepted one of its group within the window, by the
     ///   server's clock. A deliberate repeat (reason 2) is one only of another repeat. Payloads of one group are compared

@@ -2,7 +2,7 @@ extension DatabaseSchema {
     /// `exchange_1` is the permit for posts: settlements, fence and budget in one transaction. Returns whether the replica
     /// has the tenure, and the permit of each begin.
     ///
-    /// - Settlements count whoever posted, except that the dead need the tenure.
+    /// - Settlements count without the tenure too, except those of the dead.
     /// - A post counts from its beginning until its end is known, then from its end.
     /// - A post is refused if one of its notifications is not pending any more: another replica has settled it after
     ///   this one loaded it.

@@ -52,11 +52,12 @@ package enum PostgreSQLValue: Sendable, Equatable {
         _ type: UInt32, _ elements: [Element], _ encode: (Element) -> [UInt8]?
     ) -> [UInt8] {
         var bytes: [UInt8] = []
-        let hasNull = elements.contains { encode($0) == nil }
+        let values = elements.map(encode)
+        let hasNull = values.contains { $0 == nil }
         let header = elements.isEmpty ? [0, 0, type] : [1, hasNull ? 1 : 0, type, UInt32(clamping: elements.count), 1]
         for word in header { bytes += word.bigEndianBytes }
-        for element in elements {
-            guard let value = encode(element) else {
+        for value in values {
+            guard let value else {
                 bytes += Int32(-1).bigEndianBytes
                 continue
             }

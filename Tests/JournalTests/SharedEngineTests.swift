@@ -82,7 +82,7 @@ import Testing
         #expect(try first.exchange(draft(begins: [begin(ids)]), under: tenure) == .permitted([hook]))
         let next = try take(second, as: "b")
         #expect(try first.exchange(draft(begins: [begin(ids)]), under: tenure) == .tenureLost)
-        // What a room was shown is delivered, whoever posted it. A late verdict is void.
+        // What a room was shown is delivered, also by a former owner. A late verdict is void.
         let late = [settled(ids[0], .delivered), settled(ids[1], JournalSamples.death)]
         #expect(try first.exchange(draft(ends: [.init(hook: hook)], late), under: tenure) == .tenureLost)
         #expect(try journal.all(.warning).map(\.id) == [ids[1]])

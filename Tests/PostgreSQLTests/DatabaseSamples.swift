@@ -53,6 +53,6 @@ extension DatabaseJournal {
         try rows(destination, after: nil, limit: 1 << 20).rows.map(\.id)
     }
 
-    /// Takes the tenure, whoever has it.
+    /// Takes the tenure, also from another replica.
     func seize(as replica: String) throws -> JournalTenure? { try take(sight(), as: replica) }
 }

@@ -83,9 +83,14 @@ package enum HostileCorpus {
 
     /// Random text of fragments of constructs; the same text for the same seed.
     package static func random(seed: UInt64) -> String {
+        random(seed: seed, of: pieces, count: 4 + Int(seed % 23))
+    }
+
+    /// Random text of `count` of the pieces.
+    package static func random(seed: UInt64, of pieces: [String], count: Int) -> String {
         var state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
         var text = ""
-        for _ in 0..<(4 + Int(seed % 23)) {
+        for _ in 0..<count {
             state ^= state << 13
             state ^= state >> 7
             state ^= state << 17

@@ -196,14 +196,7 @@ import Testing
     @Test func randomTemplatesAreRefusedOrRendered() throws {
         var (rendered, refused) = (0, 0)
         for seed in 0..<1_500 as Range<UInt64> {
-            var state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
-            var source = ""
-            for _ in 0..<(2 + Int(seed % 19)) {
-                state ^= state << 13
-                state ^= state >> 7
-                state ^= state << 17
-                source += Self.pieces[Int(state >> 33) % Self.pieces.count]
-            }
+            let source = HostileCorpus.random(seed: seed, of: Self.pieces, count: 2 + Int(seed % 19))
             do throws(TemplateError) {
                 let templates = try MessageTemplates.make(title: source, body: source)
                 let alert = Alert.make(
